@@ -1,0 +1,77 @@
+# Sourced by the commands of this folder. Sets ROOT, VENV and PY; `prepare_env` makes VENV fit the requirement files and
+# installs the wheel of this checkout into it, so that what is tested is what would be released.
+#
+#   PYTHON        the interpreter to start from (default: the first of python3, python3.14 … python3.11 that is 3.11 or newer)
+#   S2SAUTH_VENV  another place for the environment (default: .venv)
+# shellcheck shell=bash
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+VENV="${S2SAUTH_VENV:-$ROOT/.venv}"
+PY="$VENV/bin/python"
+
+find_python() {
+    local candidate
+    for candidate in ${PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    echo "No Python 3.11 or newer: install one, or name it: PYTHON=/path/to/python3.13 ${0##*/}" >&2
+    return 1
+}
+
+# pip_install PYTHON ARGUMENTS...: with uv where there is one, because it is faster; the hashes make both install the same.
+pip_install() {
+    local python="$1"
+    shift
+    if command -v uv >/dev/null; then
+        uv pip install --quiet --python "$python" "$@"
+    else
+        "$python" -m pip --disable-pip-version-check install -qq "$@"
+    fi
+}
+
+# make_env FOLDER REQUIREMENTS: a virtual environment with exactly these packages; kept while the requirements stay the same.
+make_env() {
+    local folder="$1" requirements="$2" python stamp
+    python="$(find_python)" || return
+    stamp="$("$python" -V) $(cksum <"$requirements")" || return
+    if [ "$(cat "$folder/.requirements" 2>/dev/null)" = "$stamp" ] && "$folder/bin/python" -c '' 2>/dev/null; then
+        return
+    fi
+    if [ -e "$folder" ] && [ ! -e "$folder/pyvenv.cfg" ]; then
+        echo "$folder is there and no virtual environment: it is not touched" >&2
+        return 1
+    fi
+    echo "Installing ${requirements#"$ROOT/"} into ${folder#"$ROOT/"}"
+    "$python" -m venv --clear "$folder" || return
+    pip_install "$folder/bin/python" --require-hashes -r "$requirements" || return
+    printf '%s' "$stamp" >"$folder/.requirements"
+}
+
+# install_wheel: builds the checkout's wheel into VENV/wheel and installs it there; kept while src and pyproject stay the same.
+install_wheel() {
+    local stamp
+    stamp="$(cd "$ROOT" && find src pyproject.toml -type f ! -name '*.pyc' -exec cksum {} + | LC_ALL=C sort | cksum)" || return
+    [ "$(cat "$VENV/.wheel" 2>/dev/null)" = "$stamp" ] && return
+    echo "Building and installing the wheel"
+    rm -rf "$VENV/wheel" "$VENV/.wheel"
+    if ! "$PY" -m build --wheel --no-isolation --outdir "$VENV/wheel" "$ROOT" >"$VENV/build.log" 2>&1; then
+        cat "$VENV/build.log" >&2
+        return 1
+    fi
+    pip_install "$PY" --no-deps --no-index --force-reinstall "$VENV"/wheel/*.whl || return
+    printf '%s' "$stamp" >"$VENV/.wheel"
+}
+
+prepare_env() {
+    if command -v flock >/dev/null; then # two commands at once prepare one after the other
+        exec 9>"$VENV.lock" || return
+        flock 9 || return
+    fi
+    make_env "$VENV" "$ROOT/requirements/dev.txt" && install_wheel
+    local status=$?
+    exec 9>&-
+    return "$status"
+}

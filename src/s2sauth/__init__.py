@@ -1,0 +1,49 @@
+"""Service-to-service tokens for Amazon Cognito: fetched once, renewed ahead of time, put on outgoing httpx calls."""
+
+from ._core.errors import (
+    ConfigurationError,
+    CredentialsClosed,
+    InvalidClient,
+    InvalidGrant,
+    InvalidRequest,
+    InvalidScope,
+    OriginNotAllowed,
+    S2SAuthError,
+    TokenRequestRefused,
+    TokenResponseInvalid,
+    TokenUnavailable,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+)
+from ._core.freshness import Freshness
+from ._core.origin import ANY_ORIGIN
+from ._core.policy import RenewalPolicy
+from ._core.values import AccessToken
+from ._slots import State
+from ._version import __version__
+from .credentials import CognitoClientCredentials
+from .events import Event
+
+__all__ = [
+    "ANY_ORIGIN",
+    "AccessToken",
+    "CognitoClientCredentials",
+    "ConfigurationError",
+    "CredentialsClosed",
+    "Event",
+    "Freshness",
+    "InvalidClient",
+    "InvalidGrant",
+    "InvalidRequest",
+    "InvalidScope",
+    "OriginNotAllowed",
+    "RenewalPolicy",
+    "S2SAuthError",
+    "State",
+    "TokenRequestRefused",
+    "TokenResponseInvalid",
+    "TokenUnavailable",
+    "UnauthorizedClient",
+    "UnsupportedGrantType",
+    "__version__",
+]

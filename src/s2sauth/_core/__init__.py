@@ -1,0 +1,1 @@
+"""Every decision about tokens: pure functions and values, standard library only, no I/O, clock or randomness."""

@@ -1,0 +1,66 @@
+"""Bearer tokens (RFC 6750) and the challenges that ask for them (RFC 9110 11.6.1)."""
+
+import re
+from collections.abc import Iterable
+
+MAX_TOKEN = 16 * 1024
+"""Characters. Cognito's tokens are about 1 kB; servers cap a header line at 8 to 64 KiB."""
+
+MAX_CHALLENGE = 8 * 1024
+"""Characters of one WWW-Authenticate header that are read."""
+
+_B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105  # RFC 9110 5.6.2: token, a word of the grammar
+_SEPARATOR = re.compile(r"[\s,]*")
+# A closing quote that is missing is taken to be at the end of the header: each character is looked at once.
+_PARAMETER = re.compile(rf'({_TOKEN})\s*=\s*(?:({_TOKEN})|"((?:[^"\\]|\\.)*)(?:"|\\?\Z))', re.DOTALL)
+_SCHEME = re.compile(rf"({_TOKEN})(?=[\s,]|\Z)(?:[ \t]+[A-Za-z0-9\-._~+/]+=*(?=\s*(?:,|\Z)))?")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+
+
+def is_b64token(value: str) -> bool:
+    """Whether `value` may follow "Bearer " in a header: RFC 6750 2.1, `1*(ALPHA / DIGIT / "-._~+/") *"="`."""
+    return _B64TOKEN.fullmatch(value) is not None
+
+
+def challenges(headers: Iterable[str], limit: int = MAX_CHALLENGE) -> list[tuple[str, dict[str, str]]]:
+    """The challenges of all WWW-Authenticate headers: scheme in lower case, parameters by name in lower case.
+
+    Never raises; what is no challenge is passed over up to the next comma. Parameters may also be separated by blanks,
+    as API Gateway sends them; of a repeated one the first counts. A token68 is read and dropped.
+    """
+    found: list[tuple[str, dict[str, str]]] = []
+    for header in headers:
+        found += _challenges(header[:limit])
+    return found
+
+
+def _challenges(text: str) -> list[tuple[str, dict[str, str]]]:
+    found: list[tuple[str, dict[str, str]]] = []
+    at = 0
+    while (at := _end(_SEPARATOR.match(text, at), at)) < len(text):
+        if found and (parameter := _PARAMETER.match(text, at)):
+            name, plain, quoted = parameter.groups()
+            found[-1][1].setdefault(name.lower(), plain if quoted is None else _ESCAPED.sub(r"\1", quoted))
+            at = parameter.end()
+        elif scheme := _SCHEME.match(text, at):
+            found.append((scheme[1].lower(), {}))
+            at = scheme.end()
+        else:
+            comma = text.find(",", at)
+            at = len(text) if comma < 0 else comma
+    return found
+
+
+def _end(match: re.Match[str] | None, otherwise: int) -> int:
+    return match.end() if match else otherwise
+
+
+def refuses_bearer(www_authenticate: Iterable[str]) -> bool:
+    """Whether the server asks for other schemes only, so that another bearer token cannot help.
+
+    No challenge at all refuses nothing: API Gateway's Cognito authorizer answers 401 without one.
+    """
+    found = challenges(www_authenticate)
+    return bool(found) and all(scheme != "bearer" for scheme, _ in found)

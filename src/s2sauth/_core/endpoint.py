@@ -1,0 +1,68 @@
+"""Where the token endpoint is: the forms of `domain` and `token_url`, and what people give instead.
+
+Every ValueError says what is wrong and never repeats the value, which may hold a password.
+"""
+
+import re
+from typing import Final
+from urllib.parse import parse_qsl
+
+from .origin import is_loopback, parse_url
+
+UNKNOWN_REGION: Final = ""
+"""Stands for a region that is given, but wrong."""
+
+_REGION = re.compile(r"[a-z]{2,6}(-[a-z]+)+-[0-9]{1,2}")
+_POOL_ID = re.compile(rf"{_REGION.pattern}_\w+")
+_PREFIX = re.compile(r"(?!localhost\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def is_region(region: str) -> bool:
+    """Whether this could be an AWS Region's name; AWS adds new ones, so there is no list."""
+    return _REGION.fullmatch(region) is not None
+
+
+def from_domain(domain: str, region: str | None) -> str:
+    """The token endpoint of a user pool's domain, or of a bare prefix in `region`."""
+    if _PREFIX.fullmatch(domain.lower()):
+        if region is None:
+            raise ValueError("is a bare prefix, which needs region")
+        if region.startswith(("cn-", "eusc-")):
+            raise ValueError("is a bare prefix, and what follows it in that partition is not known here: give the host")
+        auth = "auth-fips" if region.startswith("us-gov-") else "auth"  # GovCloud has FIPS hosts only
+        return f"https://{domain.lower()}.{auth}.{region}.amazoncognito.com/oauth2/token"
+    base, path, query = _https_url(domain if "://" in domain else f"https://{domain}", region)
+    if query is not None:
+        raise ValueError("holds a query")
+    if path not in ("", "/", "/oauth2/token"):
+        raise ValueError("holds a path")
+    return f"{base}/oauth2/token"
+
+
+def from_token_url(token_url: str, region: str | None) -> str:
+    """The same URL in its normal form, query kept."""
+    base, path, query = _https_url(token_url, region)
+    if not path:
+        raise ValueError("holds no path: is it the domain?")
+    if not (path + (query or "")).isascii():
+        raise ValueError("holds characters that a URL needs percent-encoded")
+    if any(name in ("client_id", "client_secret") for name, _ in parse_qsl(query or "", keep_blank_values=True)):
+        raise ValueError("holds credentials, which RFC 6749 2.3.1 forbids in a URL")
+    return f"{base}{path}" if query is None else f"{base}{path}?{query}"
+
+
+def _https_url(text: str, region: str | None) -> tuple[str, str, str | None]:
+    """Scheme with host and port, path, query."""
+    if "#" in text:
+        raise ValueError("holds a fragment")
+    url = parse_url(text)
+    host = url.origin.host.decode("ascii")
+    if _POOL_ID.fullmatch(host):
+        raise ValueError("is a user pool's id, not its domain (Cognito console: Branding, Domain)")
+    if host.startswith(("cognito-idp.", "issuer-cognito-idp.")):
+        raise ValueError("is the user pool's issuer, not its domain (Cognito console: Branding, Domain)")
+    if url.origin.scheme == "http" and not is_loopback(host):
+        raise ValueError("is http, where anyone on the way could read the secret; http is for loopback hosts only")
+    if region and host.endswith(".amazoncognito.com") and f".{region}." not in host:
+        raise ValueError("is in another Region than the one given as region")
+    return str(url.origin), url.path, url.query

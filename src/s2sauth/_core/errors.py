@@ -1,0 +1,153 @@
+"""What can go wrong, as types: the class says whose fault it is, the attributes carry the RFC's fields.
+
+    S2SAuthError
+     +-- ConfigurationError        the caller's arguments, environment, secret source or callbacks (also ValueError)
+     +-- TokenUnavailable          the network or the token endpoint, for now; worth another try later
+     +-- TokenRequestRefused       the token endpoint said no (RFC 6749 5.2)
+     |    +-- InvalidRequest, InvalidClient, InvalidGrant, InvalidScope, UnauthorizedClient, UnsupportedGrantType
+     +-- TokenResponseInvalid      the token endpoint's answer is no usable token
+     +-- OriginNotAllowed          a request to an origin that was not listed
+     +-- CredentialsClosed         used after close()
+
+`cls(*error.args)` rebuilds every one of them with all its fields, which is what pickle does, so they travel through
+Celery and multiprocessing unharmed. A message never holds a token, a secret or an answer's body.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class S2SAuthError(Exception):
+    """Base of everything this library raises on purpose."""
+
+    def __init__(self, message: str, *fields: object) -> None:
+        # Not super(): a hook's error is also an HTTP library's, whose __init__ takes other arguments.
+        Exception.__init__(self, message, *fields)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[type["S2SAuthError"], tuple[object, ...]]:
+        return type(self), self.args
+
+
+class ConfigurationError(S2SAuthError, ValueError):
+    """An argument, an environment variable, a secret source or a callback is wrong; the message names it and shows the form."""
+
+
+class TokenUnavailable(S2SAuthError):
+    """No token can be had now: network, time limit, throttling, 5xx, or a remembered failure of these.
+
+    Raised through a hook it is also the HTTP library's own `TransportError`.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message, retry_after)
+        self.retry_after = retry_after
+        """Seconds after which another try may help, or None if nothing is known."""
+
+
+class TokenRequestRefused(S2SAuthError):
+    """The token endpoint refused the request (RFC 6749 5.2), or answered a status that no retry helps (3xx, 403, 405)."""
+
+    def __init__(
+        self,
+        message: str,
+        error: str | None = None,
+        error_description: str | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, error, error_description, status, request_id)
+        self.error = error
+        """The OAuth error code, or None if the body had none."""
+        self.error_description = error_description
+        """The server's own words, cleaned of control characters and cut, or None; Cognito usually sends none."""
+        self.status = status
+        """The HTTP status."""
+        self.request_id = request_id
+        """The value of `x-amz-cognito-request-id`, for AWS support, or None."""
+
+
+class InvalidRequest(TokenRequestRefused):
+    """`invalid_request`: a parameter is missing, repeated or malformed."""
+
+
+class InvalidClient(TokenRequestRefused):
+    """`invalid_client`: unknown client id, or a wrong, deleted or rotated secret."""
+
+
+class InvalidGrant(TokenRequestRefused):
+    """`invalid_grant`: with client_credentials nearly always an app client whose OAuth settings are not in force."""
+
+
+class InvalidScope(TokenRequestRefused):
+    """`invalid_scope`: a scope does not exist or is not allowed for this app client."""
+
+
+class UnauthorizedClient(TokenRequestRefused):
+    """`unauthorized_client`: the app client may not use the client_credentials flow."""
+
+
+class UnsupportedGrantType(TokenRequestRefused):
+    """`unsupported_grant_type`: the server does not know client_credentials."""
+
+
+class TokenResponseInvalid(S2SAuthError):
+    """The answer to the token request is no usable token."""
+
+    def __init__(self, message: str, status: int | None = None, request_id: str | None = None) -> None:
+        super().__init__(message, status, request_id)
+        self.status = status
+        """The HTTP status."""
+        self.request_id = request_id
+        """The value of `x-amz-cognito-request-id`, for AWS support, or None."""
+
+
+class OriginNotAllowed(S2SAuthError):
+    """A request was about to carry the token to an origin that is not listed, or not https. Nothing was sent."""
+
+
+class CredentialsClosed(S2SAuthError):
+    """The credentials object was closed."""
+
+
+class Cause(Enum):
+    """Why a token request brought no token, as far as retrying and remembering are concerned."""
+
+    UNREACHABLE = auto()
+    """Connection failure, time-out, 408, 425, 5xx: tried again a few times."""
+    THROTTLED = auto()
+    """429 or TooManyRequestsException: tried again as long as the deadline holds."""
+    UNTRUSTED = auto()
+    """The server's certificate is not trusted: no retry helps."""
+    CLIENT_REFUSED = auto()
+    """The client id or secret was refused, which holds for every scope set."""
+    REQUEST_REFUSED = auto()
+    """This request was refused or its answer unusable, which holds for this key only."""
+    MISUSE = auto()
+    """Our own caller's fault (secret source, http_client); never remembered, since the next flight looks again."""
+    CLOSED = auto()
+    """close() was called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The record of a failed renewal. Each waiter gets a fresh exception built from it: no traceback is shared."""
+
+    cause: Cause
+    error: type[S2SAuthError]
+    args: tuple[str | int | float | None, ...]
+    retry_after: float | None = None
+    """What the server's Retry-After asked for, in seconds."""
+
+    @property
+    def name(self) -> str:
+        """For events and logs: the OAuth error code if there is one, else the class name."""
+        code = self.args[1] if issubclass(self.error, TokenRequestRefused) and len(self.args) > 1 else None
+        return code if isinstance(code, str) else self.error.__name__
+
+    def exception(self) -> S2SAuthError:
+        """A new exception that says what happened."""
+        return self.error(*self.args)  # type: ignore[arg-type]  # each class takes just the args it was recorded with

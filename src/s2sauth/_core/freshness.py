@@ -1,0 +1,126 @@
+"""How old a token is and what that means. Two clocks, because each one alone has served dead tokens."""
+
+from enum import Enum
+from typing import NamedTuple, final
+
+from .policy import RenewalPolicy
+from .values import AccessToken
+
+
+class Freshness(Enum):
+    """What a cached token is good for."""
+
+    FRESH = "fresh"
+    """Handed out as it is."""
+    STALE = "stale"
+    """Handed out while one caller's flight renews it."""
+    EXPIRED = "expired"
+    """Not handed out: its life is over but for the margin, or there is none."""
+
+
+class Instant(NamedTuple):
+    """One moment, by the wall clock and by the clock since boot (seconds)."""
+
+    wall: float
+    boot: float
+
+
+def elapsed(since: Instant, now: Instant) -> float:
+    """Seconds from `since` to `now`: the larger of what the two clocks say.
+
+    The wall clock may step back, the boot clock may miss a restored snapshot; a suspended system stops neither.
+    """
+    return max(now.wall - since.wall, now.boot - since.boot)
+
+
+@final
+class Entry:
+    """A cached token with the instants at which it changes, computed once, when it arrives. Never modified."""
+
+    __slots__ = (
+        "asked_at",
+        "forced",
+        "fresh_until_boot",
+        "fresh_until_wall",
+        "life",
+        "number",
+        "renew_after",
+        "suspected",
+        "token",
+        "usable_for",
+    )
+
+    def __init__(
+        self,
+        token: AccessToken,
+        *,
+        asked_at: Instant,
+        life: float,
+        renew_after: float,
+        usable_for: float,
+        number: int,
+        forced: bool = False,
+        suspected: bool = False,
+    ) -> None:
+        self.token = token
+        self.asked_at = asked_at
+        """The moment before its request was sent: its life counts from here."""
+        self.life = life
+        self.renew_after = renew_after
+        self.usable_for = usable_for
+        self.number = number
+        """The number of the flight that brought it: a higher one was asked for later."""
+        self.forced = forced
+        """It replaced a token that was suspected or rejected."""
+        self.suspected = suspected
+        """Somebody called `invalidate()` on it: still handed out, but no longer without a look."""
+        until = 0.0 if suspected else renew_after
+        self.fresh_until_wall = asked_at.wall + until
+        self.fresh_until_boot = asked_at.boot + until
+
+    def under_suspicion(self) -> "Entry":
+        """The same, suspected."""
+        return Entry(
+            self.token,
+            asked_at=self.asked_at,
+            life=self.life,
+            renew_after=self.renew_after,
+            usable_for=self.usable_for,
+            number=self.number,
+            forced=self.forced,
+            suspected=True,
+        )
+
+    @property
+    def rank(self) -> tuple[int, bool]:
+        """Of two entries the one of higher rank is the later truth."""
+        return (self.number, self.suspected)
+
+    def usable_left(self, now: Instant) -> float:
+        """Seconds until it is EXPIRED; 0 or less when it is."""
+        return self.usable_for - elapsed(self.asked_at, now)
+
+
+def freshness(entry: Entry | None, now: Instant) -> Freshness:
+    """Which of the three `entry` is at `now`. It only ever moves forward."""
+    if entry is None:
+        return Freshness.EXPIRED
+    age = elapsed(entry.asked_at, now)
+    if age >= entry.usable_for:
+        return Freshness.EXPIRED
+    return Freshness.STALE if age >= entry.renew_after else Freshness.FRESH
+
+
+def new_entry(
+    token: AccessToken, *, asked_at: Instant, life: float, policy: RenewalPolicy, chance: float, number: int, forced: bool
+) -> Entry:
+    """The entry of a token that just arrived; `chance` from [0, 1) places its renewal point."""
+    return Entry(
+        token,
+        asked_at=asked_at,
+        life=life,
+        renew_after=policy.renew_after(life, chance),
+        usable_for=policy.usable_for(life),
+        number=number,
+        forced=forced,
+    )

@@ -1,0 +1,184 @@
+"""URLs as settings give them, and the origins (RFC 6454) that may see a token."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+from urllib.parse import urlsplit
+
+from .errors import ConfigurationError
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+_FORM: Final = 'list the services that may see the token, as httpx_auth("https://files.example.com")'
+_LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
+_NAME = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?")
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")  # IDNA (RFC 3490 3.1): the full stops that separate labels
+
+
+class AnyOrigin(Enum):
+    """The type of ANY_ORIGIN."""
+
+    ANY_ORIGIN = "any origin"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+ANY_ORIGIN: Final = AnyOrigin.ANY_ORIGIN
+"""Lifts the list of origins, not the rule that tokens travel over https."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Scheme, host and port in the form in which they compare: lower case, IDNA-encoded, the port always a number."""
+
+    scheme: str
+    host: bytes
+    port: int
+
+    def __str__(self) -> str:
+        host = self.host.decode("ascii", "backslashreplace")
+        host = f"[{host}]" if ":" in host else host
+        return f"{self.scheme}://{host}" + ("" if self.port == DEFAULT_PORTS.get(self.scheme) else f":{self.port}")
+
+
+def origin(scheme: str, raw_host: bytes, port: int | None) -> Origin:
+    """The origin of a URL that an HTTP library has parsed; a missing port is the scheme's own, else 0."""
+    scheme = scheme.lower()
+    return Origin(scheme, raw_host.lower(), DEFAULT_PORTS.get(scheme, 0) if port is None else port)
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """An absolute http or https URL without userinfo."""
+
+    origin: Origin
+    path: str
+    query: str | None
+
+
+def parse_url(text: str) -> Url:
+    """Raises ValueError, whose text names what is wrong and never repeats the URL."""
+    if not all(c > " " and c != "\x7f" and not c.isspace() for c in text):
+        raise ValueError("holds white space or a control character")
+    if "\\" in text:
+        raise ValueError("holds a backslash")
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError("has no valid host or port") from None
+    if parts.scheme not in DEFAULT_PORTS:
+        raise ValueError("needs https:// before the host")
+    if "@" in parts.netloc:
+        raise ValueError("holds a user name or password")
+    if port == 0 or parts.netloc.endswith(":"):
+        raise ValueError("has no valid host or port")
+    raw_host = _raw_host(host, in_brackets=parts.netloc.startswith("["))
+    return Url(origin(parts.scheme, raw_host, port), parts.path, parts.query if "?" in text else None)
+
+
+def _raw_host(host: str, *, in_brackets: bool) -> bytes:
+    """The host in the bytes that HTTP libraries compare and connect to."""
+    try:
+        if in_brackets:
+            IPv6Address(host)
+        elif host.replace(".", "").isdecimal():
+            IPv4Address(host)
+        else:
+            host = ".".join(map(_ascii_label, _DOTS.split(host)))
+            if not _NAME.fullmatch(host):
+                raise ValueError
+        return host.encode("ascii")
+    except ValueError:
+        raise ValueError("has no valid host") from None
+
+
+def _ascii_label(label: str) -> str:
+    # RFC 5891 4.4, as httpx has it. Python's "idna" codec (IDNA 2003) would turn faß.de into fass.de, another host.
+    return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether plain http to this host stays on this machine: localhost, 127.0.0.0/8, ::1."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class OriginList:
+    """Where the token may go. `allows` is asked for every request, `explain` only when it said no."""
+
+    listed: frozenset[tuple[str, bytes, int | None]] | None
+    """Triples as HTTP libraries give them, a default port both as None and as its number; None for ANY_ORIGIN."""
+    allow_http: bool
+
+    def allows(self, scheme: str, raw_host: bytes, port: int | None) -> bool:
+        """Whether a request to this parsed URL may carry the token."""
+        if self.listed is not None:
+            return (scheme, raw_host, port) in self.listed
+        return scheme == "https" or (scheme == "http" and self._http_is_fine(raw_host))
+
+    def explain(self, scheme: str, raw_host: bytes, port: int | None) -> str:
+        """The message of OriginNotAllowed: what was asked for, why not, what to do. No path, query or userinfo."""
+        asked = origin(scheme, raw_host, port)
+        if asked.scheme != "https" and not (asked.scheme == "http" and self._http_is_fine(asked.host)):
+            return (
+                f"the token was not sent to {asked}: without TLS anyone on the way could read it. Use https, or, where "
+                'the network itself is trusted, list this origin and pass allow_http=True: httpx_auth("http://…", '
+                "allow_http=True)"
+            )
+        return (
+            f"the token was not sent to {asked}, which is not one of the listed origins ({self._names()}). If that "
+            "service is meant to see the token, add it: httpx_auth(origin, other_origin); if not, call it through a "
+            "client without this auth"
+        )
+
+    def _http_is_fine(self, raw_host: bytes) -> bool:
+        return self.allow_http or is_loopback(raw_host.decode("ascii", "replace"))
+
+    def _names(self) -> str:
+        names = sorted({str(origin(*triple)) for triple in self.listed or ()})
+        return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+
+
+def parse_origins(origins: Iterable[str | AnyOrigin], allow_http: bool) -> OriginList:  # noqa: FBT001  # one caller, by name
+    """The list for `httpx_auth(*origins, allow_http=…)`; a URL stands for its origin, the rest of it does not matter.
+
+    Raises ConfigurationError with a line for each mistake.
+    """
+    given = list(origins)
+    if ANY_ORIGIN in given:
+        if len(given) > 1:
+            raise ConfigurationError("origins: ANY_ORIGIN already means all of them; pass it alone or list the origins")
+        return OriginList(None, allow_http)
+    listed: set[tuple[str, bytes, int | None]] = set()
+    mistakes = [] if given else [f"origins: none given; {_FORM}"]
+    for number, item in enumerate(given, 1):
+        try:
+            found = _listed_origin(item, allow_http=allow_http)
+        except ValueError as wrong:
+            mistakes.append(f"origins: number {number} {wrong}; {_FORM}")
+        else:
+            listed.add((found.scheme, found.host, found.port))
+            if found.port == DEFAULT_PORTS[found.scheme]:
+                listed.add((found.scheme, found.host, None))
+    if mistakes:
+        raise ConfigurationError("\n".join(mistakes))
+    return OriginList(frozenset(listed), allow_http)
+
+
+def _listed_origin(item: object, *, allow_http: bool) -> Origin:
+    if not isinstance(item, str):
+        raise ValueError(f"is of type {type(item).__name__}, not a string")  # noqa: TRY004  # becomes one line of the error
+    found = parse_url(item).origin
+    if found.scheme == "http" and not allow_http and not is_loopback(found.host.decode("ascii")):
+        raise ValueError("is http, where anyone on the way could read the token (allow_http=True where that is fine)")
+    return found

@@ -1,0 +1,131 @@
+"""The three values everything is about: a secret, an access token, a set of scopes."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import NoReturn, final
+
+from .errors import ConfigurationError
+
+
+class _Opaque:
+    """What must not be copied or pickled; the message says what to do instead."""
+
+    __slots__ = ()
+    _instead = ""
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(f"{type(self).__name__} cannot be pickled or copied: {self._instead}")
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen")
+
+
+@final
+class Secret(_Opaque):
+    """A client secret that no repr, log, traceback or pickle shows; equal when the secrets are equal."""
+
+    __slots__ = ("_reveal",)
+    _instead = "pass the name of the environment variable or a callable that reads the secret."
+    _reveal: Callable[[], str]
+
+    def __init__(self, value: str) -> None:
+        object.__setattr__(self, "_reveal", lambda: value)
+
+    def reveal(self) -> str:
+        """The secret itself, for the one place that puts it on the wire."""
+        return self._reveal()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._reveal() == other._reveal()
+
+    def __hash__(self) -> int:
+        return hash(self._reveal())
+
+    def __repr__(self) -> str:
+        return "<Secret: hidden>"
+
+
+@final
+class AccessToken(_Opaque):
+    """An access token as the token endpoint issued it (RFC 6749 5.1). Frozen; never shows its value.
+
+    `left` measures, by the credentials' own clocks, how many seconds of `expires_in` remain.
+    """
+
+    __slots__ = ("_left", "_trial", "access_token", "authorization", "expires_at", "expires_in", "scopes", "token_type")
+    _instead = "each process gets its own token; pass settings between processes and call get_token() there."
+
+    access_token: str
+    """The value itself. Treat it as a password."""
+    authorization: str
+    """The value of an Authorization header: `"Bearer …"` (RFC 6750 2.1)."""
+    token_type: str
+    """Always `"Bearer"`."""
+    expires_in: float
+    """The life it was issued with, in seconds, counted from the moment before the request was sent."""
+    expires_at: datetime
+    """The end of its life, aware, UTC; for people. Programs use `remaining()`."""
+    scopes: tuple[str, ...] | None
+    """The scopes in the JWT, else those asked for, else None."""
+    _left: Callable[[], float]
+    _trial: Callable[[], None] | None
+
+    def __init__(
+        self,
+        access_token: str,
+        *,
+        expires_in: float,
+        issued_at: float,
+        left: Callable[[], float],
+        scopes: tuple[str, ...] | None = None,
+        trial: Callable[[], None] | None = None,
+    ) -> None:
+        keep = object.__setattr__
+        keep(self, "access_token", access_token)
+        keep(self, "authorization", f"Bearer {access_token}")
+        keep(self, "token_type", "Bearer")
+        keep(self, "expires_in", expires_in)
+        keep(self, "expires_at", datetime.fromtimestamp(issued_at + expires_in, UTC))
+        keep(self, "scopes", scopes)
+        keep(self, "_left", left)
+        keep(self, "_trial", trial)
+
+    def remaining(self) -> float:
+        """Seconds of life left, by the credentials' clocks; 0.0 when it is over."""
+        return max(0.0, self._left())
+
+    def __repr__(self) -> str:
+        scopes = " ".join(self.scopes) if self.scopes else "not known"
+        return f"<AccessToken: value hidden, scopes {scopes}, expires {self.expires_at:%Y-%m-%d %H:%M:%S} UTC>"
+
+
+def scope_set(scopes: str | Iterable[str] | None) -> tuple[str, ...] | None:
+    """Scopes in their one canonical form: split, without repeats, sorted; None asks for none.
+
+    Raises ConfigurationError for an empty string or collection, an item with a blank, and characters that RFC 6749 3.3
+    does not allow in a scope-token.
+    """
+    form = 'scopes: use "demo/read.file demo/write.file", ["demo/read.file"], or None for all scopes of the app client'
+    if scopes is None:
+        return None
+    if isinstance(scopes, str):
+        items = scopes.split(" ")
+        items = [item for item in items if item]
+    elif isinstance(scopes, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+        items = list(scopes)
+    else:
+        raise ConfigurationError(f"{form}; got {type(scopes).__name__}")
+    if not items:
+        raise ConfigurationError(f"{form}; got an empty one, which would silently mean all scopes")
+    for item in items:
+        if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+            raise ConfigurationError(f"{form}; got an item of type {type(item).__name__}")
+        if " " in item:
+            raise ConfigurationError(f"{form}; the item {item!r} holds a blank: give one scope an item")
+        # RFC 6749 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
+        if not item or not all("!" <= c <= "~" and c not in '"\\' for c in item):
+            raise ConfigurationError(f"{form}; {item!r} holds a character that RFC 6749 3.3 does not allow in a scope")
+    return tuple(sorted(set(items)))

@@ -1,0 +1,231 @@
+"""What happens to one request that passes the hook: origin, own copy, token, 401. Shared by all HTTP libraries.
+
+- The token goes to listed origins only, decided on the URL as the HTTP library parsed it.
+- The token is put on a copy of the request, so the caller's own never holds it.
+- A request goes out at most twice, the second time only after a 401 to just the request that we sent.
+- A 401 that is handed to the caller is untouched and unread.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable, Generator
+from enum import Enum, auto
+from typing import Any, NoReturn, Protocol
+
+from ._core.bearer import is_b64token, refuses_bearer
+from ._core.errors import OriginNotAllowed, S2SAuthError, TokenResponseInvalid, TokenUnavailable
+from ._core.origin import OriginList
+from ._core.values import AccessToken
+
+DRAINED_BYTES = 64 * 1024
+DRAINED_SECONDS = 0.5
+"""A 401 is read on for this long, and each of its parts is waited for as long: 1 s in all."""
+
+
+class Tokens(Protocol):
+    """Where the hook has its tokens from."""
+
+    def get_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:
+        """A token; if `rejected` is the cached one, another one if it may be had, else the same."""
+        ...
+
+    async def aget_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:  # noqa: ASYNC109  # as get_token
+        """The same for tasks."""
+        ...
+
+    def invalidate(self, token: AccessToken | str, /) -> None:
+        """Mark the token as suspected."""
+        ...
+
+
+class _After401(Enum):
+    """What a 401 calls for."""
+
+    RETURN = auto()
+    SUSPECT = auto()
+    """The token may be bad, but this request must not go out again."""
+    RENEW = auto()
+    """Try another token."""
+
+
+class Hook(ABC):
+    """The flow of one request, once blocking and once awaiting. A family's Auth class has it as a base.
+
+    Requests and responses are `Any` here: they are the family's own, and this reads only what all families share.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        origins: OriginList,
+        *,
+        monotonic: Callable[[], float],
+        report: Callable[[Any], object],
+    ) -> None:
+        self._tokens = tokens
+        self._origins = origins
+        self._monotonic = monotonic
+        self._report = report
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} for {self._origins}>"
+
+    # What a family adds.
+
+    @abstractmethod
+    def _copy(self, request: Any, authorization: str) -> Any:
+        """The request as it goes out, with this Authorization header; a body that is in memory comes along."""
+
+    @abstractmethod
+    def _empty(self, response: Any, body: bytes) -> None:
+        """Give a drained response its body, so that the family's client finds nothing left to read."""
+
+    @abstractmethod
+    def _unavailable(self, error: TokenUnavailable, request: Any) -> Exception:
+        """The same failure as an error of the family's too."""
+
+    # What all share.
+
+    def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
+        """Called by a blocking client."""
+        self._check_origin(request)
+        try:
+            token = self._tokens.get_token(timeout=_patience(request))
+        except TokenUnavailable as error:
+            self._raise_unavailable(error, request)
+        sent = self._sent(request, token)
+        response = yield sent
+        match self._judge(request, sent, response, token):
+            case _After401.SUSPECT:
+                self._tokens.invalidate(token)
+            case _After401.RENEW:
+                try:
+                    other = self._tokens.get_token(timeout=_patience(request), rejected=token)
+                except S2SAuthError:
+                    return
+                if other.access_token != token.access_token:
+                    self._drain(sent, response)
+                    _confirm((yield self._sent(request, other)), other)
+            case _After401.RETURN:
+                pass
+
+    async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
+        """Called by an async client; the same, awaiting."""
+        self._check_origin(request)
+        try:
+            token = await self._tokens.aget_token(timeout=_patience(request))
+        except TokenUnavailable as error:
+            self._raise_unavailable(error, request)
+        sent = self._sent(request, token)
+        response = yield sent
+        match self._judge(request, sent, response, token):
+            case _After401.SUSPECT:
+                self._tokens.invalidate(token)
+            case _After401.RENEW:
+                try:
+                    other = await self._tokens.aget_token(timeout=_patience(request), rejected=token)
+                except S2SAuthError:
+                    return
+                if other.access_token != token.access_token:
+                    await self._adrain(sent, response)
+                    _confirm((yield self._sent(request, other)), other)
+            case _After401.RETURN:
+                pass
+
+    def _check_origin(self, request: Any) -> None:
+        url = request.url
+        if not self._origins.allows(url.scheme, url.raw_host, url.port):
+            raise OriginNotAllowed(self._origins.explain(url.scheme, url.raw_host, url.port))
+
+    def _sent(self, request: Any, token: AccessToken) -> Any:
+        if "authorization" in request.headers:
+            self._report("authorization_replaced")
+        return self._copy(request, token.authorization)
+
+    def _raise_unavailable(self, error: TokenUnavailable, request: Any) -> NoReturn:
+        raise self._unavailable(error, request) from None
+
+    def _judge(self, request: Any, sent: Any, response: Any, token: AccessToken) -> _After401:
+        if response.status_code != 401:
+            _confirm(response, token)
+            return _After401.RETURN
+        if response.request is not sent:
+            # After a redirect the token went along only within its origin, and the request has had its effect already.
+            return _After401.SUSPECT if _origin(response.request) == _origin(request) else _After401.RETURN
+        if refuses_bearer(response.headers.get_list("www-authenticate")):
+            return _After401.RETURN
+        self._report("token_rejected")
+        return _After401.RENEW if _replayable(request) else _After401.SUSPECT
+
+    def _drain(self, sent: Any, response: Any) -> None:
+        """Read what is left of a 401, raw and bounded, so that its connection can be used again; else close it."""
+        stream, budget = response.stream, self._begin_drain(sent)
+        try:
+            for chunk in stream:
+                if not budget.takes(chunk):
+                    break
+        except Exception:  # noqa: BLE001, S110  # whatever ends the reading, the connection is closed below
+            budget.body = b""
+        finally:
+            stream.close()
+        self._empty(response, budget.body)
+
+    async def _adrain(self, sent: Any, response: Any) -> None:
+        stream, budget = response.stream, self._begin_drain(sent)
+        try:
+            async for chunk in stream:
+                if not budget.takes(chunk):
+                    break
+        except Exception:  # noqa: BLE001, S110  # as in _drain
+            budget.body = b""
+        finally:
+            await stream.aclose()
+        self._empty(response, budget.body)
+
+    def _begin_drain(self, sent: Any) -> "_Budget":
+        # The transport looks at the read time-out of the request that it sent when it begins to read the body.
+        limits = {**sent.extensions.get("timeout", {}), "read": DRAINED_SECONDS}
+        sent.extensions["timeout"] = limits
+        return _Budget(self._monotonic)
+
+
+class _Budget:
+    """How much of a 401 is read."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._until = monotonic() + DRAINED_SECONDS
+        self.body = b""
+
+    def takes(self, chunk: bytes) -> bool:
+        self.body += chunk
+        return len(self.body) <= DRAINED_BYTES and self._monotonic() < self._until
+
+
+def _confirm(response: Any, token: AccessToken) -> None:
+    """Any answer but 401 says that the API takes the token."""
+    trial = token._trial  # noqa: SLF001  # not public: the token's way to reset its key's budget of forced renewals
+    if trial is not None and response.status_code != 401:
+        trial()
+
+
+def _patience(request: Any) -> float | None:
+    """How long the request itself would wait for a connection and an answer, in seconds; None without limits."""
+    limits = request.extensions.get("timeout")
+    if not limits:
+        return None
+    connect, read = limits.get("connect"), limits.get("read")
+    return None if connect is None or read is None else connect + read
+
+
+def _origin(request: Any) -> tuple[str, bytes, int | None]:
+    url = request.url
+    return url.scheme, url.raw_host, url.port
+
+
+def _replayable(request: Any) -> bool:
+    """Whether the body is in memory: any other has been used up by the first sending."""
+    try:
+        request.content  # noqa: B018  # the one public question that tells
+    except Exception:  # noqa: BLE001  # RequestNotRead, whose class is the family's
+        return False
+    return True

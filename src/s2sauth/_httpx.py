@@ -1,0 +1,153 @@
+"""All that knows httpx: the Auth class, the sender of token requests, the error that is also httpx's."""
+
+import ssl
+from collections.abc import Callable
+from typing import Any, final
+
+import httpx
+
+from ._core.errors import Cause, ConfigurationError, Failure, TokenUnavailable
+from ._core.retry import Timeouts
+from ._core.token_endpoint import MAX_ANSWER, Answer, TokenRequest
+from ._hook import Hook
+
+
+@final
+class HttpxTokenUnavailable(TokenUnavailable, httpx.TransportError):
+    """`TokenUnavailable` as a hook raises it: also an `httpx.TransportError`, with the caller's own request."""
+
+    _request: httpx.Request | None = None
+
+
+@final
+class HttpxAuth(Hook, httpx.Auth):
+    """The hook for `httpx.Client(auth=...)` and `httpx.AsyncClient(auth=...)`."""
+
+    def _copy(self, request: httpx.Request, authorization: str) -> httpx.Request:
+        copy = httpx.Request(
+            request.method,
+            request.url,
+            headers=request.headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
+        copy.headers["Authorization"] = authorization
+        if isinstance(copy.stream, httpx.ByteStream):
+            copy.read()
+        return copy
+
+    def _empty(self, response: httpx.Response, body: bytes) -> None:
+        encoded = response.headers.pop("content-encoding", None)
+        response.stream = httpx.ByteStream(b"" if encoded else body)
+
+    def _unavailable(self, error: TokenUnavailable, request: httpx.Request) -> Exception:
+        also = HttpxTokenUnavailable(error.message, error.retry_after)
+        also.request = request
+        return also
+
+
+class Senders:
+    """Makes the HTTP client of each flight. Created on a caller's thread, before the flight: a flight never imports."""
+
+    def __init__(self, http_client: Callable[[], httpx.Client] | None) -> None:
+        self._factory = http_client
+        self._tls: ssl.SSLContext | None = None
+        # What a client imports on first use, it imports here.
+        httpx.Client(verify=False).close()  # noqa: S501  # opens no connection; reading the CA file is left to the flight
+        "localhost".encode("idna")
+
+    def __call__(self) -> "HttpxSender":
+        """A client for one flight; called on its thread."""
+        if self._factory is None:
+            if self._tls is None:
+                self._tls = httpx.create_ssl_context()
+            return HttpxSender(httpx.Client(verify=self._tls))
+        try:
+            client = self._factory()
+        except Exception as error:
+            raise ConfigurationError(f"http_client: the factory raised {type(error).__name__}: {error}") from None
+        return HttpxSender(_checked(client))
+
+
+def _checked(client: Any) -> httpx.Client:
+    form = "http_client: a function that makes a new httpx.Client each time, e.g. lambda: httpx.Client(verify=ctx)"
+    if not isinstance(client, httpx.Client):
+        raise ConfigurationError(f"{form}; it gave {type(client).__name__}")
+    if client.is_closed:
+        raise ConfigurationError(f"{form}; it gave a closed one: do not give the same client twice, each is closed after use")
+    if client.auth is not None or any(client.event_hooks.values()):
+        client.close()
+        raise ConfigurationError(f"{form}; it gave one with auth or event hooks, which would see the client secret")
+    return client
+
+
+@final
+class HttpxSender:
+    """Sends the token requests of one flight."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
+        """POST once. Nothing of the client but its transport takes part: no default headers, cookies, auth, redirects."""
+        timeout = httpx.Timeout(limits.read, connect=limits.connect)
+        try:
+            response = self._client.send(
+                httpx.Request(
+                    "POST",
+                    request.url,
+                    headers=list(request.headers),
+                    content=request.body,
+                    extensions={"timeout": timeout.as_dict()},
+                ),
+                stream=True,
+                auth=httpx.Auth(),
+                follow_redirects=False,
+            )
+            return _answer(response)
+        except Exception as error:  # noqa: BLE001  # httpx.HTTPError, and what closing it in mid-request brings up
+            return _failure(error)
+
+    def close(self) -> None:
+        """Close the client and its connection."""
+        self._client.close()
+
+
+def _answer(response: httpx.Response) -> Answer:
+    body = b""
+    try:
+        for chunk in response.iter_raw():
+            body += chunk
+            if len(body) > MAX_ANSWER:
+                break
+    finally:
+        response.close()
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Answer(response.status_code, headers, body[:MAX_ANSWER], truncated=len(body) > MAX_ANSWER)
+
+
+def _failure(error: Exception) -> Failure:
+    said = type(error).__name__
+    if isinstance(error, (httpx.NetworkError, httpx.TimeoutException, httpx.ProxyError)) and str(error):
+        said += f": {error}"  # other errors may quote the header that they did not like
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Failure(Cause.UNTRUSTED, TokenUnavailable, (_UNTRUSTED.format(said), None))
+        cause = cause.__cause__ or cause.__context__
+    hint = _HINTS.get(type(error).__name__, _HINT)
+    return Failure(Cause.UNREACHABLE, TokenUnavailable, (f"The token request failed, {said}. {hint}", None))
+
+
+_UNTRUSTED = (
+    "The token endpoint's certificate was refused, {}. Behind a proxy that opens TLS, give its CA: "
+    "http_client=lambda: httpx.Client(verify=ssl_context), or the SSL_CERT_FILE variable."
+)
+_HINT = "Check the network path to the token endpoint: route, firewall, proxy variables (HTTPS_PROXY, NO_PROXY)."
+_HINTS = {
+    "ConnectError": (
+        "Check that the domain is spelled right and resolves (a new Cognito domain may need a minute), and that a route leads "
+        "there: a VPC without NAT has none, and PrivateLink does not serve the token endpoint."
+    ),
+    "ProxyError": "The proxy named in HTTPS_PROXY or in http_client refused the connection: check its rules and credentials.",
+}

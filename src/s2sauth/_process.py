@@ -1,0 +1,86 @@
+"""What belongs to the process: its clocks and chance, its generation, whether it runs in Lambda.
+
+Everything that a platform may lack is looked up, never assumed.
+"""
+
+import os
+import random
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+
+class Lock(Protocol):
+    """The two calls of `_thread.lock` that a clock needs."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...  # noqa: FBT001, FBT002  # as _thread.lock
+
+    def release(self) -> None: ...
+
+
+class Clock(Protocol):
+    """The only way time and chance enter. `s2sauth.testing.ManualClock` is the other implementation."""
+
+    def wall(self) -> float:
+        """Seconds since the epoch; may step."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never step back; may stand still while the system is suspended."""
+        ...
+
+    def boottime(self) -> float:
+        """Like `monotonic`, but counts suspended time where the platform can."""
+        ...
+
+    def wait(self, lock: Lock, seconds: float, /) -> None:
+        """Return when `lock` could be acquired or `seconds` have passed, whichever is first."""
+        ...
+
+    def random(self) -> float:
+        """A number from [0, 1) that no other process or clone of a snapshot shares."""
+        ...
+
+
+def _boottime() -> Callable[[], float]:
+    """The clock that counts suspended time too, where there is one (Linux); a partial, since a function costs a frame."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    return time.monotonic
+
+
+class SystemClock:
+    """The machine's clocks and the operating system's randomness (`random` itself is shared by clones of a snapshot)."""
+
+    wall = staticmethod(time.time)
+    monotonic = staticmethod(time.monotonic)
+    boottime = staticmethod(_boottime())
+    random = staticmethod(random.SystemRandom().random)
+
+    @staticmethod
+    def wait(lock: Lock, seconds: float, /) -> None:
+        lock.acquire(timeout=seconds)
+
+
+_generation = 0
+
+
+def generation() -> int:
+    """A number that differs between a process and its forked children: what a flight of another generation does is not ours."""
+    return _generation
+
+
+def next_generation() -> None:
+    """Called in a forked child: no thread of the parent lives here."""
+    global _generation  # noqa: PLW0603  # the one number of this module
+    _generation += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=next_generation)
+
+
+def in_lambda() -> bool:
+    """Whether this is a Lambda function, whose threads stand still between invocations."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ

@@ -1,0 +1,196 @@
+"""The work of one flight, in straight lines: read the secret, ask, ask again while that makes sense, keep the token."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Protocol, final
+
+from ._core.errors import Cause, ConfigurationError, Failure, InvalidClient, TokenResponseInvalid, TokenUnavailable
+from ._core.freshness import Entry, Instant, elapsed, new_entry
+from ._core.policy import RenewalPolicy
+from ._core.retry import Timeouts, forced_now, next_delay, timeouts
+from ._core.token_endpoint import Answer, Issued, TokenRequest, read_answer, token_request
+from ._core.values import AccessToken, Secret
+from ._flight import Flight, Outcome
+from ._process import Clock
+from ._slots import Slot
+from .events import Reporter
+from .secret_sources import SecretInput, read_secrets
+
+
+class Sender(Protocol):
+    """The HTTP client of one flight."""
+
+    def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
+        """POST the request once and read its answer; a failure says that there was none."""
+        ...
+
+    def close(self) -> None:
+        """Close it, also from another thread while it is sending, which ends that request."""
+        ...
+
+
+@final
+class Renewal:
+    """Renews tokens of one credentials object; called on the flight's thread."""
+
+    def __init__(
+        self,
+        *,
+        policy: RenewalPolicy,
+        clock: Clock,
+        report: Reporter,
+        secrets: SecretInput,
+        open_sender: Callable[[], Sender],
+    ) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._report = report
+        self._secrets = secrets
+        self._open_sender = open_sender
+        self._accepted: Secret | None = None
+
+    def __call__(self, slot: Slot, flight: Flight) -> Outcome:
+        """Fetch a token for `slot`: what it brings is in the slot before it is returned."""
+        began = self._now()
+        if flight.forced:
+            self._note_forced(slot, flight, began)
+        self._report("renewal_started", slot.id)
+        try:
+            outcome = self._attempts(slot, flight)
+        except ConfigurationError as error:
+            outcome = Failure(Cause.MISUSE, ConfigurationError, (str(error),))
+        except _SourceFailed as error:
+            text = f"The secret source raised {error}, and no secret is known from before. Look at the source."
+            outcome = Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
+        took = elapsed(began, self._now())
+        if isinstance(outcome, Entry):
+            slot.succeeded(outcome)
+            self._report("renewed", slot.id, seconds=took)
+        elif flight.outcome is None:  # given up by a waiter: that one has remembered it, and this failure does not count
+            slot.remember(outcome, now=self._now(), policy=self._policy, chance=self._clock.random())
+            self._report("renewal_failed", slot.id, seconds=took, error=outcome.name)
+        return outcome
+
+    def _now(self) -> Instant:
+        return Instant(self._clock.wall(), self._clock.boottime())
+
+    def _note_forced(self, slot: Slot, flight: Flight, now: Instant) -> None:
+        entry = slot.entry
+        if entry is not None:
+            slot.forced = forced_now(
+                slot.forced,
+                now=now,
+                number=flight.number,
+                life=entry.life,
+                replaced_forced=entry.forced,
+                policy=self._policy,
+            )
+
+    def _attempts(self, slot: Slot, flight: Flight) -> Outcome:
+        sender = self._open_sender()
+        flight.abort = sender.close
+        try:
+            secrets = self._candidates(slot)
+            secret = next(secrets)
+            while True:
+                outcome = self._with_secret(slot, flight, sender, secret)
+                if isinstance(outcome, Entry):
+                    self._accept(slot, secret)
+                    return outcome
+                if outcome.error is not InvalidClient or flight.outcome is not None:
+                    return outcome
+                if (other := next(secrets, None)) is None:
+                    return outcome
+                secret = other
+        finally:
+            flight.abort = None
+            sender.close()
+
+    def _candidates(self, slot: Slot) -> Iterator[Secret]:
+        """The secrets to try, each once: the one accepted last, those the source gives, those it gives when asked again."""
+        tried: list[Secret] = []
+        for _ in range(2):
+            for secret in self._read(slot):
+                if secret not in tried:
+                    tried.append(secret)
+                    yield secret
+
+    def _read(self, slot: Slot) -> list[Secret]:
+        known = [] if self._accepted is None else [self._accepted]
+        try:
+            secrets, stripped = read_secrets(self._secrets)
+        except Exception as error:
+            if known:
+                return known  # the source is down; what worked last may still work
+            if isinstance(error, ConfigurationError):
+                raise
+            raise _SourceFailed(type(error).__name__) from None
+        if stripped:
+            self._report("secret_newline_stripped", slot.id)
+        return sorted(secrets, key=lambda secret: secret not in known)  # what worked last goes first
+
+    def _accept(self, slot: Slot, secret: Secret) -> None:
+        if self._accepted is not None and self._accepted != secret:
+            self._report("secret_changed", slot.id)
+        self._accepted = secret
+
+    def _with_secret(self, slot: Slot, flight: Flight, sender: Sender, secret: Secret) -> Outcome:
+        request = token_request(slot.settings, secret)
+        attempt = 1
+        while True:
+            outcome = self._attempt(slot, flight, sender, request)
+            if isinstance(outcome, Entry) or flight.outcome is not None:
+                return outcome
+            self._report("renewal_attempt_failed", slot.id, attempt=attempt, error=outcome.name)
+            left, chance = flight.left(self._now()), self._clock.random()
+            delay = next_delay(
+                outcome, attempt, waited_for=flight.waited_for, left=left, policy=self._policy, chance=chance
+            )
+            if delay is None:
+                return outcome
+            self._clock.wait(flight.pause, delay)
+            if flight.outcome is not None:
+                return outcome
+            attempt += 1
+
+    def _attempt(self, slot: Slot, flight: Flight, sender: Sender, request: TokenRequest) -> Outcome:
+        asked_at = self._now()
+        slot.token_requests += 1
+        answer = sender.send(request, timeouts(flight.left(asked_at)))
+        issued = answer if isinstance(answer, Failure) else read_answer(answer, slot.settings)
+        if isinstance(issued, Failure):
+            return issued
+        slot.tokens_billed += 1
+        for finding in issued.findings:
+            self._report(finding.event, slot.id)
+        return self._entry(slot, flight, issued, asked_at)
+
+    def _entry(self, slot: Slot, flight: Flight, issued: Issued, asked_at: Instant) -> Outcome:
+        token = AccessToken(
+            issued.access_token,
+            expires_in=issued.lifetime,
+            issued_at=asked_at.wall,
+            left=lambda: issued.lifetime - elapsed(asked_at, self._now()),
+            scopes=issued.scopes,
+            trial=partial(slot.trial_passed, flight.number) if flight.forced else None,
+        )
+        entry = new_entry(
+            token,
+            asked_at=asked_at,
+            life=issued.lifetime,
+            policy=self._policy,
+            chance=self._clock.random(),
+            number=flight.number,
+            forced=flight.forced,
+        )
+        if entry.usable_left(self._now()) <= 0:
+            text = (
+                f"The token's life of {issued.lifetime:g} s was over when the answer came, {elapsed(asked_at, self._now()):.1f} s "
+                "after the request. Raise the app client's access token expiration."
+            )
+            return Failure(Cause.REQUEST_REFUSED, TokenResponseInvalid, (text, None, None))
+        return entry
+
+
+class _SourceFailed(Exception):
+    """The secret source raised; holds the name of the class only, since the text may hold the secret."""

@@ -1,0 +1,207 @@
+"""What is known per key, and the bounded map of the keys that one credentials object has in use."""
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, final
+from weakref import WeakValueDictionary
+
+from ._core.config import Settings, key, key_id
+from ._core.errors import Cause, Failure
+from ._core.freshness import Entry, Freshness, Instant, freshness
+
+from ._core.policy import RenewalPolicy
+from ._core.retry import Forced, Memory, holding, remember_in_hand, remember_outage, remember_refusal
+from ._flight import Flight
+from ._process import generation
+
+if TYPE_CHECKING:
+    from cachetools import LRUCache
+
+KEPT = 256
+"""Scope sets kept after their last view is gone."""
+
+
+@final
+class Client:
+    """What all scope sets of one credentials object share."""
+
+    __slots__ = ("closed", "memory")
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.memory: Memory | None = None
+        """A refusal of the client id or secret, which holds for every scope set."""
+
+
+@final
+class Slot:
+    """All that is known for one key. Written by its flights; callers only read, but for marking a token as suspected."""
+
+    __slots__ = (
+        "__weakref__",
+        "_arrived",
+        "client",
+        "entry",
+        "flight",
+        "forced",
+        "id",
+        "last_error",
+        "memory",
+        "settings",
+        "token_requests",
+        "tokens_billed",
+    )
+
+    def __init__(self, settings: Settings, client: Client) -> None:
+        self.settings = settings
+        self.client = client
+        self.id = key_id(settings)
+        self.entry: Entry | None = None
+        """The cached token: one immutable entry behind one attribute."""
+        self.flight = Flight.none_yet()
+        """The latest flight."""
+        self.memory: Memory | None = None
+        self.forced: Forced | None = None
+        self.last_error: str | None = None
+        self.token_requests = 0
+        self.tokens_billed = 0
+        self._arrived: list[Entry] = []
+
+    def offer(self, entry: Entry) -> None:
+        """Keep `entry` if it is of a higher rank than the cached one.
+
+        Two flights may offer at the same time, after one was given up and came back late. Each appends, then assigns the
+        highest until that is what stands: whoever is last leaves the highest there.
+        """
+        self._arrived.append(entry)
+        while (best := max(self._arrived[-8:], key=_rank)) is not self.entry:
+            self.entry = best
+        del self._arrived[:-8]
+
+    def remember(self, failure: Failure, *, now: Instant, policy: RenewalPolicy, chance: float) -> None:
+        """Note a failed flight, so that the next caller does not repeat it at once."""
+        self.last_error = failure.name
+        cause, client = failure.cause, self.client
+        if cause is Cause.CLIENT_REFUSED:
+            client.memory = remember_refusal(failure, client.memory, now=now, chance=chance)
+        entry = self.entry
+        if entry is not None and (left := entry.usable_left(now)) > 0:
+            window = policy.window(entry.life)
+            self.memory = remember_in_hand(
+                failure, self.memory, now=now, window=window, usable_left=left, chance=chance
+            )
+        elif cause is Cause.REQUEST_REFUSED:
+            self.memory = remember_refusal(failure, self.memory, now=now, chance=chance)
+        elif cause in _OUTAGES:
+            self.memory = remember_outage(failure, self.memory, now=now, chance=chance)
+
+    def succeeded(self, entry: Entry) -> None:
+        """Keep the token of a flight, and forget the failures before it."""
+        self.offer(entry)
+        self.memory = self.client.memory = self.last_error = None
+        if self.client.closed:
+            self.forget()  # closed while it was under way
+
+    def trial_passed(self, number: int) -> None:
+        """An API took the token that flight `number` brought by force: the interval between forced renewals is reset."""
+        forced = self.forced
+        if forced is not None and forced.number == number and not forced.passed:
+            self.forced = forced.accepted()
+
+    def forget(self) -> None:
+        """Drop the token: the credentials were closed."""
+        self._arrived = []
+        self.entry = None
+
+
+_OUTAGES = frozenset({Cause.UNREACHABLE, Cause.THROTTLED, Cause.UNTRUSTED})
+
+
+def _rank(entry: Entry) -> tuple[int, bool]:
+    return entry.rank
+
+
+@final
+class SlotMap:
+    """The slots of one credentials object: equal settings share one, the 256 most recent are kept.
+
+    A slot that a view holds or that is in flight lives as long as that, whatever the bound says.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._alive: WeakValueDictionary[str, Slot] = WeakValueDictionary()
+        self._recent: LRUCache[str, Slot] | None = None
+        self._lock = threading.RLock()
+        self._generation = generation()
+
+    def slot(self, settings: Settings) -> Slot:
+        """The slot of these settings."""
+        name = key(settings)
+        with self._own_lock():
+            slot = self._alive.get(name)
+            if slot is None:
+                slot = self._alive[name] = Slot(settings, self._client)
+            self._keep(name, slot)
+        return slot
+
+    def all(self) -> list[Slot]:
+        """Every slot that is alive."""
+        with self._own_lock():
+            return list(self._alive.values())
+
+    def _own_lock(self) -> threading.RLock:
+        # A lock that a thread of the parent process held at the fork would never be released here.
+        if self._generation != generation():
+            self._lock = threading.RLock()
+            self._generation = generation()
+        return self._lock
+
+    def _keep(self, name: str, slot: Slot) -> None:
+        if self._recent is None:
+            if len(self._alive) == 1:
+                return  # a single scope set, the usual case, needs no bound, and no import
+            from cachetools import LRUCache  # noqa: PLC0415  # only objects with several scope sets pay for it
+
+            self._recent = LRUCache(maxsize=KEPT)
+        self._recent[name] = slot
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A snapshot for people: what is cached, what comes next, what went wrong, what it cost."""
+
+    freshness: Freshness
+    """FRESH, STALE or EXPIRED; EXPIRED also when there is no token yet."""
+    expires_in: float | None
+    """Seconds until the token is no longer handed out, or None without a token; never below 0."""
+    next_renewal_in: float | None
+    """Seconds until the next call starts a renewal: 0.0 means the next call does; None while one is under way."""
+    last_error: str | None
+    """Class name or OAuth code of the latest failure, or None since the latest success."""
+    token_requests: int
+    """Token requests sent for this scope set, whatever came of them."""
+    tokens_billed: int
+    """Tokens received, which is what Cognito charges for."""
+    scopes: tuple[str, ...] | None
+    """The scopes asked for, or None: all of the app client's."""
+
+
+def state(slot: Slot, now: Instant) -> State:
+    """The snapshot of one slot."""
+    entry = slot.entry
+    level = freshness(entry, now)
+    held = holding((slot.memory, slot.client.memory), now, in_hand=level is not Freshness.EXPIRED)
+    pause = 0.0 if held is None else held.left(now)
+    if entry is not None and level is Freshness.FRESH and not entry.suspected:
+        age = entry.usable_for - entry.usable_left(now)
+        pause = max(pause, entry.renew_after - age)
+    return State(
+        freshness=level,
+        expires_in=None if entry is None else max(0.0, entry.usable_left(now)),
+        next_renewal_in=None if slot.flight.flying else pause,
+        last_error=slot.last_error,
+        token_requests=slot.token_requests,
+        tokens_billed=slot.tokens_billed,
+        scopes=slot.settings.scopes,
+    )

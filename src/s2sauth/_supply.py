@@ -1,0 +1,210 @@
+"""Who gets which token: the cached one, the one that a flight brings, or the failure. Written once for threads and tasks."""
+
+from collections.abc import Callable, Generator, Iterator
+from typing import assert_never, final
+
+from ._core.errors import Cause, ConfigurationError, CredentialsClosed, Failure, TokenUnavailable
+from ._core.freshness import Entry, Instant
+from ._core.plan import Step, next_step
+from ._core.policy import LAMBDA_WAIT, RenewalPolicy, is_number
+from ._core.retry import Memory, background_limit, holding
+from ._core.values import AccessToken
+from ._flight import Flight, Outcome
+from ._process import Clock, in_lambda
+from ._slots import Client, Slot
+from .events import Reporter
+
+Wait = tuple[Flight, float]
+"""What somebody waits for, and for how many seconds at most."""
+
+
+@final
+class _Waits:
+    """The waits of one caller, and the token at their end."""
+
+    token: AccessToken
+
+    def __init__(self, steps: Generator[Wait, None, AccessToken]) -> None:
+        self._steps = steps
+
+    def __iter__(self) -> Iterator[Wait]:
+        self.token = yield from self._steps
+
+
+@final
+class Supply:
+    """Hands out tokens; starts flights and waits for them."""
+
+    def __init__(
+        self,
+        *,
+        policy: RenewalPolicy,
+        clock: Clock,
+        report: Reporter,
+        renew: Callable[[Slot, Flight], Outcome],
+    ) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._report = report
+        self._renew = renew
+
+    def now(self) -> Instant:
+        """This moment by both clocks."""
+        return Instant(self._clock.wall(), self._clock.boottime())
+
+    def get(self, slot: Slot, timeout: float | None, rejected: AccessToken | None) -> AccessToken:
+        """A token, waiting in this thread if it must."""
+        waits = _Waits(self._steps(slot, self._patience(timeout), rejected))
+        for flight, seconds in waits:
+            flight.wait_in_thread(self._clock, seconds)
+        return waits.token
+
+    async def aget(self, slot: Slot, timeout: float | None, rejected: AccessToken | None) -> AccessToken:  # noqa: ASYNC109  # a shorter wait than the policy's, never a cancelled flight
+        """A token, waiting in this task if it must."""
+        waits = _Waits(self._steps(slot, self._patience(timeout), rejected))
+        for flight, seconds in waits:
+            await flight.wait_in_task(seconds)
+        return waits.token
+
+    def suspect(self, slot: Slot, access_token: str) -> None:
+        """Mark the cached token as suspected, if it is this one."""
+        entry = slot.entry
+        if entry is not None and entry.token.access_token == access_token and not entry.suspected:
+            slot.offer(entry.under_suspicion())
+            self._report("token_suspected", slot.id)
+
+    def close(self, client: Client, slots: list[Slot]) -> None:
+        """Forget the tokens, end the flights, refuse what comes."""
+        client.closed = True
+        for slot in slots:
+            if slot.flight.settle(Failure(Cause.CLOSED, CredentialsClosed, (_CLOSED,))):
+                slot.flight.interrupt()
+            slot.forget()
+
+    def _patience(self, timeout: float | None) -> float:
+        if timeout is None:
+            return self._policy.deadline
+        if not is_number(timeout) or timeout < 0:
+            raise ConfigurationError(f"timeout: seconds, 0 or more, or None for the policy's deadline; got {timeout!r}")
+        return min(timeout, self._policy.deadline)
+
+    def _steps(self, slot: Slot, patience: float, rejected: AccessToken | None) -> Generator[Wait, None, AccessToken]:
+        began = self._clock.boottime()
+        while True:
+            flight = slot.flight  # read before anything else: see _flight, rule 1
+            if slot.client.closed:
+                raise CredentialsClosed(_CLOSED)
+            now = self.now()
+            if flight.flying and flight.left(now) <= 0:
+                self._give_up(slot, flight, now)
+            flying = flight.flying
+            entry = slot.entry
+            memories = (slot.memory, slot.client.memory)
+            step = next_step(
+                entry,
+                now=now,
+                policy=self._policy,
+                memories=memories,
+                forced=slot.forced,
+                flying=flying,
+                rejected=None if rejected is None else rejected.access_token,
+            )
+            match step:
+                case Step.SERVE:
+                    assert entry is not None
+                    if rejected is not None and entry.token.access_token == rejected.access_token:
+                        self._report("forced_renewal_withheld", slot.id)
+                    return entry.token
+                case Step.FAIL:
+                    held = holding(memories, now, in_hand=False)
+                    assert held is not None
+                    raise _remembered(held, held.left(now))
+                case Step.RENEW:
+                    assert entry is not None
+                    limit = background_limit(entry.usable_left(now))
+                    candidate = Flight(flight.number + 1, limit=(now, limit))
+                    if self._next(slot, flight, candidate) is candidate and in_lambda():
+                        yield candidate, min(LAMBDA_WAIT, patience)
+                        continue
+                    return entry.token
+                case Step.REPLACE | Step.FETCH:
+                    joined = self._join(slot, flight, now, flying=flying, forced=step is Step.REPLACE)
+                    if joined is None:
+                        continue
+                    outcome = yield from self._await(slot, joined, began, patience)
+                case _:
+                    assert_never(step)
+            if isinstance(outcome, Entry):
+                if outcome.usable_left(self.now()) > 0:
+                    return outcome.token
+                continue  # this caller slept through the life of what it waited for
+            if entry is not None and entry.usable_left(self.now()) > 0:
+                return entry.token  # it was to be replaced, and nothing came: it stays as good as it was
+            raise outcome.exception()
+
+    def _next(self, slot: Slot, latest: Flight, candidate: Flight) -> Flight:
+        """The flight after `latest`: the candidate, or another caller's; begun in either case."""
+        flight = latest.succeed(candidate)
+        if slot.flight.number < flight.number:
+            slot.flight = flight
+        self._begin(slot, flight)
+        return flight
+
+    def _begin(self, slot: Slot, flight: Flight) -> None:
+        if not flight.begun:
+            flight.launch(lambda flight: self._renew(slot, flight))
+
+    def _join(self, slot: Slot, latest: Flight, now: Instant, *, flying: bool, forced: bool) -> Flight | None:
+        """The flight to wait for: the one under way, or a new one; None if another caller's came and went meanwhile."""
+        limit = (now, self._policy.deadline)
+        if not flying:
+            candidate = Flight(latest.number + 1, limit=limit, forced=forced, waited_for=True)
+            flight = self._next(slot, latest, candidate)
+            return None if flight is not candidate and flight.outcome is not None else flight
+        if not latest.waited_for:
+            # It began with a usable token in hand and for one attempt; now somebody waits for it.
+            latest.limit = limit
+            latest.waited_for = True
+        self._begin(slot, latest)
+        return latest
+
+    def _await(self, slot: Slot, flight: Flight, began: float, patience: float) -> Generator[Wait, None, Outcome]:
+        """Wait for the flight's outcome; a failure of one's own when patience ends first."""
+        while flight.outcome is None:
+            now = self.now()
+            left = patience - (self._clock.boottime() - began)
+            if flight.left(now) <= 0:
+                self._give_up(slot, flight, now)
+            elif left <= 0:
+                return _timed_out(patience)
+            else:
+                yield flight, min(left, flight.left(now))
+        return flight.outcome
+
+    def _give_up(self, slot: Slot, flight: Flight, now: Instant) -> None:
+        """End a flight that outlived its deadline; whoever notices does it."""
+        failure = _timed_out(flight.limit[1])
+        if flight.settle(failure):
+            flight.interrupt()
+            slot.remember(failure, now=now, policy=self._policy, chance=self._clock.random())
+            self._report("flight_replaced", slot.id, seconds=flight.limit[1])
+
+
+_CLOSED = "These credentials were closed. Build the object once, at module level, and close it when the process ends."
+
+
+def _timed_out(seconds: float) -> Failure:
+    text = (
+        f"No token within {seconds:g} s. The token endpoint is slow or cannot be reached: check the network path, DNS and "
+        "proxy settings. RenewalPolicy(deadline=...) sets the limit, get_token(timeout=...) shortens it."
+    )
+    return Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
+
+
+def _remembered(memory: Memory, left: float) -> Exception:
+    """The remembered failure, raised without a token request; it says when the next one may be made."""
+    failure = memory.failure
+    if failure.error is TokenUnavailable:
+        text = f"{failure.args[0]} (Remembered; the next token request may be made in {left:.1f} s.)"
+        return TokenUnavailable(text, left)
+    return failure.exception()

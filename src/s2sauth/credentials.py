@@ -1,0 +1,267 @@
+"""CognitoClientCredentials: one object that gets, keeps and renews tokens. Wiring; nothing is decided here."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Self, final
+
+from ._core import parts
+from ._core.config import AuthMethod, settings
+from ._core.environment import from_environment
+from ._core.origin import AnyOrigin, parse_origins
+from ._core.policy import RenewalPolicy
+from ._core.values import AccessToken, scope_set
+from ._process import Clock, SystemClock
+from ._renewal import Renewal, Sender
+from ._slots import Client, Slot, SlotMap, State, state
+from ._supply import Supply
+from .events import EventName, OnEvent, Reporter
+from .secret_sources import EnvironmentSecret, SecretInput
+
+if TYPE_CHECKING:
+    import httpx
+
+    from ._httpx import HttpxAuth
+
+
+@final
+class CognitoClientCredentials:
+    """OAuth 2.0 client credentials of an Amazon Cognito app client, and the access tokens that they get.
+
+    Build it once, at module level; it is safe for any number of threads, asyncio and trio tasks, event loops and forked
+    children. Building it does no I/O, starts no thread and imports no HTTP library.
+
+    Args:
+        domain: the user pool's domain: `demo.auth.eu-central-1.amazoncognito.com`, `auth.example.com`, or a bare prefix
+            (`demo`) with `region`.
+        region: the AWS region of a bare prefix, e.g. `eu-central-1`.
+        token_url: the whole URL of the token endpoint instead of a domain: a caching proxy, another authorization server.
+        client_id: the app client's id.
+        client_secret: the secret, an object with `get_secret_value()`, or a callable that gives one secret or several in
+            the order in which to try them. Read when a token is requested, never before.
+        scopes: scopes as one string or as a collection; None asks for none, and Cognito grants all of the app client's.
+        client_metadata: passed to the pool's pre token generation trigger; holds no secrets (AWS does not encrypt it).
+        auth_method: `"auto"` sends id and secret in an Authorization header, or in the body when the header would be
+            ambiguous; `"client_secret_basic"` and `"client_secret_post"` (RFC 6749 2.3.1) say which.
+        policy: when tokens are renewed and how long callers wait.
+        http_client: makes the `httpx.Client` of a token request: proxy, own CA, mTLS. Called once per renewal; what it
+            makes is closed.
+        strict: a token with fewer scopes than asked for, or of another client, is an error instead of an event.
+        on_event: called with each `Event`; what it raises is logged once and dropped.
+        clock: the way time and chance enter; `s2sauth.testing.ManualClock` in tests.
+
+    Raises:
+        ConfigurationError: an argument is wrong; the message names every one that is, and shows the form.
+    """
+
+    __slots__ = ("__weakref__", "_boot", "_shared", "_slot", "_wall")
+
+    def __init__(
+        self,
+        *,
+        domain: str | None = None,
+        region: str | None = None,
+        token_url: str | None = None,
+        client_id: str,
+        client_secret: SecretInput,
+        scopes: str | Iterable[str] | None = None,
+        client_metadata: Mapping[str, str] | None = None,
+        auth_method: AuthMethod = "auto",
+        policy: RenewalPolicy = RenewalPolicy(),  # noqa: B008  # frozen
+        http_client: "Callable[[], httpx.Client] | None" = None,
+        strict: bool = False,
+        on_event: OnEvent | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        parsed = settings(
+            domain=domain,
+            region=region,
+            token_url=token_url,
+            client_id=client_id,
+            scopes=scopes,
+            client_metadata=client_metadata,
+            auth_method=auth_method,
+            strict=strict,
+            secret=client_secret,
+            also=parts.mistakes(policy=policy, http_client=http_client, on_event=on_event, clock=clock),
+        )
+        shared = _Shared(policy, clock or SystemClock(), on_event, client_secret, http_client)
+        self._see(shared, shared.slots.slot(parsed))
+
+    def _see(self, shared: "_Shared", slot: Slot) -> None:
+        self._shared = shared
+        self._slot = slot
+        self._wall = shared.clock.wall
+        self._boot = shared.clock.boottime
+
+    @classmethod
+    def from_env(cls, prefix: str = "", environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:
+        """Build from environment variables.
+
+        `COGNITO_DOMAIN` or `COGNITO_TOKEN_URL`; `APP_CLIENT_ID` and `APP_CLIENT_SECRET`, or `COGNITO_CLIENT_ID` and
+        `COGNITO_CLIENT_SECRET`; `COGNITO_SCOPES`. Empty is unset. The secret is read again from its variable whenever a
+        token is requested.
+
+        Args:
+            prefix: goes before each name: `"BILLING_"` reads `BILLING_COGNITO_DOMAIN`.
+            environ: read instead of `os.environ`.
+            **overrides: arguments of the constructor; they win over the environment.
+
+        Raises:
+            ConfigurationError: lists every variable that is missing or wrong, never a value.
+        """
+        environ = os.environ if environ is None else environ
+        found = from_environment(prefix, environ, frozenset(overrides))
+        arguments: dict[str, Any] = {
+            "domain": found.domain,
+            "token_url": found.token_url,
+            "client_id": found.client_id,
+            "client_secret": EnvironmentSecret(found.secret_variables, environ),
+            "scopes": found.scopes,
+        }
+        return cls(**{**arguments, **overrides})
+
+    def get_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:
+        """The cached token, else a new one.
+
+        Args:
+            timeout: seconds to wait at most; None is the policy's `deadline`, which is also the most. 0 takes what is cached. It shortens the
+                wait, never the token request.
+            rejected: a token that an API answered 401 to: waits for another one, within the budget of forced renewals;
+                beyond it the cached one comes back.
+
+        Raises:
+            TokenUnavailable: no token within the time; worth another try.
+            TokenRequestRefused, TokenResponseInvalid: the token endpoint said no, or answered no usable token.
+            ConfigurationError: the secret source or http_client is wrong, or a negative timeout.
+            CredentialsClosed: after `close()`.
+        """
+        entry = self._slot.entry
+        if (
+            entry is not None
+            and rejected is None
+            and self._wall() < entry.fresh_until_wall
+            and self._boot() < entry.fresh_until_boot
+        ):
+            return entry.token
+        self._shared.prepare()
+        return self._shared.supply.get(self._slot, timeout, rejected)
+
+    async def aget_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:  # noqa: ASYNC109  # as get_token
+        """`get_token()` for asyncio and trio: waits without blocking the event loop."""
+        entry = self._slot.entry
+        if (
+            entry is not None
+            and rejected is None
+            and self._wall() < entry.fresh_until_wall
+            and self._boot() < entry.fresh_until_boot
+        ):
+            return entry.token
+        self._shared.prepare()
+        return await self._shared.supply.aget(self._slot, timeout, rejected)
+
+    def auth_headers(self) -> dict[str, str]:
+        """`{"Authorization": "Bearer …"}` for any other HTTP client. Raises what `get_token()` raises."""
+        return {"Authorization": self.get_token().authorization}
+
+    def httpx_auth(self, *origins: str | AnyOrigin, allow_http: bool = False) -> "HttpxAuth":
+        """The hook for `httpx.Client(auth=...)` and `httpx.AsyncClient(auth=...)`.
+
+        Args:
+            *origins: where the token may go, at least one: `"https://api.example.com"`; a path is ignored. `ANY_ORIGIN`
+                lifts the list, not the https rule.
+            allow_http: lets the listed http origins through (a service mesh, docker compose); loopback needs no leave.
+
+        Raises:
+            ConfigurationError: no origin, or one that is no http(s) URL.
+        """
+        from ._httpx import HttpxAuth  # noqa: PLC0415  # the first use of httpx, on the caller's thread
+
+        allowed = parse_origins(origins, allow_http=allow_http)
+        self._shared.prepare()
+        return HttpxAuth(self, allowed, monotonic=self._shared.clock.monotonic, report=self._report)
+
+    def with_scopes(self, *scopes: str) -> "CognitoClientCredentials":
+        """The same credentials for other scopes; equal scopes share one token. Without arguments: all of the app client's."""
+        parsed = self._slot.settings.with_scopes(scope_set(scopes) if scopes else None)
+        view = object.__new__(type(self))
+        view._see(self._shared, self._shared.slots.slot(parsed))  # noqa: SLF001  # one more of its kind
+        return view
+
+    def invalidate(self, token: AccessToken | str, /) -> None:
+        """Mark this token as suspected, if it is still the cached one: the next call may renew it, within the budget of
+        forced renewals."""
+        self._shared.supply.suspect(self._slot, token if isinstance(token, str) else token.access_token)
+
+    def state(self) -> State:
+        """What is known now, for people: freshness, times, the last error, what it cost."""
+        return state(self._slot, self._shared.supply.now())
+
+    def close(self) -> None:
+        """Forget the tokens; whoever waits, and every later call, gets CredentialsClosed. Closes all views too."""
+        self._shared.supply.close(self._shared.client, self._shared.slots.all())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        known = self._slot.settings
+        scopes = "all scopes" if known.scopes is None else f"scopes {' '.join(known.scopes)}"
+        return (
+            f"<CognitoClientCredentials of {known.client_id} at {known.token_url}, {scopes}; use it as "
+            'httpx.Client(auth=credentials.httpx_auth("https://api.example.com"))>'
+        )
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(
+            "CognitoClientCredentials cannot be pickled or copied: it holds a secret and tokens. "
+            "Build it in each process, e.g. with CognitoClientCredentials.from_env()."
+        )
+
+    def _report(self, name: EventName) -> None:
+        self._shared.report(name, self._slot.id)
+
+
+class _Shared:
+    """What the views of one credentials object have in common."""
+
+    def __init__(
+        self,
+        policy: RenewalPolicy,
+        clock: Clock,
+        on_event: OnEvent | None,
+        secrets: SecretInput,
+        http_client: "Callable[[], httpx.Client] | None",
+    ) -> None:
+        self.clock = clock
+        self.client = Client()
+        self.slots = SlotMap(self.client)
+        self.report = Reporter(clock, on_event)
+        self._http_client = http_client
+        self._open_sender: Callable[[], Sender] | None = None
+        renewal = Renewal(policy=policy, clock=clock, report=self.report, secrets=secrets, open_sender=self._open)
+        self.supply = Supply(policy=policy, clock=clock, report=self.report, renew=renewal)
+
+    def prepare(self) -> None:
+        """Import what a flight needs, on the thread of a caller: a fork during a threaded import hangs the child."""
+        if self._open_sender is None:
+            from ._httpx import Senders  # noqa: PLC0415  # not before the first token or hook
+
+            self._open_sender = Senders(self._http_client)
+
+    def _open(self) -> Sender:
+        assert self._open_sender is not None  # prepare() comes before every flight
+        return self._open_sender()

@@ -1,0 +1,160 @@
+"""What happens, said once: every event by a stable name, to the log and to `on_event`."""
+
+import contextvars
+import logging
+from _thread import get_ident
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Literal, final
+
+from ._core.freshness import Instant, elapsed
+from ._process import Clock
+
+EventName = Literal[
+    "authorization_replaced",
+    "client_mismatch",
+    "clocks_disagree",
+    "closed",
+    "expires_in_missing",
+    "flight_replaced",
+    "forced_renewal_withheld",
+    "renewal_attempt_failed",
+    "renewal_failed",
+    "renewal_started",
+    "renewed",
+    "scope_narrowed",
+    "secret_changed",
+    "secret_newline_stripped",
+    "token_rejected",
+    "token_suspected",
+]
+"""Every name there is; a name never changes its meaning within a major version."""
+
+WARN_EVERY = 60.0
+"""Seconds between two WARNING lines of one name and key; those between are logged as DEBUG."""
+
+_SAYS: dict[EventName, str] = {
+    "authorization_replaced": "a request came with an Authorization header of its own, which the token replaced",
+    "client_mismatch": "the token was issued for another client_id than the one configured",
+    "clocks_disagree": "the token's exp, iat and the answer's Date do not fit together: a clock is wrong on this or that side",
+    "closed": "credentials closed",
+    "expires_in_missing": "the answer had no expires_in: the token's own life is used, else 300 seconds",
+    "flight_replaced": "a token request did not end by its deadline and was given up",
+    "forced_renewal_withheld": "an API rejects tokens more often than they may be renewed: look at its authorizer, scopes and audience",
+    "renewal_attempt_failed": "a token request failed",
+    "renewal_failed": "no new token; one in hand is used as long as it lives",
+    "renewal_started": "token request begins",
+    "renewed": "a new token arrived",
+    "scope_narrowed": "the token has fewer scopes than were asked for: check the app client's allowed scopes",
+    "secret_changed": "another client secret than last time was accepted: the old one is no longer needed",
+    "secret_newline_stripped": "the client secret ended with a line break, which was cut off: store it without",
+    "token_rejected": "an API answered 401 to the cached token",
+    "token_suspected": "the cached token was marked by invalidate()",
+}
+_TO_ACT_ON: frozenset[EventName] = frozenset(
+    {
+        "authorization_replaced",
+        "client_mismatch",
+        "clocks_disagree",
+        "expires_in_missing",
+        "flight_replaced",
+        "forced_renewal_withheld",
+        "renewal_failed",
+        "scope_narrowed",
+        "secret_newline_stripped",
+        "token_rejected",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. Holds no token, no secret and no scope text."""
+
+    name: EventName
+    at: float
+    """Seconds since the epoch."""
+    key: str
+    """8 hex digits that stand for endpoint, client, scopes and metadata."""
+    seconds: float | None = None
+    """How long it took, or how long until it is tried again; what it means is with the name."""
+    attempt: int | None = None
+    """The number of the attempt, from 1."""
+    error: str | None = None
+    """A class name or an OAuth error code."""
+
+
+OnEvent = Callable[[Event], object]
+
+logger = logging.getLogger("s2sauth")
+
+
+@final
+class Reporter:
+    """Sends events to the log and to the user's `on_event`, and lets nothing that goes wrong there come back."""
+
+    def __init__(self, clock: Clock, on_event: OnEvent | None) -> None:
+        self._clock = clock
+        self._on_event = on_event
+        self._inside: set[int] = set()
+        self._warned: dict[tuple[EventName, str], Instant] = {}
+        self._complained = False
+
+    def __call__(
+        self,
+        name: EventName,
+        key: str,
+        *,
+        seconds: float | None = None,
+        attempt: int | None = None,
+        error: str | None = None,
+    ) -> None:
+        """Report one event. What it causes on the same thread (a handler that asks for a token) is not reported again."""
+        me = get_ident()
+        if me in self._inside:
+            return
+        self._inside.add(me)
+        try:
+            event = Event(name, self._clock.wall(), key, seconds, attempt, error)
+            contextvars.Context().run(self._tell, event)
+        finally:
+            self._inside.discard(me)
+
+    def _tell(self, event: Event) -> None:
+        try:
+            self._log(event)
+            if self._on_event is not None:
+                self._on_event(event)
+        except Exception as error:  # noqa: BLE001  # whatever a handler or on_event raises must not reach a flight or a caller
+            self._complain(event, error)
+
+    def _log(self, event: Event) -> None:
+        level = logging.DEBUG
+        if event.name in _TO_ACT_ON and self._interval_over(event.name, event.key):
+            level = logging.WARNING
+        if logger.isEnabledFor(level):
+            facts = [f"{name}={value}" for name, value in _facts(event) if value is not None]
+            logger.log(level, "%s: %s [%s]", event.name, _SAYS[event.name], " ".join(facts))
+
+    def _interval_over(self, name: EventName, key: str) -> bool:
+        now = Instant(self._clock.wall(), self._clock.boottime())
+        before = self._warned.get((name, key))
+        if before is not None and elapsed(before, now) < WARN_EVERY:
+            return False
+        if len(self._warned) > 1000:  # many keys: forget the old ones rather than grow
+            self._warned.clear()
+        self._warned[(name, key)] = now
+        return True
+
+    def _complain(self, event: Event, error: Exception) -> None:
+        if not self._complained:
+            self._complained = True
+            text = "on_event or a log handler raised %s at %s; this is said once"
+            with suppress(Exception):  # the handler that raised may be the one that is asked to log it
+                logger.warning(text, type(error).__name__, event.name)
+
+
+def _facts(event: Event) -> tuple[tuple[str, object], ...]:
+    seconds = None if event.seconds is None else f"{event.seconds:.3f}"
+    return (("key", event.key), ("seconds", seconds), ("attempt", event.attempt), ("error", event.error))

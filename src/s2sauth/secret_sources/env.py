@@ -1,0 +1,26 @@
+"""A secret in an environment variable."""
+
+from collections.abc import Mapping
+from typing import final
+
+from .._core.errors import ConfigurationError
+
+
+@final
+class EnvironmentSecret:
+    """Reads the first of `names` that is set, each time it is called. Raises ConfigurationError when none is."""
+
+    def __init__(self, names: tuple[str, ...], environ: Mapping[str, str]) -> None:
+        self._names = names
+        self._environ = environ
+
+    def __call__(self) -> str:
+        """The variable's value now."""
+        for name in self._names:
+            value = self._environ.get(name)
+            if value:
+                return value
+        raise ConfigurationError(f"client_secret: set {' or '.join(self._names)}; it was set when the object was built")
+
+    def __repr__(self) -> str:
+        return f"EnvironmentSecret({', '.join(self._names)})"

@@ -1,0 +1,46 @@
+"""`StaticToken`: stands where credentials stand, in tests that are about something else."""
+
+import time
+from collections.abc import Iterable
+from typing import final
+
+from .._core.values import AccessToken, scope_set
+
+_LIFE = 10 * 365 * 86_400.0
+
+
+@final
+class StaticToken:
+    """Always the same token, which does not end for ten years; no network, no renewal.
+
+        service = FileService(credentials=StaticToken("anything"))
+
+    `value` is what goes on the wire after `Bearer `. `scopes` are the token's, in any form that
+    `CognitoClientCredentials` takes; None if they are not known. Raises ConfigurationError for another form.
+    """
+
+    def __init__(self, value: str = "static-token", *, scopes: str | Iterable[str] | None = None) -> None:
+        self._token = AccessToken(
+            value, expires_in=_LIFE, issued_at=time.time(), left=lambda: _LIFE, scopes=scope_set(scopes)
+        )
+        self.invalidated: list[AccessToken | str] = []
+        """What `invalidate` was called with, oldest first."""
+
+    def get_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:  # noqa: ARG002  # as the credentials'
+        """The token, whatever the arguments say."""
+        return self._token
+
+    async def aget_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:  # noqa: ARG002, ASYNC109  # as the credentials'
+        """The token, whatever the arguments say."""
+        return self._token
+
+    def auth_headers(self) -> dict[str, str]:
+        """`{"Authorization": "Bearer …"}`"""
+        return {"Authorization": self._token.authorization}
+
+    def invalidate(self, token: AccessToken | str, /) -> None:
+        """Note the call in `invalidated`; the token stays."""
+        self.invalidated.append(token)
+
+    def __repr__(self) -> str:
+        return "<StaticToken: value hidden>"

@@ -1,0 +1,74 @@
+"""Every Python example of README and docs runs, in order, as one program a document, with `FakeCognito` as the world.
+
+The environment holds what `from_env()` reads, and FILES_SERVICE_URL; the name `fake` is there too. An example that is
+only to be read is skipped in the document itself, `<!--- skip: next, "why" -->`; what a reader need not see stands in
+`<!--- invisible-code-block: python`.
+"""
+
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+
+from s2sauth.testing import FakeCognito
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+ALL = sorted({*DOCUMENTS, *ROOT.glob("*.md"), *(ROOT / "examples").rglob("*.md")})
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]*))?\)")
+
+
+def name(path: Path) -> str:
+    """A document as a reader calls it."""
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
+def test_the_examples_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader who copies the document's examples one after the other gets what the text says."""
+    sybil = Sybil([PythonCodeBlockParser(), SkipParser()], path=str(ROOT))
+    with FakeCognito(expires_in=3600) as fake:
+        for variable, value in fake.environ.items():
+            monkeypatch.setenv(variable, value)
+        document = sybil.parse(path)
+        document.namespace["fake"] = fake
+        try:
+            for example in document.examples():
+                example.evaluate()
+        finally:  # what a program keeps until it ends
+            for client in [value for value in document.namespace.values() if isinstance(value, httpx.Client)]:
+                client.close()
+
+
+def test_a_broken_example_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error of an example names the document and the line."""
+    path = tmp_path / "broken.md"
+    path.write_text("# Broken\n\n```python\nx = 1\n```\n\nthen\n\n```python\nassert x == 2\n```\n", encoding="utf-8")
+    with pytest.raises(AssertionError) as caught:
+        test_the_examples_run(path, monkeypatch)
+    last = caught.traceback[-1]
+    assert (Path(str(last.path)).name, last.lineno + 1) == ("broken.md", 10)
+
+
+def _anchors(path: Path) -> set[str]:
+    titles = re.findall(r"^#+ +(.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", ALL, ids=name)
+def test_links_lead_somewhere(path: Path) -> None:
+    """A link inside the project names a file that is there, and a heading in it."""
+    for target, anchor in LINK.findall(path.read_text(encoding="utf-8")):
+        file = path.parent / target if target else path
+        assert file.exists(), target
+        assert not anchor or anchor in _anchors(file), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("path", ALL, ids=name)
+def test_commands_that_are_named_exist(path: Path) -> None:
+    """A command of this project, wherever a text names it, is a file of the project."""
+    for command in re.findall(r"(?:scripts|benchmarks|\.ci)/[\w./-]*\w", path.read_text(encoding="utf-8")):
+        assert (ROOT / command).exists(), command
