@@ -1,12 +1,12 @@
 """How threads, asyncio tasks and trio tasks wait for one flight: one renewal under way on a thread of its own.
 
-There is no Python-level lock here, because a signal handler may ask for a token while the frame that it interrupted waits
-for one. What must happen once is decided by `dict.setdefault`, which is one step:
+There is no Python-level lock here, because a signal handler may ask for a token while the frame that it interrupted
+waits for one. What must happen once is decided by `dict.setdefault`, which is one step:
 
-1. Who flies next: `succeed()` on the latest flight. Callers read the latest flight *before* they look at anything else; a
-   flight writes what it brings before it settles. So whoever decided on old news finds a successor and joins it.
-2. Who does the work: threads that were started for the same flight; all but one leave at once. A caller that finds a flight
-   not begun starts a thread for it, so nothing is lost when its owner is interrupted between deciding and starting.
+1. Who flies next: `succeed()` on the latest flight. Callers read the latest flight *before* they look at anything else;
+   a flight writes what it brings before it settles. So whoever decided on old news finds a successor and joins it.
+2. Who does the work: threads that were started for the same flight; all but one leave at once. A caller that finds a
+   flight not begun starts a thread for it: nothing is lost when its owner is interrupted between deciding and starting.
 3. What came out: `settle()`. The outcome is published before anybody is woken, and a waiter enlists before it looks.
 """
 
@@ -14,6 +14,7 @@ import _thread
 import contextvars
 import sys
 from collections.abc import Callable, Hashable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, final
 
 from ._core.errors import Cause, ConfigurationError, Failure, TokenUnavailable
@@ -55,7 +56,9 @@ class Flight:
         "waited_for",
     )
 
-    def __init__(self, number: int, *, limit: tuple[Instant, float], forced: bool = False, waited_for: bool = False) -> None:
+    def __init__(
+        self, number: int, *, limit: tuple[Instant, float], forced: bool = False, waited_for: bool = False
+    ) -> None:
         self.number = number
         self.forced = forced
         self.waited_for = waited_for
@@ -107,7 +110,7 @@ class Flight:
         if self._outcome.setdefault(None, outcome) is not outcome:
             return False
         while self._locks:
-            self._locks.pop().release()
+            _release(self._locks.pop())
         while self._rooms:
             _, room = self._rooms.popitem()
             room.wake()
@@ -136,7 +139,7 @@ class Flight:
         self.thread = _thread.get_ident()
         try:
             self.settle(work(self))
-        except BaseException as error:  # noqa: BLE001  # sys.exit() in a secret source must not leave the waiters waiting
+        except BaseException as error:  # sys.exit() in a secret source must not leave the waiters waiting
             text = f"The renewal ended unexpectedly with {type(error).__name__}; the next call starts another one."
             self.settle(Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None)))
             if here and not isinstance(error, Exception):
@@ -162,14 +165,16 @@ class Flight:
             return
         asyncio = sys.modules.get("asyncio")
         if asyncio is None:
-            raise ConfigurationError("aget_token() needs a running asyncio or trio event loop; use get_token() elsewhere")
+            raise ConfigurationError(
+                "aget_token() needs a running asyncio or trio event loop; use get_token() elsewhere"
+            )
         await self._wait_in_asyncio(asyncio.get_running_loop(), seconds)
 
     def _check_not_inside(self) -> None:
         if self.thread == _thread.get_ident():
             raise ConfigurationError(
-                "a token was asked for inside its own renewal: the secret source, on_event or a log handler uses the same "
-                "credentials object. Give it a way of its own to authenticate."
+                "a token was asked for inside its own renewal: the secret source, on_event or a log handler uses the "
+                "same credentials object. Give it a way of its own to authenticate."
             )
 
     async def _wait_in_asyncio(self, loop: "asyncio.AbstractEventLoop", seconds: float) -> None:
@@ -201,10 +206,8 @@ class _AsyncioRoom:
         self.futures: list[asyncio.Future[None]] = []
 
     def wake(self) -> None:
-        try:
+        with suppress(RuntimeError):  # that loop is closed, and nobody waits in it any more
             self._loop.call_soon_threadsafe(self._finish_all)
-        except RuntimeError:
-            pass  # that loop is closed, and nobody waits in it any more
 
     def _finish_all(self) -> None:
         for future in self.futures:
@@ -218,10 +221,8 @@ class _TrioRoom:
         self.event = event
 
     def wake(self) -> None:
-        try:
+        with suppress(RuntimeError):  # trio.RunFinishedError: nobody waits in it any more
             self._token.run_sync_soon(self.event.set)
-        except RuntimeError:
-            pass  # trio.RunFinishedError: nobody waits in it any more
 
 
 def _finish(future: "asyncio.Future[None]") -> None:
@@ -230,10 +231,8 @@ def _finish(future: "asyncio.Future[None]") -> None:
 
 
 def _release(lock: Lock) -> None:
-    try:
+    with suppress(RuntimeError):  # released already: by the clock, or by another caller who saw the deadline pass
         lock.release()
-    except RuntimeError:
-        pass  # released already: two callers saw the deadline pass
 
 
 def _in_trio_task(trio: Any) -> bool:
@@ -242,4 +241,3 @@ def _in_trio_task(trio: Any) -> bool:
     except RuntimeError:
         return False
     return True
-

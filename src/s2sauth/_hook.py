@@ -6,15 +6,17 @@
 - A 401 that is handed to the caller is untouched and unread.
 """
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
 from enum import Enum, auto
 from typing import Any, NoReturn, Protocol
 
-from ._core.bearer import is_b64token, refuses_bearer
-from ._core.errors import OriginNotAllowed, S2SAuthError, TokenResponseInvalid, TokenUnavailable
+from ._core.bearer import refuses_bearer
+from ._core.errors import OriginNotAllowed, S2SAuthError, TokenUnavailable
 from ._core.origin import OriginList
 from ._core.values import AccessToken
+from .events import EventName
 
 DRAINED_BYTES = 64 * 1024
 DRAINED_SECONDS = 0.5
@@ -58,13 +60,13 @@ class Hook(ABC):
         tokens: Tokens,
         origins: OriginList,
         *,
-        monotonic: Callable[[], float],
-        report: Callable[[Any], object],
+        monotonic: Callable[[], float] = time.monotonic,
+        report: Callable[[EventName], object] | None = None,
     ) -> None:
         self._tokens = tokens
         self._origins = origins
         self._monotonic = monotonic
-        self._report = report
+        self._tell = report
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} for {self._origins}>"
@@ -131,6 +133,10 @@ class Hook(ABC):
             case _After401.RETURN:
                 pass
 
+    def _report(self, name: EventName) -> None:
+        if self._tell is not None:
+            self._tell(name)
+
     def _check_origin(self, request: Any) -> None:
         url = request.url
         if not self._origins.allows(url.scheme, url.raw_host, url.port):
@@ -163,7 +169,7 @@ class Hook(ABC):
             for chunk in stream:
                 if not budget.takes(chunk):
                     break
-        except Exception:  # noqa: BLE001, S110  # whatever ends the reading, the connection is closed below
+        except Exception:  # noqa: BLE001  # whatever ends the reading, the connection is closed below
             budget.body = b""
         finally:
             stream.close()
@@ -175,7 +181,7 @@ class Hook(ABC):
             async for chunk in stream:
                 if not budget.takes(chunk):
                     break
-        except Exception:  # noqa: BLE001, S110  # as in _drain
+        except Exception:  # noqa: BLE001  # as in _drain
             budget.body = b""
         finally:
             await stream.aclose()
@@ -203,7 +209,7 @@ class _Budget:
 
 def _confirm(response: Any, token: AccessToken) -> None:
     """Any answer but 401 says that the API takes the token."""
-    trial = token._trial  # noqa: SLF001  # not public: the token's way to reset its key's budget of forced renewals
+    trial = token._trial  # not public: the token's way to reset its key's budget of forced renewals
     if trial is not None and response.status_code != 401:
         trial()
 

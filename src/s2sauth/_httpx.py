@@ -64,7 +64,7 @@ class Senders:
             return HttpxSender(httpx.Client(verify=self._tls))
         try:
             client = self._factory()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # whatever the user's function raises
             raise ConfigurationError(f"http_client: the factory raised {type(error).__name__}: {error}") from None
         return HttpxSender(_checked(client))
 
@@ -74,7 +74,9 @@ def _checked(client: Any) -> httpx.Client:
     if not isinstance(client, httpx.Client):
         raise ConfigurationError(f"{form}; it gave {type(client).__name__}")
     if client.is_closed:
-        raise ConfigurationError(f"{form}; it gave a closed one: do not give the same client twice, each is closed after use")
+        raise ConfigurationError(
+            f"{form}; it gave a closed one: do not give the same client twice, each is closed after use"
+        )
     if client.auth is not None or any(client.event_hooks.values()):
         client.close()
         raise ConfigurationError(f"{form}; it gave one with auth or event hooks, which would see the client secret")
@@ -89,7 +91,7 @@ class HttpxSender:
         self._client = client
 
     def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
-        """POST once. Nothing of the client but its transport takes part: no default headers, cookies, auth, redirects."""
+        """POST once. Of the client only its transport takes part: no default headers, cookies, auth, redirects."""
         timeout = httpx.Timeout(limits.read, connect=limits.connect)
         try:
             response = self._client.send(
@@ -146,8 +148,8 @@ _UNTRUSTED = (
 _HINT = "Check the network path to the token endpoint: route, firewall, proxy variables (HTTPS_PROXY, NO_PROXY)."
 _HINTS = {
     "ConnectError": (
-        "Check that the domain is spelled right and resolves (a new Cognito domain may need a minute), and that a route leads "
-        "there: a VPC without NAT has none, and PrivateLink does not serve the token endpoint."
+        "Check that the domain is spelled right and resolves (a new Cognito domain may need a minute), that a route "
+        "leads there: a VPC without NAT has none, and PrivateLink does not serve the token endpoint."
     ),
-    "ProxyError": "The proxy named in HTTPS_PROXY or in http_client refused the connection: check its rules and credentials.",
+    "ProxyError": "The proxy of HTTPS_PROXY or http_client refused the connection: check its rules and credentials.",
 }

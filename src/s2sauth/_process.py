@@ -44,14 +44,14 @@ class Clock(Protocol):
 
 
 def _boottime() -> Callable[[], float]:
-    """The clock that counts suspended time too, where there is one (Linux); a partial, since a function costs a frame."""
+    """The clock that counts suspended time, where there is one (Linux); a partial, since a function costs a frame."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return partial(time.clock_gettime, time.CLOCK_BOOTTIME)
     return time.monotonic
 
 
 class SystemClock:
-    """The machine's clocks and the operating system's randomness (`random` itself is shared by clones of a snapshot)."""
+    """The machine's clocks and the operating system's randomness (clones of a snapshot share `random`'s state)."""
 
     wall = staticmethod(time.time)
     monotonic = staticmethod(time.monotonic)
@@ -67,7 +67,7 @@ _generation = 0
 
 
 def generation() -> int:
-    """A number that differs between a process and its forked children: what a flight of another generation does is not ours."""
+    """A number that differs between a process and its forked children."""
     return _generation
 
 

@@ -6,9 +6,10 @@ from typing import Protocol, final
 
 from ._core.errors import Cause, ConfigurationError, Failure, InvalidClient, TokenResponseInvalid, TokenUnavailable
 from ._core.freshness import Entry, Instant, elapsed, new_entry
+from ._core.issued import Issued
 from ._core.policy import RenewalPolicy
 from ._core.retry import Timeouts, forced_now, next_delay, timeouts
-from ._core.token_endpoint import Answer, Issued, TokenRequest, read_answer, token_request
+from ._core.token_endpoint import Answer, TokenRequest, read_answer, token_request
 from ._core.values import AccessToken, Secret
 from ._flight import Flight, Outcome
 from ._process import Clock
@@ -66,7 +67,9 @@ class Renewal:
         if isinstance(outcome, Entry):
             slot.succeeded(outcome)
             self._report("renewed", slot.id, seconds=took)
-        elif flight.outcome is None:  # given up by a waiter: that one has remembered it, and this failure does not count
+        elif (
+            flight.outcome is None
+        ):  # given up by a waiter: that one has remembered it, and this failure does not count
             slot.remember(outcome, now=self._now(), policy=self._policy, chance=self._clock.random())
             self._report("renewal_failed", slot.id, seconds=took, error=outcome.name)
         return outcome
@@ -107,7 +110,7 @@ class Renewal:
             sender.close()
 
     def _candidates(self, slot: Slot) -> Iterator[Secret]:
-        """The secrets to try, each once: the one accepted last, those the source gives, those it gives when asked again."""
+        """The secrets to try, each once: those the source gives, then those it gives when asked again."""
         tried: list[Secret] = []
         for _ in range(2):
             for secret in self._read(slot):
@@ -185,8 +188,8 @@ class Renewal:
         )
         if entry.usable_left(self._now()) <= 0:
             text = (
-                f"The token's life of {issued.lifetime:g} s was over when the answer came, {elapsed(asked_at, self._now()):.1f} s "
-                "after the request. Raise the app client's access token expiration."
+                f"The token's life of {issued.lifetime:g} s was over when the answer came, "
+                f"{elapsed(asked_at, self._now()):.1f} s after the request. Raise the app client's token expiration."
             )
             return Failure(Cause.REQUEST_REFUSED, TokenResponseInvalid, (text, None, None))
         return entry

@@ -8,7 +8,6 @@ from weakref import WeakValueDictionary
 from ._core.config import Settings, key, key_id
 from ._core.errors import Cause, Failure
 from ._core.freshness import Entry, Freshness, Instant, freshness
-
 from ._core.policy import RenewalPolicy
 from ._core.retry import Forced, Memory, holding, remember_in_hand, remember_outage, remember_refusal
 from ._flight import Flight
@@ -35,7 +34,7 @@ class Client:
 
 @final
 class Slot:
-    """All that is known for one key. Written by its flights; callers only read, but for marking a token as suspected."""
+    """All that is known for one key. Written by its flights; callers only read, but for suspecting a token."""
 
     __slots__ = (
         "__weakref__",
@@ -70,8 +69,8 @@ class Slot:
     def offer(self, entry: Entry) -> None:
         """Keep `entry` if it is of a higher rank than the cached one.
 
-        Two flights may offer at the same time, after one was given up and came back late. Each appends, then assigns the
-        highest until that is what stands: whoever is last leaves the highest there.
+        Two flights may offer at the same time, after one was given up and came back late. Each appends, then assigns
+        the highest until that is what stands: whoever is last leaves the highest there.
         """
         self._arrived.append(entry)
         while (best := max(self._arrived[-8:], key=_rank)) is not self.entry:
@@ -103,7 +102,7 @@ class Slot:
             self.forget()  # closed while it was under way
 
     def trial_passed(self, number: int) -> None:
-        """An API took the token that flight `number` brought by force: the interval between forced renewals is reset."""
+        """An API took the token that flight `number` brought by force: the interval is reset."""
         forced = self.forced
         if forced is not None and forced.number == number and not forced.passed:
             self.forced = forced.accepted()

@@ -1,4 +1,4 @@
-"""Who gets which token: the cached one, the one that a flight brings, or the failure. Written once for threads and tasks."""
+"""Who gets which token: the cached one, the one that a flight brings, the failure. One code for threads and tasks."""
 
 from collections.abc import Callable, Generator, Iterator
 from typing import assert_never, final
@@ -195,8 +195,8 @@ _CLOSED = "These credentials were closed. Build the object once, at module level
 
 def _timed_out(seconds: float) -> Failure:
     text = (
-        f"No token within {seconds:g} s. The token endpoint is slow or cannot be reached: check the network path, DNS and "
-        "proxy settings. RenewalPolicy(deadline=...) sets the limit, get_token(timeout=...) shortens it."
+        f"No token within {seconds:g} s. The token endpoint is slow or cannot be reached: check the network path, DNS "
+        "and proxy settings. RenewalPolicy(deadline=...) sets the limit, get_token(timeout=...) shortens it."
     )
     return Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
 

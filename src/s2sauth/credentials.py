@@ -35,10 +35,10 @@ class CognitoClientCredentials:
         domain: the user pool's domain: `demo.auth.eu-central-1.amazoncognito.com`, `auth.example.com`, or a bare prefix
             (`demo`) with `region`.
         region: the AWS region of a bare prefix, e.g. `eu-central-1`.
-        token_url: the whole URL of the token endpoint instead of a domain: a caching proxy, another authorization server.
+        token_url: the whole URL of the token endpoint instead: a caching proxy, another authorization server.
         client_id: the app client's id.
-        client_secret: the secret, an object with `get_secret_value()`, or a callable that gives one secret or several in
-            the order in which to try them. Read when a token is requested, never before.
+        client_secret: the secret, an object with `get_secret_value()`, or a callable that gives one secret or several
+            in the order in which to try them. Read when a token is requested, never before.
         scopes: scopes as one string or as a collection; None asks for none, and Cognito grants all of the app client's.
         client_metadata: passed to the pool's pre token generation trigger; holds no secrets (AWS does not encrypt it).
         auth_method: `"auto"` sends id and secret in an Authorization header, or in the body when the header would be
@@ -125,8 +125,8 @@ class CognitoClientCredentials:
         """The cached token, else a new one.
 
         Args:
-            timeout: seconds to wait at most; None is the policy's `deadline`, which is also the most. 0 takes what is cached. It shortens the
-                wait, never the token request.
+            timeout: seconds to wait at most; None is the policy's `deadline`, which is also the most. 0 takes what is
+                cached. It shortens the wait, never the token request.
             rejected: a token that an API answered 401 to: waits for another one, within the budget of forced renewals;
                 beyond it the cached one comes back.
 
@@ -182,10 +182,10 @@ class CognitoClientCredentials:
         return HttpxAuth(self, allowed, monotonic=self._shared.clock.monotonic, report=self._report)
 
     def with_scopes(self, *scopes: str) -> "CognitoClientCredentials":
-        """The same credentials for other scopes; equal scopes share one token. Without arguments: all of the app client's."""
+        """The same credentials for other scopes; equal scopes share one token. Without any: all of the app client's."""
         parsed = self._slot.settings.with_scopes(scope_set(scopes) if scopes else None)
         view = object.__new__(type(self))
-        view._see(self._shared, self._shared.slots.slot(parsed))  # noqa: SLF001  # one more of its kind
+        view._see(self._shared, self._shared.slots.slot(parsed))  # one more of its kind
         return view
 
     def invalidate(self, token: AccessToken | str, /) -> None:

@@ -37,11 +37,11 @@ WARN_EVERY = 60.0
 _SAYS: dict[EventName, str] = {
     "authorization_replaced": "a request came with an Authorization header of its own, which the token replaced",
     "client_mismatch": "the token was issued for another client_id than the one configured",
-    "clocks_disagree": "the token's exp, iat and the answer's Date do not fit together: a clock is wrong on this or that side",
+    "clocks_disagree": "the token's exp and iat do not fit the answer's Date: a clock is wrong on this or that side",
     "closed": "credentials closed",
     "expires_in_missing": "the answer had no expires_in: the token's own life is used, else 300 seconds",
     "flight_replaced": "a token request did not end by its deadline and was given up",
-    "forced_renewal_withheld": "an API rejects tokens more often than they may be renewed: look at its authorizer, scopes and audience",
+    "forced_renewal_withheld": "an API rejects token after token: check its authorizer, scopes and audience",
     "renewal_attempt_failed": "a token request failed",
     "renewal_failed": "no new token; one in hand is used as long as it lives",
     "renewal_started": "token request begins",
@@ -110,7 +110,7 @@ class Reporter:
         attempt: int | None = None,
         error: str | None = None,
     ) -> None:
-        """Report one event. What it causes on the same thread (a handler that asks for a token) is not reported again."""
+        """Report one event; what a handler causes on the same thread (it asks for a token) is not reported."""
         me = get_ident()
         if me in self._inside:
             return

@@ -1,6 +1,7 @@
 """What `import s2sauth` and the constructor do not do. Each case is a process of its own."""
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any
@@ -65,7 +66,8 @@ OWN_OPTIONAL = {"s2sauth.settings", "s2sauth.testing"}
 def watch(code: str) -> dict[str, Any]:
     """What a fresh interpreter saw while it ran `code`."""
     command = [sys.executable, "-I", "-c", WATCH.replace("{code}", code)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, env=environment)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found

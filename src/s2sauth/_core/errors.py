@@ -33,7 +33,7 @@ class S2SAuthError(Exception):
 
 
 class ConfigurationError(S2SAuthError, ValueError):
-    """An argument, an environment variable, a secret source or a callback is wrong; the message names it and shows the form."""
+    """An argument, an environment variable, a secret source or a callback is wrong; the message names it."""
 
 
 class TokenUnavailable(S2SAuthError):
@@ -49,7 +49,7 @@ class TokenUnavailable(S2SAuthError):
 
 
 class TokenRequestRefused(S2SAuthError):
-    """The token endpoint refused the request (RFC 6749 5.2), or answered a status that no retry helps (3xx, 403, 405)."""
+    """The token endpoint refused the request (RFC 6749 5.2), or gave an answer that no retry helps (3xx, 403, 405)."""
 
     def __init__(
         self,

@@ -112,7 +112,14 @@ def freshness(entry: Entry | None, now: Instant) -> Freshness:
 
 
 def new_entry(
-    token: AccessToken, *, asked_at: Instant, life: float, policy: RenewalPolicy, chance: float, number: int, forced: bool
+    token: AccessToken,
+    *,
+    asked_at: Instant,
+    life: float,
+    policy: RenewalPolicy,
+    chance: float,
+    number: int,
+    forced: bool,
 ) -> Entry:
     """The entry of a token that just arrived; `chance` from [0, 1) places its renewal point."""
     return Entry(

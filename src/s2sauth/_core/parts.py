@@ -12,11 +12,8 @@ def mistakes(*, policy: object, http_client: object, on_event: object, clock: ob
     if not isinstance(policy, RenewalPolicy):
         yield "policy", f"is of type {type(policy).__name__}; use RenewalPolicy(deadline=5.0) or leave it out"
     if http_client is not None and not callable(http_client):
-        yield (
-            "http_client",
-            f"is of type {type(http_client).__name__}; use a function that makes a new client each time, as "
-            "lambda: httpx.Client(verify=ssl_context)",
-        )
+        form = "use a function that makes a new client each time, as lambda: httpx.Client(verify=ssl_context)"
+        yield "http_client", f"is of type {type(http_client).__name__}; {form}"
     if on_event is not None and not callable(on_event):
         yield "on_event", f"is of type {type(on_event).__name__}; use a function that takes an Event, as on_event=print"
     missing = [name for name in _CLOCK if not callable(getattr(clock, name, None))]

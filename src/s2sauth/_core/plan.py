@@ -34,8 +34,8 @@ def next_step(
 ) -> Step:
     """Decide for one caller.
 
-    `memories` are the failures remembered of the key and of the client, `flying` says that a flight is under way, `rejected`
-    is the token that this caller saw rejected by an API (401).
+    `memories` are the failures remembered of the key and of the client, `flying` says that a flight is under way,
+    `rejected` is the token that this caller saw rejected by an API (401).
     """
     state = freshness(entry, now)
     if entry is None or state is Freshness.EXPIRED:

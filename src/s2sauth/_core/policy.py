@@ -15,11 +15,11 @@ LONGEST_LIFE = 24 * HOUR
 LONGEST_WINDOW = 60 * MINUTE
 """The renewal window never opens earlier than this before the end of the life."""
 SPREAD = (0.6, 1.0)
-"""The renewal point is drawn from this part of the window, so that a fleet that started together does not renew together."""
+"""The renewal point is drawn from this part of the window: a fleet that started together does not renew together."""
 LARGEST_MARGIN = 0.05
 """The expiry margin never takes more than this part of the life."""
 LAMBDA_WAIT = 1.0
-"""In Lambda, whoever starts a renewal of a STALE token waits for it this long: threads stand still between invocations."""
+"""In Lambda whoever starts a renewal of a STALE token waits this long: threads stand still between invocations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,9 @@ class RenewalPolicy:
     def __post_init__(self) -> None:
         wrong = [text for text in map(self._mistake, _FORMS) if text]
         if not wrong and not self._window_holds():
-            wrong = ["renew_at, expiry_margin: too close together: 0.6 of the renewal window must be longer than the margin"]
+            wrong = [
+                "renew_at, expiry_margin: too close together: 0.6 of the renewal window must be longer than the margin"
+            ]
         if wrong:
             raise ConfigurationError("RenewalPolicy: " + "; ".join(wrong))
 

@@ -80,7 +80,7 @@ class Memory(NamedTuple):
 def holding(memories: tuple[Memory | None, ...], now: Instant, *, in_hand: bool) -> Memory | None:
     """The memory that holds longest, or None: a token request may be made.
 
-    To a caller without a usable token (`in_hand` false) a failure met with one in hand says nothing: nobody waited for it.
+    To a caller without a usable token (`in_hand` false) a failure met with one in hand says nothing: nobody waited.
     """
     held = [m for m in memories if m is not None and m.left(now) > 0 and (in_hand or not m.in_hand)]
     return max(held, key=lambda memory: memory.left(now), default=None)
@@ -154,7 +154,7 @@ def forced_now(
 
 
 def may_force(last: Forced | None, *, age: float, life: float, now: Instant, policy: RenewalPolicy) -> bool:
-    """Whether a token of this age and life may be renewed by force now: each costs money, and a misconfigured API asks always."""
+    """Whether a token of this age and life may be renewed by force now: a misconfigured API asks at every call."""
     if age < min(policy.forced_renewal_every / 2, life / 10):
         return False
     return last is None or elapsed(last.at, now) >= last.interval

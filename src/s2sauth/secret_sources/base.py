@@ -18,14 +18,14 @@ class HasSecretValue(Protocol):
 
 
 SecretSource = Callable[[], "str | HasSecretValue | Sequence[str | HasSecretValue]"]
-"""A callable that gives one secret, or several in the order in which to try them (Cognito has two during a rotation)."""
+"""A callable that gives one secret, or several in the order in which to try them (a rotation has two)."""
 
 SecretInput = str | HasSecretValue | SecretSource
 """What `client_secret` takes."""
 
 
 def read_secrets(source: SecretInput) -> tuple[list[Secret], bool]:
-    """The secrets that `source` gives now, without repeats, in order; and whether a trailing line break was cut off one.
+    """The secrets that `source` gives now, in order, without repeats; and whether a line break was cut off one.
 
     Raises ConfigurationError if what it gives is no secret, and whatever the source itself raises.
     """

@@ -1,0 +1,254 @@
+"""What the figures share: the command line, the table with its exit code, child processes, a private CA.
+
+A command is a file beside this one:
+
+    from _support import Report, command, progress
+
+    def figures(report: Report) -> None:
+        with FakeCognito.spawn(latency=0.1) as fake:
+            progress("200 threads")
+            ...
+            report.row("cold: token requests", s2sauth=1, exactly=1, hand_written=200)
+            report.row("cold: all served", s2sauth=0.31, at_most=1.0, unit="s")
+            report.row("for comparison", s2sauth=0.2)  # without a requirement
+
+    if __name__ == "__main__":  # child processes import the file too
+        command("What many callers at once cost", figures)
+
+`python benchmarks/NAME.py` prints the table and exits with 1 when a figure falls short; `--json` prints it as JSON; `--ci` asks
+for a shorter run (`report.ci`) with the same requirements.
+"""
+
+import argparse
+import json
+import multiprocessing
+import platform
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import trustme
+
+from s2sauth import __version__
+from s2sauth.testing import FakeCognito
+
+Value = float | str | None
+"""A number, a text that says more than a number, or nothing."""
+
+_DIGITS = {"us": 2, "ms": 1, "s": 2, "x": 3}
+"""Shown behind the point, by unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table; numbers in `unit`."""
+
+    what: str
+    required: str
+    s2sauth: Value
+    hand_written: Value
+    floor: Value
+    unit: str
+    ok: bool | None
+    """None: there is no requirement."""
+
+    def cells(self) -> tuple[str, ...]:
+        """As printed."""
+        verdict = {True: "ok", False: "SHORT", None: ""}[self.ok]
+        values = (_shown(value, self.unit) for value in (self.s2sauth, self.hand_written, self.floor))
+        return (self.what, self.required, *values, verdict)
+
+
+class Report:
+    """The table of one command."""
+
+    _HEAD = ("what", "required", "s2sauth", "hand-written", "floor", "")
+
+    def __init__(self, title: str, *, ci: bool = False) -> None:
+        self.title = title
+        self.ci = ci
+        """A shorter run is asked for."""
+        self.rows: list[Row] = []
+        self.notes: list[str] = []
+
+    def row(
+        self,
+        what: str,
+        *,
+        s2sauth: Value,
+        at_most: float | None = None,
+        at_least: float | None = None,
+        exactly: float | None = None,
+        unit: str = "",
+        hand_written: Value = None,
+        floor: Value = None,
+    ) -> None:
+        """Add a figure. `at_most` and `at_least` together are a range; without any of the three nothing is required."""
+        required: list[str] = []
+        ok: bool | None = None
+        if at_most is not None or at_least is not None or exactly is not None:
+            assert isinstance(s2sauth, (int, float)), f"{what}: a requirement is for a number"
+            if exactly is not None:
+                required.append(_shown(exactly, unit))
+            if at_least is not None:
+                required.append(f">= {_shown(at_least, unit)}")
+            if at_most is not None:
+                required.append(f"<= {_shown(at_most, unit)}")
+            ok = (
+                (exactly is None or s2sauth == exactly)
+                and (at_least is None or s2sauth >= at_least)
+                and (at_most is None or s2sauth <= at_most)
+            )
+        self.rows.append(Row(what, ", ".join(required), s2sauth, hand_written, floor, unit, ok))
+
+    def note(self, text: str) -> None:
+        """Add a line below the table."""
+        self.notes.append(text)
+
+    @property
+    def ok(self) -> bool:
+        """Whether all requirements are met, and there was at least one."""
+        verdicts = [row.ok for row in self.rows if row.ok is not None]
+        return bool(verdicts) and all(verdicts)
+
+    def text(self) -> str:
+        """The table as text."""
+        lines = [self._HEAD, *(row.cells() for row in self.rows)]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self._HEAD))]
+        # The names to the left, all that is compared to the right.
+        shown = [
+            "  ".join(
+                cell.ljust(width) if column in {0, 5} else cell.rjust(width)
+                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+            ).rstrip()
+            for line in lines
+        ]
+        rule = "-" * max(map(len, shown))
+        return "\n".join([f"{self.title} ({_environment()})", "", shown[0], rule, *shown[1:], *self.notes])
+
+    def json(self) -> str:
+        """The table as JSON."""
+        rows = [asdict(row) for row in self.rows]
+        return json.dumps(
+            {"title": self.title, "environment": _environment(), "ok": self.ok, "rows": rows, "notes": self.notes},
+            indent=2,
+        )
+
+
+def _shown(value: Value, unit: str) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, str):
+        return value
+    digits = 0 if isinstance(value, int) and unit not in _DIGITS else _DIGITS.get(unit, 2)
+    return f"{value:,.{digits}f} {unit}".strip()
+
+
+def _environment() -> str:
+    return f"s2sauth {__version__}, {platform.python_implementation()} {platform.python_version()}, {platform.system()}"
+
+
+def command(title: str, figures: Callable[[Report], object]) -> NoReturn:
+    """Run `figures` and print what it reported. Exits with 0, 1 when a figure falls short, 2 when it could not be taken."""
+    parser = argparse.ArgumentParser(description=title)
+    parser.add_argument("--ci", action="store_true", help="a shorter run, with the same requirements")
+    parser.add_argument("--json", action="store_true", help="print the table as JSON")
+    arguments = parser.parse_args()
+    report = Report(title, ci=arguments.ci)
+    status = 0
+    began = time.perf_counter()
+    try:
+        figures(report)
+    except Exception:  # noqa: BLE001  # the figures taken so far are still worth printing
+        traceback.print_exc()
+        report.note("Stopped by an error: see above.")
+        status = 2
+    progress(f"took {time.perf_counter() - began:.0f} s")
+    print(report.json() if arguments.json else report.text())
+    sys.exit(status or not report.ok)
+
+
+def progress(text: str) -> None:
+    """Say on stderr what is being done."""
+    print(f"... {text}", file=sys.stderr, flush=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Paths of PEM files: a certificate for `localhost`, its key, and the CA that signed it."""
+
+    certfile: str
+    keyfile: str
+    cafile: str
+
+
+@contextmanager
+def private_ca() -> Iterator[Tls]:
+    """A private CA and a server certificate of it, in a folder that is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="s2sauth-") as folder:
+        paths = Tls(*(str(Path(folder, name)) for name in ("cert.pem", "key.pem", "ca.pem")))
+        ca = trustme.CA()
+        server = ca.issue_cert("localhost")
+        ca.cert_pem.write_to_path(paths.cafile)
+        server.private_key_pem.write_to_path(paths.keyfile)
+        for n, pem in enumerate(server.cert_chain_pems):
+            pem.write_to_path(paths.certfile, append=n > 0)
+        yield paths
+
+
+@contextmanager
+def cognito_over_tls(**options: Any) -> Iterator[tuple[FakeCognito, dict[str, str]]]:
+    """`FakeCognito` in a process of its own, over TLS, and the environment of a service that uses and trusts it."""
+    with private_ca() as tls, FakeCognito.spawn(certfile=tls.certfile, keyfile=tls.keyfile, **options) as fake:
+        yield fake, {**fake.environ, "SSL_CERT_FILE": tls.cafile}
+
+
+def in_own_process(function: Callable[..., Any], *arguments: Any, timeout: float = 60.0) -> Any:
+    """What `function`, of the command's top level, returns in a fresh interpreter. Both ways the values are pickled.
+
+    Raises RuntimeError, with the child's traceback, if it raised, and TimeoutError after `timeout` seconds; the child is ended.
+    """
+    return InOwnProcess(function, *arguments).result(timeout)
+
+
+class InOwnProcess:
+    """The same for several at once: all run from the start, `result()` waits."""
+
+    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._name = function.__name__
+        self._answer, answer = context.Pipe(duplex=False)
+        # Not daemonic: such a process may not have children, and a FakeCognito is one.
+        self._process = context.Process(target=_run, args=(answer, function, arguments))
+        self._process.start()
+        answer.close()
+
+    def result(self, timeout: float = 60.0) -> Any:
+        """Wait for it; as `in_own_process`."""
+        try:
+            if not self._answer.poll(timeout):
+                raise TimeoutError(f"{self._name}() did not end within {timeout:g} s")
+            failed, value = self._answer.recv()
+            self._process.join(5)
+        except EOFError:
+            raise RuntimeError(f"{self._name}() died without an answer") from None
+        finally:
+            self._process.kill()  # nothing, if it has ended
+            self._process.join()
+            self._answer.close()
+        if failed:
+            raise RuntimeError(f"{self._name}() failed in a process of its own:\n{value}")
+        return value
+
+
+def _run(answer: Any, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    try:
+        answer.send((False, function(*arguments)))
+    except Exception:  # noqa: BLE001  # raised again in the parent
+        answer.send((True, traceback.format_exc()))
