@@ -73,6 +73,7 @@ class CognitoClientCredentials:
         on_event: OnEvent | None = None,
         clock: Clock | None = None,
     ) -> None:
+        from_env = client_secret if isinstance(client_secret, EnvironmentSecret) else None
         parsed = settings(
             domain=domain,
             region=region,
@@ -82,7 +83,8 @@ class CognitoClientCredentials:
             client_metadata=client_metadata,
             auth_method=auth_method,
             strict=strict,
-            secret=client_secret,
+            secret=client_secret if from_env is None else from_env(),
+            variables={} if from_env is None else from_env.variables,
             also=parts.mistakes(policy=policy, http_client=http_client, on_event=on_event, clock=clock),
         )
         shared = _Shared(policy, clock or SystemClock(), on_event, client_secret, http_client)
@@ -116,7 +118,7 @@ class CognitoClientCredentials:
             "domain": found.domain,
             "token_url": found.token_url,
             "client_id": found.client_id,
-            "client_secret": EnvironmentSecret(found.secret_variables, environ),
+            "client_secret": EnvironmentSecret(found.secret_variables, environ, variables=found.variables),
             "scopes": found.scopes,
         }
         return cls(**{**arguments, **overrides})

@@ -97,7 +97,7 @@ def settings(
         _client_secret(secret, client, mistakes)
     mistakes.found.extend(also)
     if mistakes.found:
-        del domain, token_url, client_metadata, secret  # a traceback may show the locals of its frames
+        del domain, token_url, client_metadata, metadata, secret  # a traceback may show the locals of its frames
         raise ConfigurationError(mistakes.text(variables))
     return Settings(
         token_url=endpoint,

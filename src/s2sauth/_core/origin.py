@@ -62,8 +62,8 @@ class Url:
 
 def parse_url(text: str) -> Url:
     """Raises ValueError, whose text names what is wrong and never repeats the URL."""
-    if not all(c > " " and c != "\x7f" and not c.isspace() for c in text):
-        raise ValueError("holds white space or a control character")
+    if " " in text or not text.isprintable():
+        raise ValueError("holds white space or an invisible character")
     if "\\" in text:
         raise ValueError("holds a backslash")
     try:

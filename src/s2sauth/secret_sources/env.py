@@ -1,6 +1,7 @@
 """A secret in an environment variable."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import final
 
 from .._core.errors import ConfigurationError
@@ -8,11 +9,21 @@ from .._core.errors import ConfigurationError
 
 @final
 class EnvironmentSecret:
-    """Reads the first of `names` that is set, each time it is called. Raises ConfigurationError when none is."""
+    """Reads the first of `names` that is set, each time it is called. Raises ConfigurationError when none is.
 
-    def __init__(self, names: tuple[str, ...], environ: Mapping[str, str]) -> None:
+    `variables` names the variable of each argument that came from the environment as well, for error messages.
+    """
+
+    def __init__(
+        self,
+        names: tuple[str, ...],
+        environ: Mapping[str, str],
+        *,
+        variables: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._names = names
         self._environ = environ
+        self.variables = variables
 
     def __call__(self) -> str:
         """The variable's value now."""

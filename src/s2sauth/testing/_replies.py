@@ -34,7 +34,8 @@ def endless(status: int, chunk: bytes, headers: Pairs, usual: Headers, *, now: f
     """A message whose body never ends."""
     head = message(status, b"", (*headers, ("Transfer-Encoding", "chunked")), usual, now=now).data
     head = head.replace(b"Content-Length: 0\r\n", b"")
-    return Reply(status, head, flood=b"%x\r\n%b\r\n" % (len(chunk), chunk), end=End.CLOSE)
+    frame = b"%x\r\n%b\r\n" % (len(chunk), chunk)
+    return Reply(status, head, flood=frame * (65_536 // len(frame) + 1), end=End.CLOSE)
 
 
 def raw(data: bytes, end: End = End.CLOSE) -> Reply:

@@ -10,7 +10,7 @@ from typing import final
 from urllib.parse import parse_qsl
 
 from ._records import Log, TokenRequest
-from ._replies import Pairs, Script, dump, endless, message
+from ._replies import Pairs, Script, dump, endless, message, raw
 from ._tokens import Pool, whole
 from ._wire import Headers, Reply, Request, values
 
@@ -52,11 +52,10 @@ class TokenEndpoint:
         at = self._pool.clock.wall()
         self._log.add(TokenRequest(request.method, request.path, request.headers, request.body, at, reply.status))
         self.gate.wait()
-        self._closing.wait(self.latency)
-        return reply
+        return raw(b"") if self._closing.wait(self.latency) else reply
 
     def close(self) -> None:
-        """Let everything go that waits."""
+        """Let everything go that waits, unanswered."""
         self._closing.set()
         self.gate.set()
 

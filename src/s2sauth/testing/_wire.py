@@ -1,5 +1,6 @@
 """HTTP/1.1 on real sockets, a thread for each connection: reads requests, writes replies, proper and improper ones."""
 
+import os
 import socket
 import ssl
 import struct
@@ -216,7 +217,8 @@ class Listener:
 def _bound(port: int) -> socket.socket:
     """A socket that holds a loopback port, without listening."""
     sock = socket.socket()
-    if port:
+    if os.name != "nt":  # there it would let others take the port
+        # Connections of the same port may still be around when it is bound again.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     sock.bind(("127.0.0.1", port))
     return sock
