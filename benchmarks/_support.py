@@ -15,14 +15,15 @@ A command is a file beside this one:
     if __name__ == "__main__":  # child processes import the file too
         command("What many callers at once cost", figures)
 
-`python benchmarks/NAME.py` prints the table and exits with 1 when a figure falls short; `--json` prints it as JSON; `--ci` asks
-for a shorter run (`report.ci`) with the same requirements.
+`python benchmarks/NAME.py` prints the table and exits with 1 when a figure falls short; `--json` prints it as JSON;
+`--ci` asks for a shorter run (`report.ci`) with the same requirements.
 """
 
 import argparse
 import json
 import multiprocessing
 import platform
+import shutil
 import sys
 import tempfile
 import time
@@ -33,6 +34,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+import certifi
 import trustme
 
 from s2sauth import __version__
@@ -120,15 +122,10 @@ class Report:
     def text(self) -> str:
         """The table as text."""
         lines = [self._HEAD, *(row.cells() for row in self.rows)]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(self._HEAD))]
+        columns = [column for column in zip(*lines, strict=True) if any(column[1:])]
         # The names to the left, all that is compared to the right.
-        shown = [
-            "  ".join(
-                cell.ljust(width) if column in {0, 5} else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
-        ]
+        padded = [_aligned(column, left=column[0] in {"what", ""}) for column in columns]
+        shown = ["  ".join(line).rstrip() for line in zip(*padded, strict=True)]
         rule = "-" * max(map(len, shown))
         return "\n".join([f"{self.title} ({_environment()})", "", shown[0], rule, *shown[1:], *self.notes])
 
@@ -141,9 +138,14 @@ class Report:
         )
 
 
+def _aligned(cells: tuple[str, ...], *, left: bool) -> list[str]:
+    width = max(map(len, cells))
+    return [cell.ljust(width) if left else cell.rjust(width) for cell in cells]
+
+
 def _shown(value: Value, unit: str) -> str:
     if value is None:
-        return "-"
+        return ""
     if isinstance(value, str):
         return value
     digits = 0 if isinstance(value, int) and unit not in _DIGITS else _DIGITS.get(unit, 2)
@@ -155,7 +157,7 @@ def _environment() -> str:
 
 
 def command(title: str, figures: Callable[[Report], object]) -> NoReturn:
-    """Run `figures` and print what it reported. Exits with 0, 1 when a figure falls short, 2 when it could not be taken."""
+    """Run `figures` and print what it reported. Exits with 0; 1 when a figure falls short; 2 after an error."""
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--ci", action="store_true", help="a shorter run, with the same requirements")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
@@ -181,38 +183,44 @@ def progress(text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Paths of PEM files: a certificate for `localhost`, its key, and the CA that signed it."""
+    """Paths of PEM files."""
 
     certfile: str
+    """A certificate for `localhost`."""
     keyfile: str
     cafile: str
+    """The private CA that signed it."""
+    bundle: str
+    """The same behind the usual public CAs: a file that takes as long to read as in real life."""
 
 
 @contextmanager
 def private_ca() -> Iterator[Tls]:
     """A private CA and a server certificate of it, in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="s2sauth-") as folder:
-        paths = Tls(*(str(Path(folder, name)) for name in ("cert.pem", "key.pem", "ca.pem")))
+        tls = Tls(*(str(Path(folder, name)) for name in ("cert.pem", "key.pem", "ca.pem", "bundle.pem")))
         ca = trustme.CA()
         server = ca.issue_cert("localhost")
-        ca.cert_pem.write_to_path(paths.cafile)
-        server.private_key_pem.write_to_path(paths.keyfile)
-        for n, pem in enumerate(server.cert_chain_pems):
-            pem.write_to_path(paths.certfile, append=n > 0)
-        yield paths
+        server.private_key_pem.write_to_path(tls.keyfile)
+        for pem in server.cert_chain_pems:
+            pem.write_to_path(tls.certfile, append=True)
+        ca.cert_pem.write_to_path(tls.cafile)
+        shutil.copyfile(certifi.where(), tls.bundle)
+        ca.cert_pem.write_to_path(tls.bundle, append=True)
+        yield tls
 
 
 @contextmanager
 def cognito_over_tls(**options: Any) -> Iterator[tuple[FakeCognito, dict[str, str]]]:
     """`FakeCognito` in a process of its own, over TLS, and the environment of a service that uses and trusts it."""
     with private_ca() as tls, FakeCognito.spawn(certfile=tls.certfile, keyfile=tls.keyfile, **options) as fake:
-        yield fake, {**fake.environ, "SSL_CERT_FILE": tls.cafile}
+        yield fake, {**fake.environ, "SSL_CERT_FILE": tls.bundle}
 
 
 def in_own_process(function: Callable[..., Any], *arguments: Any, timeout: float = 60.0) -> Any:
-    """What `function`, of the command's top level, returns in a fresh interpreter. Both ways the values are pickled.
+    """What `function`, of the command's top level, returns in a fresh interpreter. Values are pickled both ways.
 
-    Raises RuntimeError, with the child's traceback, if it raised, and TimeoutError after `timeout` seconds; the child is ended.
+    Raises RuntimeError, with the child's traceback, if it raised, and TimeoutError after `timeout` seconds.
     """
     return InOwnProcess(function, *arguments).result(timeout)
 

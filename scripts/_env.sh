@@ -66,6 +66,7 @@ install_wheel() {
 }
 
 prepare_env() {
+    mkdir -p "$(dirname "$VENV")"
     if command -v flock >/dev/null; then # two commands at once prepare one after the other
         exec 9>"$VENV.lock" || return
         flock 9 || return

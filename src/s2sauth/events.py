@@ -39,7 +39,7 @@ _SAYS: dict[EventName, str] = {
     "clocks_disagree": "the token's exp and iat do not fit the answer's Date: a clock is wrong on this or that side",
     "expires_in_missing": "the answer had no expires_in: the token's own life is used, else 300 seconds",
     "flight_replaced": "a token request did not end by its deadline and was given up",
-    "forced_renewal_withheld": "an API rejects token after token: check its authorizer, scopes and audience",
+    "forced_renewal_withheld": "an API rejects a token too young to renew again: check its authorizer, scopes and audience",
     "renewal_attempt_failed": "a token request failed",
     "renewal_failed": "no new token; one in hand is used as long as it lives",
     "renewal_started": "token request begins",

@@ -29,16 +29,18 @@ def spy(name):
         return plain(self, *args)
     setattr(os._Environ, name, read)
 
-def start(*args):
-    seen["calls"].append("thread")
-    return thread(*args)
+def seen_starting(start):
+    def started(*args):
+        seen["calls"].append("thread")
+        return start(*args)
+    return started
 
 def descriptors():
     return sorted(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else []
 
 spy("__getitem__"), spy("__iter__"), spy("__contains__"), spy("copy")
-thread = _thread.start_new_thread
-_thread.start_new_thread = threading._start_new_thread = start
+_thread.start_new_thread = seen_starting(_thread.start_new_thread)
+threading.Thread.start = seen_starting(threading.Thread.start)
 before = descriptors()
 modules = set(sys.modules)
 sys.addaudithook(audit)
@@ -95,6 +97,7 @@ class TestNothingHappens:
 @pytest.mark.parametrize(
     ("code", "sign"),
     [
+        ("import asyncio", "asyncio"),
         ("import socket; socket.socket()", "socket.__new__"),
         ("import _thread; _thread.start_new_thread(int, ())", "thread"),
         ("import threading; threading.Thread(target=int).start()", "thread"),
@@ -108,4 +111,4 @@ class TestNothingHappens:
 def test_the_watch_sees_what_it_is_there_for(code: str, sign: str) -> None:
     """Each thing that must not happen, done on purpose, is seen."""
     found = watch(code)
-    assert sign in found["calls"] + found["environment"]
+    assert sign in found["calls"] + found["environment"] + found["modules"]

@@ -54,9 +54,7 @@ def test_only_a_b64token_may_stand_in_a_header(value: str, allowed: bool) -> Non
             [("newauth", {"realm": "apps", "type": "1", "title": 'Login to "apps"'}), ("basic", {"realm": "simple"})],
             id="the example of RFC 9110",
         ),
-        pytest.param(
-            ['Basic realm="a"', "Bearer"], [("basic", {"realm": "a"}), ("bearer", {})], id="several headers"
-        ),
+        pytest.param(['Basic realm="a"', "Bearer"], [("basic", {"realm": "a"}), ("bearer", {})], id="several headers"),
         pytest.param(
             ['Bearer scope="" error="invalid_token" error_description="no valid audience"'],
             [("bearer", {"scope": "", "error": "invalid_token", "error_description": "no valid audience"})],
@@ -130,10 +128,10 @@ def test_a_header_is_read_up_to_the_limit_and_no_further() -> None:
         pytest.param("Bearer " + ("a" + " " * 50) * 1000, id="words far apart"),
     ],
 )
-def test_a_hostile_header_costs_next_to_nothing(text: str) -> None:
-    """Each of 100 headers is read in linear time."""
+def test_a_hostile_header_is_read_in_linear_time(text: str) -> None:
+    """64 KiB without the limit: looking at each character once takes well under a second, at each pair minutes."""
     began = time.process_time()
-    challenges([text] * 100)
+    challenges([text], limit=len(text))
     assert time.process_time() - began < 1
 
 
@@ -145,7 +143,9 @@ def test_no_header_raises(headers: list[str]) -> None:
         assert all(name == name.lower() for name in parameters)
 
 
-@given(st.lists(st.tuples(TOKENS, st.dictionaries(TOKENS.map(str.lower), st.text(), min_size=1, max_size=3)), max_size=3))
+@given(
+    st.lists(st.tuples(TOKENS, st.dictionaries(TOKENS.map(str.lower), st.text(), min_size=1, max_size=3)), max_size=3)
+)
 def test_written_challenges_are_read_back(written: list[tuple[str, dict[str, str]]]) -> None:
     """All values quoted, every character that needs it escaped."""
 

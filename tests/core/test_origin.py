@@ -85,7 +85,9 @@ def test_the_token_goes_to_listed_origins_only(listed: str, requested: str, allo
     [
         pytest.param("http://files:8080", "http://files:8080/", True, id="listed http"),
         pytest.param("http://files:8080", "http://other:8080/", False, id="http that is not listed"),
-        pytest.param("http://files_service", "http://files_service/", True, id="an underscore, as docker compose has it"),
+        pytest.param(
+            "http://files_service", "http://files_service/", True, id="an underscore, as docker compose has it"
+        ),
         pytest.param("https://files", "http://files/", False, id="listed as https"),
     ],
 )
@@ -143,13 +145,14 @@ def test_any_origin_says_its_name() -> None:
         pytest.param("https://999.1.1.1", "no valid host", id="no IPv4 address"),
         pytest.param("https://127.1", "no valid host", id="short IPv4 address"),
         pytest.param("https://１27.0.0.1", "no valid host", id="digits that are not ASCII"),
-        pytest.param("https://\ud800.example", "no valid host", id="lone surrogate"),
+        pytest.param("https://\ud800.example", "invisible", id="lone surrogate"),
         pytest.param("https://user:pw-hidden@api.example", "user name or password", id="userinfo"),
         pytest.param("https://api.example\\@evil.example", "backslash", id="backslash"),
         pytest.param(" https://api.example", "white space", id="leading blank"),
         pytest.param("https://api.example\n", "white space", id="trailing newline"),
         pytest.param("https://api\t.example", "white space", id="tab"),
         pytest.param("https://api\u2003.example", "white space", id="blank that is not ASCII"),
+        pytest.param("https://api.example\u200b", "invisible", id="zero-width blank"),
         pytest.param("http://api.example", "is http", id="http"),
         pytest.param("http://localhost.example", "is http", id="http to a host that begins like loopback"),
         pytest.param(None, "NoneType", id="None"),
@@ -189,7 +192,9 @@ def test_any_origin_stands_alone() -> None:
     ("listed", "allow_http", "scheme", "host", "port", "said"),
     [
         pytest.param("https://api.example", False, "https", b"evil.example", None, "https://evil.example,", id="host"),
-        pytest.param("https://api.example", False, "https", b"evil.example", None, "(https://api.example)", id="the list"),
+        pytest.param(
+            "https://api.example", False, "https", b"evil.example", None, "(https://api.example)", id="the list"
+        ),
         pytest.param("https://api.example", False, "http", b"api.example", None, "without TLS", id="http"),
         pytest.param("https://api.example", False, "http", b"api.example", 99, "http://api.example:99", id="http port"),
         pytest.param("https://api.example", False, "ftp", b"api.example", 21, "without TLS", id="another scheme"),

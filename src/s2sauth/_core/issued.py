@@ -82,7 +82,7 @@ def _wrong_with_token(token: str, token_type: object) -> str | None:
 def _lifetime(
     members: Mapping[str, object], claims: Mapping[str, object], date: float | None, findings: list[Finding]
 ) -> float | None:
-    """The smallest of what the answer says, the JWT says and MAX_LIFETIME; None if expires_in makes no sense."""
+    """The smallest of what the answer says, the JWT says and MAX_LIFETIME, or 0; None if expires_in makes no sense."""
     lives: list[float] = [MAX_LIFETIME]
     by_jwt = _jwt_life(claims, date, findings)
     if by_jwt is not None:
@@ -97,7 +97,7 @@ def _lifetime(
         findings.append(Finding("expires_in_missing", "the answer has no expires_in"))
         if by_jwt is None:
             lives.append(DEFAULT_LIFETIME)
-    return float(min(lives))
+    return float(max(0, min(lives)))  # a negative life may be beyond every float
 
 
 _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")

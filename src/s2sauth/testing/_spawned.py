@@ -10,8 +10,6 @@ import threading
 from collections.abc import Mapping
 from typing import Any, BinaryIO, Self, final
 
-# What is unpickled comes from this library's own child, or in the child from its parent.
-
 _CHILD = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN)\n"  # Ctrl-C reaches both; the parent decides
     "from {module} import {name}; from {here} import serve\n"
@@ -22,7 +20,7 @@ _CHILD = (
 def serve(kind: type[Any], calls: BinaryIO, answers: BinaryIO) -> None:
     """The child's side: start a `kind` as the first message says, then do a call a message until the parent is gone."""
     try:
-        certfile, keyfile, options = pickle.load(calls)  # noqa: S301
+        certfile, keyfile, options = pickle.load(calls)  # noqa: S301  # from the parent
         if certfile is not None:
             options["ssl_context"] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             options["ssl_context"].load_cert_chain(certfile, keyfile)
@@ -34,7 +32,7 @@ def serve(kind: type[Any], calls: BinaryIO, answers: BinaryIO) -> None:
         _answer(answers, None)
         while True:
             try:
-                name, args, named = pickle.load(calls)  # noqa: S301
+                name, args, named = pickle.load(calls)  # noqa: S301  # from the parent
             except EOFError:
                 return
             try:
@@ -104,7 +102,7 @@ class Spawned:
             try:
                 self._process.stdin.write(message)
                 self._process.stdin.flush()
-                failed, value = pickle.load(self._process.stdout)  # noqa: S301
+                failed, value = pickle.load(self._process.stdout)  # noqa: S301  # from our own child
             except (OSError, EOFError, ValueError):  # ValueError: closed here
                 raise RuntimeError(f"the process of {self._kind.__name__} has ended") from None
         if failed:

@@ -186,8 +186,6 @@ class Listener:
         try:
             with connection, connection.makefile("rb") as stream:
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if isinstance(connection, ssl.SSLSocket):
-                    connection.do_handshake()
                 while request := read_request(stream):
                     if not self._send(connection, self._handle(request)) or not request.keep_alive:
                         break
@@ -217,8 +215,8 @@ class Listener:
 def _bound(port: int) -> socket.socket:
     """A socket that holds a loopback port, without listening."""
     sock = socket.socket()
-    if os.name != "nt":  # there it would let others take the port
-        # Connections of the same port may still be around when it is bound again.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Connections of the same port may still be around when it is bound again. On Windows that is allowed anyway, and
+    # the option would let others take the port.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(os.name != "nt"))
     sock.bind(("127.0.0.1", port))
     return sock

@@ -1,0 +1,211 @@
+"""Calls at a steady rate, from threads or from tasks, in one of three ways: s2sauth, the pasted lines, a constant header."""
+
+import asyncio
+import multiprocessing
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from math import ceil
+from multiprocessing.synchronize import Barrier as Barrier
+from typing import Any, Literal, TypeVar
+
+import hand_written
+import httpx
+from _support import InOwnProcess
+
+from s2sauth import CognitoClientCredentials, Event
+from s2sauth.testing import FakeCognito
+
+Way = Literal["s2sauth", "hand-written", "floor"]
+Mode = Literal["threads", "tasks"]
+
+R = TypeVar("R")
+MODES: tuple[Mode, ...] = ("threads", "tasks")
+
+
+def together(function: Callable[..., R], *runs: tuple[Any, ...]) -> list[R]:
+    """`function`, of a command's top level, in a process of its own for each of `runs`, all at the same time.
+
+    They share the machine's moods that way. It is called with the arguments of its run and a barrier, at which it waits
+    when it is set up, so that none takes its figures while others still start.
+    """
+    start = multiprocessing.get_context("spawn").Barrier(len(runs))
+    processes = [InOwnProcess(function, *arguments, start) for arguments in runs]
+    try:
+        return [process.result() for process in processes]
+    finally:
+        start.abort()  # if one has failed, the others need not wait for it
+
+
+class SkippingClock:
+    """The machine's clock, for credentials and server alike, which can skip time that nobody wants to sit through."""
+
+    def __init__(self, fake: FakeCognito) -> None:
+        self._fake = fake
+        self._skipped = 0.0
+
+    def skip(self, seconds: float) -> None:
+        """So much later, by the clock here and by that of the token endpoint and the API."""
+        self._skipped += seconds
+        self._fake.set_clock_offset(self._skipped)
+
+    def wall(self) -> float:
+        return time.time() + self._skipped
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self._skipped
+
+    boottime = monotonic
+
+    def wait(self, lock: Any, seconds: float, /) -> None:
+        lock.acquire(timeout=seconds)
+
+    def random(self) -> float:
+        return random.SystemRandom().random()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call and what became of it. Times by `time.perf_counter()`."""
+
+    due: float
+    """When it had to begin; what it begins late counts as waiting."""
+    ended: float
+    outcome: str
+    """`"200"`, another status, or the name of an exception."""
+
+    @property
+    def ms(self) -> float:
+        """How long it took."""
+        return (self.ended - self.due) * 1000
+
+
+class Service:
+    """A service that calls `fake`'s API. One for each process: the pasted lines have one cache, and read `os.environ`."""
+
+    def __init__(
+        self,
+        way: Way,
+        fake: FakeCognito,
+        *,
+        clock: SkippingClock | None = None,
+        on_event: Callable[[Event], object] | None = None,
+    ) -> None:
+        os.environ.update(fake.environ)
+        self._fake = fake
+        self._pasted = way == "hand-written"
+        self._clock = clock
+        self.credentials: CognitoClientCredentials | None = None
+        self._client: dict[str, Any] = {"base_url": fake.api_url, "follow_redirects": True}
+        if way == "s2sauth":
+            self.credentials = CognitoClientCredentials.from_env(clock=clock, on_event=on_event)
+            self._client["auth"] = self.credentials.httpx_auth(fake.api_url)
+        elif way == "floor":
+            self._client["headers"] = hand_written.headers()
+
+    def fetch(self) -> None:
+        """Get the first token."""
+        if self.credentials is not None:
+            self.credentials.get_token()
+        elif self._pasted:
+            hand_written.get_token()
+
+    def skip(self, seconds: float) -> None:
+        """So much later, for everybody. The pasted lines have no clock to inject; their token's end comes nearer instead."""
+        assert self._clock is not None
+        self._clock.skip(seconds)
+        hand_written.expires_at -= seconds
+
+    def skip_to_renewal(self) -> None:
+        """To the moment at which the next call renews the token in hand."""
+        if self.credentials is not None:
+            self.skip(self.credentials.state().next_renewal_in or 0.0)
+        elif self._pasted:
+            self.skip(hand_written.expires_at - hand_written.MARGIN - time.time())
+
+    def calls(
+        self,
+        mode: Mode,
+        count: int,
+        *,
+        per_second: float,
+        path: str = "/files",
+        before: Callable[[int], object] = lambda _: None,
+    ) -> list[Call]:
+        """Make `count` calls, each begun when it is due, whatever became of those before it.
+
+        `before` is called with a call's number, from 0, before it begins.
+        """
+        if mode == "tasks":
+            return asyncio.run(self._from_tasks(count, per_second, path, before))
+        return self._from_threads(count, per_second, path, before)
+
+    def one_by_one(self, count: int, *, path: str, before: Callable[[int], object]) -> list[Call]:
+        """The same, each begun when the one before it is answered."""
+        made: list[Call] = []
+        with httpx.Client(**self._client) as client:
+            for n in range(count):
+                before(n)
+                made.append(self._call(client, path, time.perf_counter()))
+        return made
+
+    def _from_threads(self, count: int, per_second: float, path: str, before: Callable[[int], object]) -> list[Call]:
+        began = time.perf_counter()
+        # As many workers as calls: none waits for a free one. A worker that is idle is used before another is started.
+        with httpx.Client(**self._client) as client, ThreadPoolExecutor(count) as pool:
+            made = []
+            for n in range(count):
+                due = began + n / per_second
+                time.sleep(max(0.0, due - time.perf_counter()))
+                before(n)
+                made.append(pool.submit(self._call, client, path, due))
+            return [call.result() for call in made]
+
+    def _call(self, client: httpx.Client, path: str, due: float) -> Call:
+        try:
+            headers = hand_written.headers() if self._pasted else None
+            outcome = str(client.get(path, headers=headers).status_code)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the call has failed
+            outcome = type(error).__name__
+        return Call(due, time.perf_counter(), outcome)
+
+    async def _from_tasks(
+        self, count: int, per_second: float, path: str, before: Callable[[int], object]
+    ) -> list[Call]:
+        began = time.perf_counter()
+        async with httpx.AsyncClient(**self._client) as client:
+            made = []
+            for n in range(count):
+                due = began + n / per_second
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+                before(n)
+                made.append(asyncio.create_task(self._acall(client, path, due)))
+            return await asyncio.gather(*made)
+
+    async def _acall(self, client: httpx.AsyncClient, path: str, due: float) -> Call:
+        try:
+            headers = await hand_written.aheaders() if self._pasted else None
+            outcome = str((await client.get(path, headers=headers)).status_code)
+        except Exception as error:  # noqa: BLE001  # as in _call
+            outcome = type(error).__name__
+        return Call(due, time.perf_counter(), outcome)
+
+
+def failed(calls: Iterable[Call]) -> int:
+    """How many were not answered 200."""
+    return sum(call.outcome != "200" for call in calls)
+
+
+def outcomes(calls: Iterable[Call]) -> str:
+    """`"398 × 200, 2 × ReadTimeout"`"""
+    return ", ".join(f"{n} × {outcome}" for outcome, n in Counter(call.outcome for call in calls).most_common())
+
+
+def percentile(calls: Iterable[Call], percent: float) -> float:
+    """The milliseconds within which so many percent of the calls ended."""
+    times = sorted(call.ms for call in calls)
+    return times[ceil(len(times) * percent / 100) - 1]

@@ -1,0 +1,48 @@
+"""Makes build/caller, the folder that becomes the caller's Lambda zip: its handler, s2sauth, and what that needs.
+
+python3 build.py          for Lambda: Python 3.13 on x86_64, whatever this machine is
+python3 build.py --here   for this interpreter, on this machine
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+BUILD = HERE / "build"
+LAMBDA = ["--platform", "manylinux2014_x86_64", "--python-version", "3.13", "--implementation", "cp"]
+
+
+def pip(*arguments: str | Path) -> None:
+    """Run this interpreter's pip."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+def main() -> None:
+    """Build anew."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--here", action="store_true", help="for this interpreter, on this machine")
+    parser.add_argument("--wheel", type=Path, help="s2sauth's wheel (default: made from this checkout)")
+    options = parser.parse_args()
+
+    shutil.rmtree(BUILD, ignore_errors=True)
+    wheel: Path = options.wheel
+    if wheel is None:
+        pip("wheel", "-qq", "--no-deps", "--wheel-dir", BUILD / "wheel", ROOT)
+        (wheel,) = (BUILD / "wheel").glob("*.whl")
+
+    caller = BUILD / "caller"
+    target = ["install", "-qq", "--no-compile", "--no-deps", "--only-binary=:all:", "--target", caller]
+    target += [] if options.here else LAMBDA
+    pip(*target, "--require-hashes", "-r", ROOT / "requirements" / "start.txt")
+    pip(*target, wheel)
+    shutil.rmtree(caller / "bin", ignore_errors=True)  # commands that the packages bring
+    shutil.copy(HERE / "caller" / "handler.py", caller)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,8 @@
+"""Real servers and runtimes on loopback ports, for tests and the demo. Standard library only; POSIX.
+
+install         what they need, in environments of their own beside the checkout
+server          a server process from start to end
+ministack       Cognito, API Gateway and Lambda
+files_service   examples/files-service, built and deployed into MiniStack
+lambda_runtime  AWS's Lambda runtime client and emulator around one handler (Linux)
+"""

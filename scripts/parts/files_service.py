@@ -1,0 +1,76 @@
+"""examples/files-service, built and deployed with the commands of its README."""
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .install import ROOT, environment, unchanged
+from .ministack import MiniStack
+
+EXAMPLE = ROOT / "examples" / "files-service"
+_STACK = "files-service"
+_BUCKET = "files-service-code"
+
+
+@dataclass(frozen=True)
+class FilesService:
+    """The deployed world."""
+
+    caller: str
+    """Name of the caller's Lambda function."""
+    url: str
+    """Of the files service: `url + "/files"`."""
+    domain: str
+    user_pool_id: str
+    client_id: str
+    client_secret: str = field(repr=False)
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The variables of a service that calls the files service."""
+        return {
+            "COGNITO_DOMAIN": self.domain,
+            "APP_CLIENT_ID": self.client_id,
+            "APP_CLIENT_SECRET": self.client_secret,
+            "FILES_SERVICE_URL": self.url,
+        }
+
+
+def build() -> Path:
+    """The folder that goes into the caller's zip, with packages for MiniStack's and the Lambda runtime's interpreter.
+
+    Of the wheel that this interpreter's environment was made with, else of the checkout.
+    """
+    wheels = sorted((Path(sys.prefix) / "wheel").glob("s2sauth-*.whl"))
+    sources = wheels or sorted((ROOT / "src").rglob("*.py"))
+    made_of = [*sources, ROOT / "requirements" / "start.txt", EXAMPLE / "build.py", EXAMPLE / "caller" / "handler.py"]
+    python = environment("ministack") / "python"
+    with unchanged(EXAMPLE / "build" / ".stamp", sys.version, *(path.read_bytes() for path in made_of)) as fits:
+        if not fits:
+            print("Building examples/files-service", file=sys.stderr)
+            wheel = ["--wheel", wheels[-1]] if wheels else []
+            subprocess.run([python, EXAMPLE / "build.py", "--here", *wheel], check=True, stdin=subprocess.DEVNULL)
+    return EXAMPLE / "build" / "caller"
+
+
+def deploy(aws: MiniStack) -> FilesService:
+    """Build the example and deploy it into MiniStack."""
+    build()
+    here = [f"CognitoDomain={aws.url}", f"ApiBaseUrl={aws.url}/_aws/execute-api"]
+    for command in (["aws", "s3", "mb", f"s3://{_BUCKET}"], ["./deploy.sh", _STACK, _BUCKET, *here]):
+        done = subprocess.run(command, cwd=EXAMPLE, env=aws.cli_environ, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}{aws.log()}")
+    (stack,) = aws.aws("cloudformation", "describe-stacks", "--stack-name", _STACK)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    pool, client = outputs["UserPoolId"], outputs["ClientId"]
+    ids = ["--user-pool-id", pool, "--client-id", client]
+    return FilesService(
+        caller=outputs["CallerFunction"],
+        url=outputs["FilesServiceUrl"],
+        domain=outputs["CognitoDomain"],
+        user_pool_id=pool,
+        client_id=client,
+        client_secret=aws.aws("cognito-idp", "describe-user-pool-client", *ids)["UserPoolClient"]["ClientSecret"],
+    )

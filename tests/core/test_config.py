@@ -1,0 +1,532 @@
+"""Arguments become settings in one canonical form, or one error that lists every mistake."""
+
+import json
+import random
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from s2sauth._core.config import MAX_SECRET, Settings, key, key_id, literal_secret, settings
+from s2sauth._core.errors import ConfigurationError
+from s2sauth._core.values import Secret
+
+HIDDEN = "sUpErHiDdEn"
+TOKEN_URL = "https://auth.example.com/oauth2/token"
+
+
+def made(**given: Any) -> Settings:
+    """Settings from good arguments, but for those given."""
+    arguments: dict[str, Any] = {
+        "domain": "auth.example.com",
+        "region": None,
+        "token_url": None,
+        "client_id": "id",
+        "scopes": None,
+        "client_metadata": None,
+        "auth_method": "auto",
+        "strict": False,
+    }
+    return settings(**{**arguments, **given})
+
+
+def refused(**given: Any) -> str:
+    """The text of the error for these arguments."""
+    with pytest.raises(ConfigurationError) as caught:
+        made(**given)
+    assert isinstance(caught.value, ValueError)
+    assert caught.value.__context__ is None
+    return str(caught.value)
+
+
+def test_good_arguments_become_settings() -> None:
+    """In their canonical form."""
+    assert made(
+        scopes="demo/write.file demo/read.file demo/read.file",
+        client_metadata={"b": "2", "a": "ü"},
+        auth_method="client_secret_post",
+        strict=True,
+    ) == Settings(
+        token_url=TOKEN_URL,
+        client_id="id",
+        auth_method="client_secret_post",
+        scopes=("demo/read.file", "demo/write.file"),
+        client_metadata='{"a":"\\u00fc","b":"2"}',
+        strict=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("domain", "region", "url"),
+    [
+        pytest.param("auth.example.com", None, TOKEN_URL, id="host"),
+        pytest.param("https://auth.example.com", None, TOKEN_URL, id="with https"),
+        pytest.param("https://auth.example.com/", None, TOKEN_URL, id="trailing slash"),
+        pytest.param("auth.example.com/", None, TOKEN_URL, id="trailing slash without https"),
+        pytest.param("https://auth.example.com/oauth2/token", None, TOKEN_URL, id="full token URL"),
+        pytest.param("auth.example.com/oauth2/token", None, TOKEN_URL, id="full token URL without https"),
+        pytest.param("HTTPS://AUTH.Example.com", None, TOKEN_URL, id="upper case"),
+        pytest.param("auth.example.com:443", None, TOKEN_URL, id="default port"),
+        pytest.param("auth.example.com:8443", None, "https://auth.example.com:8443/oauth2/token", id="port"),
+        pytest.param("auth.example.com", "eu-central-1", TOKEN_URL, id="custom domain with a region"),
+        pytest.param("bücher.example", None, "https://xn--bcher-kva.example/oauth2/token", id="IDN"),
+        pytest.param("localhost", None, "https://localhost/oauth2/token", id="localhost is no prefix"),
+        pytest.param("localhost", "eu-central-1", "https://localhost/oauth2/token", id="localhost with a region"),
+        pytest.param("http://localhost:4566", None, "http://localhost:4566/oauth2/token", id="http to localhost"),
+        pytest.param("http://127.0.0.1:80", None, "http://127.0.0.1/oauth2/token", id="http to 127.0.0.1"),
+        pytest.param("http://127.8.9.1:1", None, "http://127.8.9.1:1/oauth2/token", id="http to 127/8"),
+        pytest.param("http://[::1]:1/", None, "http://[::1]:1/oauth2/token", id="http to ::1"),
+        pytest.param(
+            "demo", "eu-central-1", "https://demo.auth.eu-central-1.amazoncognito.com/oauth2/token", id="bare prefix"
+        ),
+        pytest.param(
+            "Demo-1",
+            "ap-southeast-5",
+            "https://demo-1.auth.ap-southeast-5.amazoncognito.com/oauth2/token",
+            id="new Region",
+        ),
+        pytest.param(
+            "demo",
+            "eu-wset-1",
+            "https://demo.auth.eu-wset-1.amazoncognito.com/oauth2/token",
+            id="a Region is only syntax",
+        ),
+        pytest.param(
+            "demo",
+            "us-gov-west-1",
+            "https://demo.auth-fips.us-gov-west-1.amazoncognito.com/oauth2/token",
+            id="GovCloud prefix",
+        ),
+        pytest.param(
+            "demo.auth.eu-central-1.amazoncognito.com",
+            "eu-central-1",
+            "https://demo.auth.eu-central-1.amazoncognito.com/oauth2/token",
+            id="the same Region twice",
+        ),
+    ],
+)
+def test_a_domain_becomes_the_token_endpoint(domain: str, region: str | None, url: str) -> None:
+    """Every form that people have at hand."""
+    assert made(domain=domain, region=region).token_url == url
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        pytest.param(TOKEN_URL, TOKEN_URL, id="https"),
+        pytest.param("HTTPS://Proxy.Example.COM:443/Path", "https://proxy.example.com/Path", id="host in lower case"),
+        pytest.param(
+            "https://proxy.example.com/t?scope=a%20b&x=", "https://proxy.example.com/t?scope=a%20b&x=", id="query"
+        ),
+        pytest.param("https://proxy.example.com/t?", "https://proxy.example.com/t?", id="empty query"),
+        pytest.param("https://proxy.example.com/", "https://proxy.example.com/", id="root"),
+        pytest.param("http://[::1]:8080/t", "http://[::1]:8080/t", id="http to loopback"),
+        pytest.param("https://10.1.2.3:8443/t", "https://10.1.2.3:8443/t", id="address"),
+    ],
+)
+def test_a_token_url_keeps_path_and_query(given: str, url: str) -> None:
+    """Scheme, host and port are normalised."""
+    assert made(domain=None, token_url=given).token_url == url
+
+
+ENDPOINTS = [
+    pytest.param("domain", "", "no valid host", id="empty"),
+    pytest.param("domain", " ", "white space", id="blank"),
+    pytest.param("domain", "auth.example.com ", "white space", id="trailing blank"),
+    pytest.param("domain", "auth.example.com\n", "white space", id="trailing newline"),
+    pytest.param("domain", "\ufeffauth.example.com", "invisible", id="BOM"),
+    pytest.param("domain", "demo", "needs region", id="bare prefix without region"),
+    pytest.param("domain", "http://auth.example.com", "is http", id="http"),
+    pytest.param("domain", "http://localhost.example.com", "is http", id="http to a host that begins like loopback"),
+    pytest.param("domain", "ftp://auth.example.com", "needs https://", id="unknown scheme"),
+    pytest.param("domain", "https:/auth.example.com", "no valid host", id="one slash"),
+    pytest.param("domain", "https:auth.example.com", "no valid host", id="no slash"),
+    pytest.param("domain", "https://", "no valid host", id="no host"),
+    pytest.param("domain", "auth.example.com/oauth2/authorize", "holds a path", id="path"),
+    pytest.param("domain", "auth.example.com/oauth2/token/", "holds a path", id="token path with a slash"),
+    pytest.param("domain", "auth.example.com?x=1", "holds a query", id="query"),
+    pytest.param("domain", "auth.example.com/?", "holds a query", id="empty query"),
+    pytest.param("domain", "auth.example.com#x", "holds a fragment", id="fragment"),
+    pytest.param("domain", "auth.example.com#", "holds a fragment", id="empty fragment"),
+    pytest.param("domain", f"https://user:{HIDDEN}@auth.example.com", "user name or password", id="userinfo"),
+    pytest.param("domain", f"user:{HIDDEN}@auth.example.com", "user name or password", id="userinfo without scheme"),
+    pytest.param("domain", "auth.example.com:port", "no valid host", id="port that is no number"),
+    pytest.param("domain", "auth..example.com", "no valid host", id="empty label"),
+    pytest.param("domain", "eu-central-1_AbC123", "user pool's id", id="pool id"),
+    pytest.param("domain", "us-gov-west-1_AbC123", "user pool's id", id="pool id in GovCloud"),
+    pytest.param("domain", "https://eu-central-1_AbC123/", "user pool's id", id="pool id as a URL"),
+    pytest.param(
+        "domain", "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC123", "issuer", id="issuer URL"
+    ),
+    pytest.param(
+        "domain",
+        "https://issuer-cognito-idp.eu-central-1.amazonaws.com/eu-central-1_AbC",
+        "issuer",
+        id="new issuer URL",
+    ),
+    pytest.param("domain", 5, "type int", id="int"),
+    pytest.param("domain", b"auth.example.com", "type bytes", id="bytes"),
+    pytest.param("token_url", "", "needs https://", id="empty token_url"),
+    pytest.param("token_url", "auth.example.com/oauth2/token", "needs https://", id="token_url without scheme"),
+    pytest.param("token_url", "http://auth.example.com/oauth2/token", "is http", id="http token_url"),
+    pytest.param("token_url", "https://auth.example.com", "holds no path", id="token_url without path"),
+    pytest.param("token_url", f"{TOKEN_URL}#x", "holds a fragment", id="token_url with a fragment"),
+    pytest.param("token_url", f"https://u:{HIDDEN}@auth.example.com/t", "user name or password", id="userinfo in it"),
+    pytest.param("token_url", f"{TOKEN_URL}?client_secret={HIDDEN}", "holds credentials", id="secret in the query"),
+    pytest.param(
+        "token_url", f"{TOKEN_URL}?x=1&client%5Fid={HIDDEN}", "holds credentials", id="id in the query, encoded"
+    ),
+    pytest.param("token_url", "https://auth.example.com/tökens", "percent-encoded", id="path that is not ASCII"),
+    pytest.param("token_url", f"{TOKEN_URL}?x=ö", "percent-encoded", id="query that is not ASCII"),
+    pytest.param(
+        "token_url", "https://cognito-idp.eu-central-1.amazonaws.com/x/oauth2/token", "issuer", id="issuer as token_url"
+    ),
+    pytest.param("token_url", 5, "type int", id="token_url of another type"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "wrong"), ENDPOINTS)
+def test_a_wrong_endpoint_is_refused_with_the_form_to_use(field: str, value: object, wrong: str) -> None:
+    """One line that names the field and does not repeat the value."""
+    text = refused(**{"domain": None, field: value})
+    assert text.startswith(f"{field}: ")
+    assert wrong in text
+    assert "; use " in text
+    assert "\n" not in text
+    assert HIDDEN not in text
+
+
+@pytest.mark.parametrize(
+    ("domain", "token_url", "wrong"),
+    [
+        pytest.param(None, None, "neither is given", id="neither"),
+        pytest.param("auth.example.com", TOKEN_URL, "both are given", id="both"),
+    ],
+)
+def test_exactly_one_endpoint_is_needed(domain: str | None, token_url: str | None, wrong: str) -> None:
+    """Nothing guesses which of two was meant."""
+    text = refused(domain=domain, token_url=token_url)
+    assert text.startswith(f"domain or token_url: {wrong}")
+    assert "amazoncognito.com" in text
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        pytest.param("", id="empty"),
+        pytest.param("eu", id="too short"),
+        pytest.param("eu-central", id="no number"),
+        pytest.param("eu-central-1a", id="availability zone"),
+        pytest.param("EU-CENTRAL-1", id="upper case"),
+        pytest.param("eu_central_1", id="underscores"),
+        pytest.param("eu-central-1\n", id="newline"),
+        pytest.param("Frankfurt", id="a city"),
+        pytest.param(1, id="int"),
+    ],
+)
+def test_a_region_is_checked_for_its_syntax(region: object) -> None:
+    """A wrong one adds no second line about the domain."""
+    text = refused(domain="demo", region=region)
+    assert text.startswith("region: ")
+    assert 'as "eu-central-1"' in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "eusc-de-east-1"])
+def test_a_bare_prefix_needs_a_partition_whose_hosts_are_known(region: str) -> None:
+    """A guessed host would be somebody else's."""
+    assert "give the host" in refused(domain="demo", region=region)
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        pytest.param({"domain": "demo.auth.eu-central-1.amazoncognito.com"}, id="domain"),
+        pytest.param(
+            {"domain": None, "token_url": "https://demo.auth.eu-central-1.amazoncognito.com/oauth2/token"},
+            id="token_url",
+        ),
+    ],
+)
+def test_a_region_that_contradicts_the_host_is_refused(endpoint: dict[str, Any]) -> None:
+    """One of the two is a mistake."""
+    assert "another Region" in refused(region="eu-west-1", **endpoint)
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        pytest.param({"client_id": None}, "client_id: is missing", id="no client_id"),
+        pytest.param({"client_id": ""}, "client_id: is empty", id="empty client_id"),
+        pytest.param({"client_id": 5}, "client_id: is of type int", id="client_id of another type"),
+        pytest.param({"client_id": "a b"}, "client_id: holds white space", id="client_id with a blank"),
+        pytest.param({"client_id": "id\n"}, "client_id: holds white space", id="client_id with a newline"),
+        pytest.param({"client_id": "ä"}, "client_id: holds white space or a char", id="client_id that is not ASCII"),
+        pytest.param({"client_id": "\x7f"}, "client_id: holds white space or a char", id="client_id with DEL"),
+        pytest.param(
+            {"client_id": "a:b", "auth_method": "client_secret_basic"},
+            "client_id: holds a colon",
+            id="colon with Basic",
+        ),
+        pytest.param({"scopes": ""}, "scopes: use ", id="empty scopes"),
+        pytest.param({"scopes": []}, "scopes: use ", id="no scopes"),
+        pytest.param({"scopes": ["a b"]}, "scopes: use ", id="item with a blank"),
+        pytest.param({"scopes": 5}, "scopes: use ", id="scopes of another type"),
+        pytest.param({"client_metadata": []}, "client_metadata: is of type list", id="metadata of another type"),
+        pytest.param({"client_metadata": "{}"}, "client_metadata: is of type str", id="metadata as text"),
+        pytest.param({"client_metadata": {}}, "client_metadata: is empty", id="empty metadata"),
+        pytest.param(
+            {"client_metadata": {"a": 1}}, "client_metadata: holds something of type int", id="metadata value"
+        ),
+        pytest.param({"client_metadata": {1: "a"}}, "client_metadata: holds something of type int", id="metadata key"),
+        pytest.param(
+            {"client_metadata": {"a": None}}, "client_metadata: holds something of type None", id="None in it"
+        ),
+        pytest.param({"auth_method": "basic"}, "auth_method: is none of the three", id="unknown method"),
+        pytest.param({"auth_method": None}, "auth_method: is missing", id="no method"),
+        pytest.param({"auth_method": 5}, "auth_method: is of type int", id="method of another type"),
+        pytest.param({"strict": 1}, "strict: is of type int", id="strict of another type"),
+        pytest.param({"strict": "yes"}, "strict: is of type str", id="strict as text"),
+        pytest.param({"secret": None}, "client_secret: is missing", id="no secret"),
+        pytest.param({"secret": ""}, "client_secret: is empty", id="empty secret"),
+        pytest.param({"secret": 5}, "client_secret: is of type int", id="secret of another type"),
+        pytest.param({"secret": "id"}, "client_secret: is the client id", id="secret same as id"),
+        pytest.param({"secret": "arn:aws:s"}, "client_secret: is an ARN", id="secret is an ARN"),
+    ],
+)
+def test_a_wrong_argument_is_refused_with_the_form_to_use(given: dict[str, Any], wrong: str) -> None:
+    """One line that names the field."""
+    text = refused(**given)
+    assert text.startswith(wrong)
+    assert "use " in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"client_id": "a:b"}, id="colon with auto: goes into the body"),
+        pytest.param({"client_id": "a:b", "auth_method": "client_secret_post"}, id="colon in the body"),
+        pytest.param({"client_id": "a+b%", "auth_method": "client_secret_basic"}, id="raw Basic, as AWS documents it"),
+        pytest.param({"secret": "s+/="}, id="secret with characters of base64"),
+        pytest.param({"secret": "secret\n"}, id="secret with a newline"),
+        pytest.param({"secret": Secret("x y")}, id="secret checked before"),
+        pytest.param({"secret": lambda: HIDDEN}, id="callable"),
+        pytest.param({"secret": type("SecretStr", (), {"get_secret_value": str})()}, id="get_secret_value"),
+    ],
+)
+def test_what_is_unusual_but_right_is_taken(given: dict[str, Any]) -> None:
+    """And what is read at flight time only is not read now."""
+    assert isinstance(made(**given), Settings)
+
+
+def test_one_error_lists_every_mistake() -> None:
+    """A line each, no value in any, also with mistakes found elsewhere."""
+    text = refused(
+        domain=f"https://u:{HIDDEN}@x.example",
+        region="nowhere",
+        client_id=f"{HIDDEN} ",
+        scopes=[],
+        client_metadata={HIDDEN: 1},
+        auth_method=HIDDEN,
+        strict=None,
+        secret=f"{HIDDEN} {HIDDEN}",
+        also=[("policy", "is wrong")],
+    )
+    assert [line.split(":")[0] for line in text.splitlines()] == [
+        "region",
+        "domain",
+        "auth_method",
+        "client_id",
+        "client_metadata",
+        "scopes",
+        "strict",
+        "client_secret",
+        "policy",
+    ]
+    assert HIDDEN not in text
+
+
+def test_a_mistake_in_a_variable_names_the_variable() -> None:
+    """That is where it has to be put right."""
+    text = refused(domain="eu-central-1_AbC123", client_id="", variables={"domain": "BILLING_COGNITO_DOMAIN"})
+    assert text.splitlines()[0].startswith("BILLING_COGNITO_DOMAIN (domain): ")
+    assert text.splitlines()[1].startswith("client_id: ")
+
+
+def test_scopes_can_be_exchanged() -> None:
+    """All else stays, and the new ones are checked as the first were."""
+    one = made(scopes="a", strict=True, client_metadata={"a": "b"})
+    assert one.with_scopes(["c", "b"]) == made(scopes="b c", strict=True, client_metadata={"a": "b"})
+    assert one.with_scopes(None) == made(strict=True, client_metadata={"a": "b"})
+    assert one.with_scopes(one.scopes) == one
+    with pytest.raises(ConfigurationError, match="scopes: "):
+        one.with_scopes("")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"domain": "auth2.example.com"}, id="endpoint"),
+        pytest.param({"client_id": "other"}, id="client_id"),
+        pytest.param({"auth_method": "client_secret_post"}, id="auth_method"),
+        pytest.param({"scopes": "a"}, id="scopes"),
+        pytest.param({"client_metadata": {"a": "b"}}, id="client_metadata"),
+    ],
+)
+def test_what_differs_on_the_wire_has_another_key(given: dict[str, Any]) -> None:
+    """CVE-2025-26620 is what happens otherwise."""
+    assert key(made(**given)) != key(made())
+    assert key_id(made(**given)) != key_id(made())
+
+
+def test_the_key_does_not_depend_on_order_or_on_what_stays_here() -> None:
+    """Scopes and metadata in any order; `strict` is not on the wire."""
+    one = made(scopes="a b", client_metadata={"a": "1", "b": "2"}, strict=True)
+    other = made(scopes=["b", "a", "b"], client_metadata={"b": "2", "a": "1"})
+    assert key(one) == key(other)
+    assert json.loads(key(one)) == [TOKEN_URL, "id", "auto", ["a", "b"], '{"a":"1","b":"2"}']
+
+
+def test_the_key_id_is_eight_hex_digits() -> None:
+    """The same in every process."""
+    assert key_id(made()) == "63a898aa"
+
+
+def test_the_repr_of_settings_hides_the_metadata() -> None:
+    """It may hold a user's token."""
+    text = repr(made(client_metadata={"user_token": HIDDEN}))
+    assert HIDDEN not in text
+    assert "client_id='id'" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "kept", "stripped"),
+    [
+        pytest.param("secret", "secret", False, id="plain"),
+        pytest.param("secret\n", "secret", True, id="newline"),
+        pytest.param("secret\r\n", "secret", True, id="Windows newline"),
+        pytest.param("s+/=_-~!\"'", "s+/=_-~!\"'", False, id="all kinds of characters"),
+        pytest.param("x" * MAX_SECRET, "x" * MAX_SECRET, False, id="longest"),
+        pytest.param("x" * MAX_SECRET + "\n", "x" * MAX_SECRET, True, id="longest with newline"),
+    ],
+)
+def test_a_secret_is_taken_as_it_is_but_for_one_newline(value: str, kept: str, stripped: bool) -> None:
+    """And the caller learns of the newline."""
+    secret, was_stripped = literal_secret(value)
+    assert (secret.reveal(), was_stripped) == (kept, stripped)
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        pytest.param(None, "is missing", id="None"),
+        pytest.param("", "is empty", id="empty"),
+        pytest.param("\n", "is empty", id="newline only"),
+        pytest.param(f"{HIDDEN}\n\n", "white space", id="two newlines"),
+        pytest.param(f"{HIDDEN}\r", "white space", id="carriage return"),
+        pytest.param(f" {HIDDEN}", "white space", id="leading blank"),
+        pytest.param(f"{HIDDEN}\t", "white space", id="trailing tab"),
+        pytest.param(f"{HIDDEN} {HIDDEN}", "white space", id="blank inside"),
+        pytest.param("  ", "white space", id="blanks only"),
+        pytest.param(f"{HIDDEN}\u00a0", "white space", id="no-break blank"),
+        pytest.param(f"{HIDDEN}\0", "NUL", id="NUL"),
+        pytest.param(f"\ufeff{HIDDEN}", "byte order mark", id="BOM"),
+        pytest.param(f'"{HIDDEN}"', "in quotes", id="quotes"),
+        pytest.param(f"'{HIDDEN}'\n", "in quotes", id="single quotes and newline"),
+        pytest.param(f'{{"client_secret": "{HIDDEN}"}}', "JSON object: give the value of the key", id="JSON"),
+        pytest.param(f"arn:aws:secretsmanager:eu-central-1:1:secret:{HIDDEN}", "is an ARN", id="ARN"),
+        pytest.param("x" * (MAX_SECRET + 1), f"longer than {MAX_SECRET}", id="too long"),
+        pytest.param(f"{HIDDEN}ä", "RFC 6749 A.2", id="not ASCII"),
+        pytest.param(f"{HIDDEN}\ud800", "RFC 6749 A.2", id="lone surrogate"),
+        pytest.param(f"{HIDDEN}\x7f", "RFC 6749 A.2", id="DEL"),
+        pytest.param(HIDDEN.encode(), "type bytes", id="bytes"),
+        pytest.param(12345678, "type int", id="int"),
+        pytest.param({"secret": HIDDEN}, "type dict", id="dict"),
+    ],
+)
+def test_a_wrong_secret_is_refused_without_a_character_of_it(value: object, wrong: str) -> None:
+    """The message names the source and what is wrong; not even a traceback with locals shows the value."""
+    with pytest.raises(ConfigurationError) as caught:
+        literal_secret(value, "APP_CLIENT_SECRET")
+    error = caught.value
+    assert error.message.startswith("APP_CLIENT_SECRET: ")
+    assert wrong in error.message
+    inner = error.__traceback__.tb_next if error.__traceback__ else None
+    assert inner
+    shown = "".join(traceback.TracebackException(type(error), error, inner, capture_locals=True).format())
+    assert "field = 'APP_CLIENT_SECRET'" in shown
+    assert HIDDEN not in shown
+    assert "12345678" not in shown
+
+
+def test_no_traceback_with_locals_shows_what_the_arguments_hold() -> None:
+    """Passwords in URLs, metadata and the secret, when another argument is wrong."""
+    with pytest.raises(ConfigurationError) as caught:
+        made(
+            domain=f"https://u:{HIDDEN}@x.example",
+            token_url=f"https://u:{HIDDEN}@x.example/t",
+            client_metadata={"a": HIDDEN},
+            secret=HIDDEN,
+            strict=None,
+        )
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    (shown,) = [repr(frame.f_locals) for frame in frames if frame.f_code is settings.__code__]
+    assert "mistakes" in shown
+    assert HIDDEN not in shown
+
+
+class Odd(Mapping[str, str]):
+    """A mapping that is no dict."""
+
+    def __getitem__(self, name: str) -> str:
+        return name
+
+    def __iter__(self) -> Any:
+        return iter("ba")
+
+    def __len__(self) -> int:
+        return 2
+
+
+def test_any_mapping_is_metadata() -> None:
+    """Not only a dict."""
+    assert made(client_metadata=Odd()).client_metadata == '{"a":"a","b":"b"}'
+
+
+@given(st.text())
+def test_a_secret_is_taken_unchanged_or_refused(value: str) -> None:
+    """With the one newline as the one exception; what is taken can be sent."""
+    try:
+        secret, stripped = literal_secret(value)
+    except ConfigurationError:
+        return
+    assert value in (secret.reveal(), secret.reveal() + "\n", secret.reveal() + "\r\n")
+    assert stripped is (value != secret.reveal())
+    assert secret.reveal().isascii()
+
+
+@given(st.text(), st.text(), st.sampled_from(["domain", "token_url"]))
+def test_no_endpoint_raises_anything_but_our_error(value: str, region: str, field: str) -> None:
+    """What is taken is https, or http to this machine."""
+    try:
+        url = made(**{"domain": None, field: value, "region": region or None}).token_url
+    except ConfigurationError:
+        return
+    assert url.startswith(("https://", "http://"))
+
+
+@examples(max_examples=40)  # more take longer and find nothing else
+@given(st.dictionaries(st.text(), st.text(), min_size=1), st.randoms(use_true_random=False))
+def test_metadata_has_one_form(metadata: dict[str, str], chance: random.Random) -> None:
+    """Whatever the order; and it says what was given."""
+    items = list(metadata.items())
+    chance.shuffle(items)
+    one, other = made(client_metadata=metadata).client_metadata, made(client_metadata=dict(items)).client_metadata
+    assert one is not None
+    assert one == other
+    assert json.loads(one) == metadata

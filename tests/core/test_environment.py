@@ -1,0 +1,171 @@
+"""What the environment variables say, or one error that lists all that is wrong with them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s2sauth._core.environment import VARIABLES, Found, from_environment
+from s2sauth._core.errors import ConfigurationError
+
+HIDDEN = "value-hidden"
+COMPLETE = {"COGNITO_DOMAIN": "auth.example.com", "APP_CLIENT_ID": "id", "APP_CLIENT_SECRET": "secret"}
+
+
+def test_the_variables_become_arguments() -> None:
+    """The secret stays where it is: only its variable's name is taken."""
+    found = from_environment("", {**COMPLETE, "COGNITO_SCOPES": "demo/read.file"})
+    assert found == Found(
+        domain="auth.example.com",
+        token_url=None,
+        client_id="id",
+        scopes="demo/read.file",
+        secret_variables=("APP_CLIENT_SECRET",),
+        variables={
+            "domain": "COGNITO_DOMAIN",
+            "client_id": "APP_CLIENT_ID",
+            "client_secret": "APP_CLIENT_SECRET",
+            "scopes": "COGNITO_SCOPES",
+        },
+    )
+
+
+def test_the_token_url_stands_for_the_domain() -> None:
+    """A cache proxy, another authorization server."""
+    found = from_environment(
+        "", {"COGNITO_TOKEN_URL": "https://t/x", "COGNITO_CLIENT_ID": "id", "COGNITO_CLIENT_SECRET": "secret"}
+    )
+    assert (found.domain, found.token_url, found.client_id) == (None, "https://t/x", "id")
+    assert found.secret_variables == ("COGNITO_CLIENT_SECRET",)
+
+
+def test_a_prefix_goes_before_every_name() -> None:
+    """Variables without it are somebody else's."""
+    environ = {f"BILLING_{name}": value for name, value in COMPLETE.items()} | {"COGNITO_SCOPES": "not/ours"}
+    found = from_environment("BILLING_", environ)
+    assert (found.domain, found.client_id, found.scopes) == ("auth.example.com", "id", None)
+    assert found.secret_variables == ("BILLING_APP_CLIENT_SECRET",)
+    assert found.variables["client_id"] == "BILLING_APP_CLIENT_ID"
+
+
+def test_aliases_with_the_same_value_are_fine() -> None:
+    """Both names of the secret are kept, in order."""
+    found = from_environment("", {**COMPLETE, "COGNITO_CLIENT_ID": "id", "COGNITO_CLIENT_SECRET": "secret"})
+    assert found.client_id == "id"
+    assert found.secret_variables == ("APP_CLIENT_SECRET", "COGNITO_CLIENT_SECRET")
+
+
+def test_an_empty_variable_is_unset() -> None:
+    """Also beside its alias."""
+    found = from_environment("", {**COMPLETE, "COGNITO_SCOPES": "", "APP_CLIENT_ID": "", "COGNITO_CLIENT_ID": "id"})
+    assert (found.scopes, found.client_id) == (None, "id")
+
+
+@pytest.mark.parametrize(
+    ("environ", "given", "lines"),
+    [
+        pytest.param(
+            {},
+            (),
+            [
+                "COGNITO_DOMAIN or COGNITO_TOKEN_URL: is not set",
+                "APP_CLIENT_ID or COGNITO_CLIENT_ID: is not set",
+                "APP_CLIENT_SECRET or COGNITO_CLIENT_SECRET: is not set",
+            ],
+            id="nothing set",
+        ),
+        pytest.param(
+            {"COGNITO_DOMAIN": HIDDEN, "COGNITO_CLIENT_ID": ""},
+            (),
+            [
+                "APP_CLIENT_ID or COGNITO_CLIENT_ID: is not set",
+                "APP_CLIENT_SECRET or COGNITO_CLIENT_SECRET: is not set",
+            ],
+            id="half set",
+        ),
+        pytest.param(
+            {**COMPLETE, "COGNITO_CLIENT_ID": HIDDEN, "COGNITO_CLIENT_SECRET": HIDDEN, "COGNITO_TOKEN_URL": HIDDEN},
+            (),
+            [
+                "APP_CLIENT_ID and COGNITO_CLIENT_ID: both are set and differ",
+                "APP_CLIENT_SECRET and COGNITO_CLIENT_SECRET: both are set and differ",
+                "COGNITO_DOMAIN and COGNITO_TOKEN_URL: both are set",
+            ],
+            id="every clash",
+        ),
+        pytest.param(
+            {"COGNITO_CLIENT_ID": HIDDEN, "APP_CLIENT_ID": "id"},
+            ("client_secret",),
+            [
+                "APP_CLIENT_ID and COGNITO_CLIENT_ID: both are set and differ",
+                "COGNITO_DOMAIN or COGNITO_TOKEN_URL: is not",
+            ],
+            id="a clash and something missing",
+        ),
+    ],
+)
+def test_one_error_lists_all_that_is_missing_or_clashes(
+    environ: dict[str, str], given: tuple[str, ...], lines: list[str]
+) -> None:
+    """A line each, no value in any."""
+    with pytest.raises(ConfigurationError) as caught:
+        from_environment("", environ, frozenset(given))
+    said = str(caught.value).splitlines()
+    assert len(said) == len(lines)
+    assert all(line.startswith(expected) for line, expected in zip(said, lines, strict=True))
+    assert HIDDEN not in str(caught.value)
+
+
+def test_the_error_names_the_variables_with_their_prefix() -> None:
+    """As they have to be set."""
+    with pytest.raises(ConfigurationError, match="BILLING_COGNITO_DOMAIN or BILLING_COGNITO_TOKEN_URL: is not set"):
+        from_environment("BILLING_", COMPLETE)
+
+
+@pytest.mark.parametrize(
+    ("explicit", "environ", "read"),
+    [
+        pytest.param("domain", {"COGNITO_DOMAIN": "x"}, (None, None), id="domain over its variable"),
+        pytest.param("domain", {"COGNITO_TOKEN_URL": "x"}, (None, None), id="domain over the other's variable"),
+        pytest.param("token_url", {"COGNITO_DOMAIN": "x"}, (None, None), id="token_url over the other's variable"),
+        pytest.param("token_url", {"COGNITO_DOMAIN": "x", "COGNITO_TOKEN_URL": "y"}, (None, None), id="over both"),
+        pytest.param("scopes", {"COGNITO_DOMAIN": "x", "COGNITO_SCOPES": "y"}, ("x", None), id="scopes"),
+    ],
+)
+def test_an_explicit_argument_wins(explicit: str, environ: dict[str, str], read: tuple[str | None, str | None]) -> None:
+    """Its variables are not looked at."""
+    found = from_environment("", {"APP_CLIENT_ID": "i", "APP_CLIENT_SECRET": "s", **environ}, frozenset({explicit}))
+    assert (found.domain, found.scopes) == read
+    assert found.token_url is None
+
+
+def test_a_clash_under_an_explicit_argument_is_none() -> None:
+    """It decides nothing."""
+    environ = {**COMPLETE, "COGNITO_CLIENT_ID": "other", "COGNITO_CLIENT_SECRET": "other"}
+    found = from_environment("", environ, frozenset({"client_id", "client_secret"}))
+    assert (found.client_id, found.secret_variables) == (None, ())
+
+
+@pytest.mark.parametrize("prefix", [pytest.param(None, id="None"), pytest.param(b"A_", id="bytes")])
+def test_a_prefix_that_is_no_string_is_refused(prefix: str) -> None:
+    """By its type."""
+    with pytest.raises(ConfigurationError, match=f"prefix: is of type {type(prefix).__name__}"):
+        from_environment(prefix, COMPLETE)
+
+
+def test_the_found_never_show_the_secret() -> None:
+    """It was not taken."""
+    assert HIDDEN not in repr(from_environment("", {**COMPLETE, "APP_CLIENT_SECRET": HIDDEN}))
+
+
+@given(
+    st.dictionaries(st.sampled_from([name for names in VARIABLES.values() for name in names]), st.sampled_from("ab"))
+)
+def test_any_environment_is_read_whole_or_refused_whole(environ: dict[str, str]) -> None:
+    """What is found is complete: one endpoint, an id, a secret."""
+    try:
+        found = from_environment("", environ)
+    except ConfigurationError:
+        return
+    assert (found.domain is None) is not (found.token_url is None)
+    assert found.client_id
+    assert found.secret_variables

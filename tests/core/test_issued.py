@@ -1,0 +1,333 @@
+"""What is believed in a 200: the token, its type, its life, its scopes."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s2sauth._core.bearer import MAX_TOKEN, is_b64token
+from s2sauth._core.config import Settings
+from s2sauth._core.issued import DEFAULT_LIFETIME, MAX_LIFETIME, Finding, Issued, Unusable, read_token
+
+NOW = 1_800_000_000.0
+
+
+def settings(*scopes: str) -> Settings:
+    """Settings that ask for these scopes, or for none."""
+    return Settings(
+        token_url="https://auth.example.com/oauth2/token",
+        client_id="id",
+        auth_method="auto",
+        scopes=scopes or None,
+        client_metadata=None,
+        strict=False,
+    )
+
+
+def jwt(**claims: object) -> str:
+    """An unsigned JWT."""
+    return f"e30.{base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip('=')}.c2ln"
+
+
+def read(date: float | None = NOW, asked: tuple[str, ...] = (), **members: object) -> Issued | Unusable:
+    """What is made of a good answer with these members instead; `...` leaves one out."""
+    good: dict[str, object] = {"access_token": "opaque", "token_type": "Bearer", "expires_in": 3600}
+    answer = {name: value for name, value in {**good, **members}.items() if value is not ...}
+    return read_token(answer, date, settings(*asked))
+
+
+def issued(date: float | None = NOW, asked: tuple[str, ...] = (), **members: object) -> Issued:
+    """The same, for answers that hold a token."""
+    token = read(date, asked, **members)
+    assert isinstance(token, Issued)
+    return token
+
+
+def unusable(**members: Any) -> str:
+    """Why such an answer holds no token."""
+    token = read(**members)
+    assert isinstance(token, Unusable)
+    return token.what
+
+
+def test_a_good_answer_is_a_token() -> None:
+    """Members that RFC 6749 does not know do not matter, nor does a refresh token."""
+    assert issued(refresh_token="r", id_token="i", extra=[1]) == Issued("opaque", 3600.0, None, ())
+
+
+@pytest.mark.parametrize(
+    ("token", "wrong"),
+    [
+        pytest.param(..., "missing", id="missing"),
+        pytest.param("", "missing", id="empty"),
+        pytest.param(None, "missing", id="null"),
+        pytest.param(5, "missing", id="number"),
+        pytest.param(["hidden"], "missing", id="array"),
+        pytest.param("hidden hidden", "RFC 6750", id="blank"),
+        pytest.param("hidden\r\nx: y", "RFC 6750", id="header injection"),
+        pytest.param("hidden\n", "RFC 6750", id="newline"),
+        pytest.param("hidden\0", "RFC 6750", id="NUL"),
+        pytest.param("hidden\ud800", "RFC 6750", id="lone surrogate"),
+        pytest.param("hiddenä", "RFC 6750", id="not ASCII"),
+        pytest.param("x" * (MAX_TOKEN + 1), "longer than 16384", id="too long"),
+    ],
+)
+def test_a_token_that_no_header_can_carry_is_none(token: object, wrong: str) -> None:
+    """The text says what class of mistake it is, and nothing of the value."""
+    what = unusable(access_token=token)
+    assert wrong in what
+    assert "hidden" not in what
+
+
+def test_the_longest_token_is_taken() -> None:
+    """16 KiB to the character."""
+    assert len(issued(access_token="x" * MAX_TOKEN).access_token) == MAX_TOKEN
+
+
+@pytest.mark.parametrize("token_type", ["Bearer", "bearer", "BEARER", "bEaReR"])
+def test_bearer_is_understood_in_any_case(token_type: str) -> None:
+    """RFC 6749 5.1."""
+    assert issued(token_type=token_type).access_token == "opaque"
+
+
+@pytest.mark.parametrize(
+    "token_type",
+    [
+        pytest.param(..., id="missing"),
+        pytest.param(None, id="null"),
+        pytest.param("", id="empty"),
+        pytest.param("DPoP", id="DPoP"),
+        pytest.param("mac", id="mac"),
+        pytest.param(" Bearer", id="blank"),
+        pytest.param(5, id="number"),
+        pytest.param(["Bearer"], id="array"),
+    ],
+)
+def test_another_type_is_not_understood(token_type: object) -> None:
+    """RFC 6749 7.1: such a token must not be used."""
+    assert "token_type" in unusable(token_type=token_type)
+
+
+@pytest.mark.parametrize(
+    ("expires_in", "lifetime"),
+    [
+        pytest.param(3600, 3600, id="int"),
+        pytest.param(1, 1, id="one second"),
+        pytest.param("3600", 3600, id="text"),
+        pytest.param(3600.0, 3600, id="float"),
+        pytest.param(3600.9, 3600, id="floored"),
+        pytest.param("3600.9", 3600, id="text, floored"),
+        pytest.param(1.999, 1, id="just under two"),
+        pytest.param(MAX_LIFETIME, MAX_LIFETIME, id="a day"),
+        pytest.param(MAX_LIFETIME + 1, MAX_LIFETIME, id="a day and a second"),
+        pytest.param(10**30, MAX_LIFETIME, id="huge"),
+        pytest.param(10**4000, MAX_LIFETIME, id="beyond every float"),
+        pytest.param(1e300, MAX_LIFETIME, id="huge float"),
+        pytest.param("9" * 18, MAX_LIFETIME, id="huge text"),
+    ],
+)
+def test_expires_in_is_a_number_of_whole_seconds_up_to_a_day(expires_in: object, lifetime: int) -> None:
+    """Numeric text is fine: some servers send it."""
+    assert issued(expires_in=expires_in).lifetime == lifetime
+
+
+@pytest.mark.parametrize(
+    "expires_in",
+    [
+        pytest.param(True, id="true"),
+        pytest.param(False, id="false"),
+        pytest.param(None, id="null"),
+        pytest.param("", id="empty"),
+        pytest.param("x", id="word"),
+        pytest.param("1e3", id="exponent"),
+        pytest.param(" 3600", id="blank"),
+        pytest.param("3600\n", id="newline"),
+        pytest.param("0x10", id="hexadecimal"),
+        pytest.param("１２", id="digits that are not ASCII"),
+        pytest.param("9" * 19, id="too many digits"),
+        pytest.param("nan", id="nan as text"),
+        pytest.param(float("inf"), id="infinity, which is what 1e999 becomes"),
+        pytest.param(float("-inf"), id="minus infinity"),
+        pytest.param(float("nan"), id="NaN"),
+        pytest.param([3600], id="array"),
+        pytest.param({}, id="object"),
+    ],
+)
+def test_an_expires_in_that_is_no_number_makes_no_token(expires_in: object) -> None:
+    """Guessing its life would be worse."""
+    assert "expires_in is no number" in unusable(expires_in=expires_in)
+
+
+@pytest.mark.parametrize(
+    "expires_in",
+    [
+        pytest.param(0, id="zero"),
+        pytest.param(-1, id="negative"),
+        pytest.param("0", id="zero as text"),
+        pytest.param("-1", id="negative as text"),
+        pytest.param(0.9, id="under a second"),
+        pytest.param(-1e300, id="hugely negative"),
+        pytest.param(-(10**400), id="below every float"),
+    ],
+)
+def test_a_token_without_life_is_none(expires_in: object) -> None:
+    """It would be dead before its first use."""
+    assert "already expired" in unusable(expires_in=expires_in)
+
+
+@pytest.mark.parametrize(
+    ("claims", "date", "lifetime"),
+    [
+        pytest.param({"exp": NOW + 100, "iat": NOW}, NOW, 100, id="the JWT ends sooner: a caching proxy"),
+        pytest.param({"exp": NOW + 9000, "iat": NOW}, NOW, 3600, id="the JWT ends later"),
+        pytest.param({"exp": NOW + 1, "iat": NOW - 3599}, NOW, 1, id="one second left"),
+        pytest.param({"exp": NOW + 100, "iat": NOW - 500}, None, 600, id="no Date: from iat"),
+        pytest.param({"exp": NOW + 100}, NOW, 100, id="no iat: from Date"),
+        pytest.param({"exp": NOW + 100}, None, 3600, id="neither Date nor iat"),
+        pytest.param({"iat": NOW}, NOW, 3600, id="no exp"),
+        pytest.param({"exp": NOW + 100.5}, NOW, 100.5, id="a fraction of a second"),
+        pytest.param({"exp": str(NOW + 100)}, NOW, 3600, id="exp as text"),
+        pytest.param({"exp": True}, NOW, 3600, id="exp true"),
+        pytest.param({"exp": None}, NOW, 3600, id="exp null"),
+        pytest.param({"exp": 10**400}, NOW, 3600, id="exp beyond every float"),
+        pytest.param({"exp": -1}, NOW, 3600, id="exp negative"),
+        pytest.param({"exp": 1e11}, NOW, 3600, id="exp in milliseconds or so"),
+        pytest.param({"exp": NOW + 100, "iat": "x"}, NOW, 100, id="iat as text"),
+    ],
+)
+def test_the_smaller_life_wins(claims: dict[str, object], date: float | None, lifetime: float) -> None:
+    """Server time on both sides, so our own clock does not matter."""
+    token = issued(date, access_token=jwt(**claims))
+    assert token.lifetime == lifetime
+    assert token.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("claims", "date"),
+    [
+        pytest.param({"exp": NOW}, NOW, id="expires now"),
+        pytest.param({"exp": NOW - 10}, NOW, id="expired"),
+        pytest.param({"exp": NOW - 10, "iat": NOW - 10}, NOW, id="expired, and never lived"),
+        pytest.param({"exp": NOW - 10, "iat": NOW + 10}, NOW, id="expired, and ends before it begins"),
+        pytest.param({"exp": NOW, "iat": NOW}, None, id="never lived"),
+    ],
+)
+def test_a_jwt_that_is_dead_on_arrival_is_no_token(claims: dict[str, object], date: float | None) -> None:
+    """The likely cause is a caching proxy."""
+    token = read(date, access_token=jwt(**claims))
+    assert isinstance(token, Unusable)
+    assert "already expired" in token.what
+    assert "caching proxy" in token.likely_cause
+
+
+@pytest.mark.parametrize(
+    ("exp", "disagree"), [pytest.param(NOW, True, id="at Date"), pytest.param(NOW + 1, False, id="a second later")]
+)
+def test_a_jwt_expired_by_date_but_alive_by_iat_means_that_clocks_disagree(exp: float, disagree: bool) -> None:
+    """Then exp − iat counts, and one event names both."""
+    token = issued(access_token=jwt(exp=exp, iat=exp - 900))
+    assert token.lifetime == (900 if disagree else 1)
+    assert [finding.event for finding in token.findings] == (["clocks_disagree"] if disagree else [])
+
+
+def test_the_finding_about_clocks_names_both_lives() -> None:
+    """Whoever reads it sees how far they are apart."""
+    (finding,) = issued(access_token=jwt(exp=NOW - 60, iat=NOW - 960)).findings
+    assert "60 s" in finding.text
+    assert "900 s" in finding.text
+
+
+@pytest.mark.parametrize(
+    ("token", "date", "lifetime"),
+    [
+        pytest.param("opaque", NOW, DEFAULT_LIFETIME, id="opaque"),
+        pytest.param(jwt(exp=NOW + 900), NOW, 900, id="JWT and Date"),
+        pytest.param(jwt(exp=NOW + 900, iat=NOW), None, 900, id="JWT without Date"),
+        pytest.param(jwt(exp=NOW + 900), None, DEFAULT_LIFETIME, id="JWT with neither Date nor iat"),
+        pytest.param(jwt(exp=NOW + 10**6), NOW, MAX_LIFETIME, id="JWT that lives for days"),
+    ],
+)
+def test_without_expires_in_the_jwt_says_it_else_a_short_life_is_taken(
+    token: str, date: float | None, lifetime: float
+) -> None:
+    """RFC 6749 5.1: it is only RECOMMENDED; and somebody may want to know."""
+    read_back = issued(date, access_token=token, expires_in=...)
+    assert read_back.lifetime == lifetime
+    assert [finding.event for finding in read_back.findings] == ["expires_in_missing"]
+
+
+@pytest.mark.parametrize(
+    ("claim", "mismatch"),
+    [
+        pytest.param("id", False, id="ours"),
+        pytest.param("other", True, id="another"),
+        pytest.param("ID", True, id="another case"),
+        pytest.param(None, True, id="null"),
+        pytest.param(["id"], True, id="array"),
+    ],
+)
+def test_a_token_of_another_client_is_noticed(claim: object, mismatch: bool) -> None:
+    """A mix-up, or a cache that does not look at Authorization."""
+    findings = issued(access_token=jwt(client_id=claim)).findings
+    assert [finding.event for finding in findings] == (["client_mismatch"] if mismatch else [])
+
+
+@pytest.mark.parametrize(
+    ("claim", "asked", "scopes", "missing"),
+    [
+        pytest.param("a b", ("a", "b"), ("a", "b"), None, id="as asked"),
+        pytest.param("b  a b", ("a", "b"), ("a", "b"), None, id="in another order"),
+        pytest.param("a", ("a", "b", "c"), ("a",), "b, c", id="fewer"),
+        pytest.param("", ("a",), (), "a", id="none"),
+        pytest.param("a b c", ("a",), ("a", "b", "c"), None, id="more"),
+        pytest.param("A", ("a",), ("A",), "a", id="another case"),
+        pytest.param("a b", (), ("a", "b"), None, id="none asked for: all"),
+        pytest.param(..., ("a",), ("a",), None, id="no claim"),
+        pytest.param(["a"], ("a", "b"), ("a", "b"), None, id="a claim of another type"),
+        pytest.param(..., (), None, None, id="nothing known"),
+    ],
+)
+def test_scopes_are_those_in_the_jwt_else_those_asked_for(
+    claim: object, asked: tuple[str, ...], scopes: tuple[str, ...] | None, missing: str | None
+) -> None:
+    """Fewer than asked is a finding, which names what is missing."""
+    token = issued(asked=asked, access_token=jwt() if claim is ... else jwt(scope=claim))
+    assert token.scopes == scopes
+    expected = () if missing is None else (Finding("scope_narrowed", f"the token lacks {missing}"),)
+    assert token.findings == expected
+
+
+def test_no_repr_shows_the_token() -> None:
+    """Not a part of it either."""
+    assert "opaque" not in repr(issued())
+
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=2)
+)
+NUMBERS = st.integers() | st.floats() | st.integers(0, 10**11) | st.just(10**400)
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "access_token": JSON
+            | st.dictionaries(st.sampled_from(["exp", "iat", "scope", "client_id"]), JSON | NUMBERS),
+            "token_type": JSON | st.just("Bearer"),
+            "expires_in": JSON | NUMBERS | NUMBERS.map(str),
+        },
+    ),
+    st.none() | st.floats(0, 1e11),
+)
+def test_whatever_is_issued_can_be_sent_and_lives_at_most_a_day(members: dict[str, Any], date: float | None) -> None:
+    """And whatever is not, raises nothing."""
+    if isinstance(members.get("access_token"), dict):
+        members["access_token"] = jwt(**members["access_token"])
+    token = read_token(members, date, settings("a"))
+    if isinstance(token, Issued):
+        assert is_b64token(token.access_token)
+        assert 0 < token.lifetime <= MAX_LIFETIME

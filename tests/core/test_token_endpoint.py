@@ -1,0 +1,564 @@
+"""The token request on the wire, and the outcome for every answer."""
+
+import base64
+import email.utils
+import json
+import pickle
+import sys
+import traceback
+from datetime import UTC, datetime
+from types import FrameType
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s2sauth._core.config import AuthMethod, Settings
+from s2sauth._core.errors import (
+    Cause,
+    Failure,
+    InvalidClient,
+    InvalidGrant,
+    InvalidRequest,
+    InvalidScope,
+    S2SAuthError,
+    TokenRequestRefused,
+    TokenResponseInvalid,
+    TokenUnavailable,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+)
+from s2sauth._core.issued import Issued
+from s2sauth._core.token_endpoint import (
+    MAX_RETRY_AFTER,
+    MAX_WORDS,
+    Answer,
+    TokenRequest,
+    http_date,
+    read_answer,
+    retry_after,
+    token_request,
+)
+from s2sauth._core.values import Secret
+from s2sauth._version import __version__
+
+HIDDEN = "hidden0secret0of0twenty4"
+DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
+GOOD = {"access_token": "a-token", "token_type": "Bearer", "expires_in": 3600}
+
+
+def settings(**given: Any) -> Settings:
+    """Settings, but for those given."""
+    usual: dict[str, Any] = {
+        "token_url": "https://auth.example.com/oauth2/token",
+        "client_id": "id",
+        "auth_method": "auto",
+        "scopes": None,
+        "client_metadata": None,
+        "strict": False,
+    }
+    return Settings(**{**usual, **given})
+
+
+def answer(status: int = 200, body: object = b"", headers: dict[str, str] | None = None, **given: Any) -> Answer:
+    """An answer; a body that is no bytes is sent as JSON."""
+    return Answer(status, headers or {}, body if isinstance(body, bytes) else json.dumps(body).encode(), **given)
+
+
+def failed(*args: Any, **given: Any) -> Failure:
+    """The failure that such an answer is."""
+    failure = read_answer(answer(*args, **given), settings())
+    assert isinstance(failure, Failure)
+    return failure
+
+
+def refusal(*args: Any, **given: Any) -> TokenRequestRefused:
+    """The refusal that such an answer is."""
+    error = failed(*args, **given).exception()
+    assert isinstance(error, TokenRequestRefused)
+    return error
+
+
+# The request
+
+
+def test_the_request_by_basic_authentication_to_the_byte() -> None:
+    """RFC 6749 4.4.2, with the headers that Cognito needs."""
+    request = token_request(settings(scopes=("demo/read.file", "demo/write.file")), Secret("secret"))
+    assert request == TokenRequest(
+        url="https://auth.example.com/oauth2/token",
+        headers=(
+            ("Content-Type", "application/x-www-form-urlencoded"),
+            ("Accept", "application/json"),
+            ("Accept-Encoding", "identity"),
+            ("User-Agent", f"s2sauth/{__version__}"),
+            ("Authorization", "Basic aWQ6c2VjcmV0"),
+        ),
+        body=b"grant_type=client_credentials&scope=demo%2Fread.file+demo%2Fwrite.file",
+    )
+
+
+def test_the_request_with_the_secret_in_the_body_to_the_byte() -> None:
+    """No Authorization header then (RFC 6749 2.3)."""
+    request = token_request(settings(auth_method="client_secret_post", client_metadata='{"a":"ü"}'), Secret("s+/="))
+    assert [name for name, _ in request.headers] == ["Content-Type", "Accept", "Accept-Encoding", "User-Agent"]
+    assert request.body == (
+        b"grant_type=client_credentials&aws_client_metadata=%7B%22a%22%3A%22%C3%BC%22%7D"
+        b"&client_id=id&client_secret=s%2B%2F%3D"
+    )
+
+
+def test_what_is_not_asked_for_is_not_sent() -> None:
+    """RFC 6749 3.2: an empty parameter would be a missing one."""
+    assert token_request(settings(), Secret("secret")).body == b"grant_type=client_credentials"
+
+
+@pytest.mark.parametrize(
+    ("method", "client_id", "secret", "basic"),
+    [
+        pytest.param("auto", "id", "aZ09_.-~", True, id="auto: the same in both encodings"),
+        pytest.param("auto", "id", "a+b", False, id="auto: plus in the secret"),
+        pytest.param("auto", "id", "a/b", False, id="auto: slash in the secret"),
+        pytest.param("auto", "a+b", "secret", False, id="auto: plus in the id"),
+        pytest.param("auto", "a:b", "secret", False, id="auto: colon in the id"),
+        pytest.param("client_secret_basic", "id", "a+b/", True, id="basic: raw, as AWS documents it"),
+        pytest.param("client_secret_post", "id", "secret", False, id="post"),
+    ],
+)
+def test_credentials_travel_in_header_or_body_and_never_in_both(
+    method: AuthMethod, client_id: str, secret: str, basic: bool
+) -> None:
+    """RFC 6749 2.3.1 and AWS encode Basic differently: "auto" uses it where they agree."""
+    request = token_request(settings(auth_method=method, client_id=client_id), Secret(secret))
+    header = dict(request.headers).get("Authorization")
+    body = dict(parse_qsl(request.body.decode()))
+    if basic:
+        assert header == "Basic " + base64.b64encode(f"{client_id}:{secret}".encode()).decode()
+        assert not {"client_id", "client_secret"} & body.keys()
+    else:
+        assert header is None
+        assert (body["client_id"], body["client_secret"]) == (client_id, secret)
+
+
+@pytest.mark.parametrize("method", ["auto", "client_secret_basic", "client_secret_post"])
+def test_no_repr_of_a_request_shows_the_secret(method: AuthMethod) -> None:
+    """In none of its encodings."""
+    shown = repr(token_request(settings(auth_method=method), Secret(HIDDEN)))
+    assert HIDDEN not in shown
+    assert base64.b64encode(f"id:{HIDDEN}".encode()).decode() not in shown
+
+
+@pytest.mark.parametrize("method", ["auto", "client_secret_basic", "client_secret_post"])
+def test_no_local_variable_holds_the_secret_while_the_request_is_built(method: AuthMethod) -> None:
+    """Wherever an exception came from, its traceback would show the locals of this frame."""
+    encoded = base64.b64encode(f"id:{HIDDEN}".encode()).decode()
+    shown: list[str] = []
+
+    def look(frame: FrameType, event: str, arg: object) -> Any:
+        shown.append(repr(frame.f_locals))
+        return look
+
+    before = sys.gettrace()
+    secret, mine = Secret(HIDDEN), settings(auth_method=method)
+    sys.settrace(lambda frame, event, arg: look if frame.f_code is token_request.__code__ else None)
+    try:
+        token_request(mine, secret)
+    finally:
+        sys.settrace(before)
+    assert len(shown) > 3
+    assert not [text for text in shown if HIDDEN in text or encoded in text]
+
+
+@given(
+    st.text(alphabet=[chr(c) for c in range(0x21, 0x7F)], min_size=1),
+    st.text(alphabet=[chr(c) for c in range(0x21, 0x7F)], min_size=1),
+    st.sampled_from(["auto", "client_secret_post"]),
+)
+def test_whatever_the_credentials_the_server_reads_them_back(client_id: str, secret: str, method: AuthMethod) -> None:
+    """Also a server that form-decodes Basic, as RFC 6749 2.3.1 wants."""
+    request = token_request(settings(client_id=client_id, auth_method=method), Secret(secret))
+    body = dict(parse_qsl(request.body.decode(), keep_blank_values=True, strict_parsing=True))
+    if header := dict(request.headers).get("Authorization"):
+        raw = base64.b64decode(header.removeprefix("Basic ")).decode()
+        [(decoded_id, decoded_secret)] = parse_qsl(raw.replace(":", "=", 1))
+        assert (decoded_id, decoded_secret) == (client_id, secret) == tuple(raw.split(":"))
+    else:
+        assert (body["client_id"], body["client_secret"]) == (client_id, secret)
+
+
+# The answer: a token
+
+
+def test_a_good_answer_is_a_token() -> None:
+    """Cognito's, as it documents it."""
+    headers = {"content-type": "application/json;charset=UTF-8", "date": DATE, "set-cookie": "XSRF-TOKEN=x"}
+    assert read_answer(answer(200, GOOD, headers), settings()) == Issued("a-token", 3600.0, None)
+
+
+def test_the_answers_date_is_used() -> None:
+    """The JWT's end is counted from it."""
+    payload = base64.urlsafe_b64encode(json.dumps({"exp": 784111777 + 5}).encode()).decode().rstrip("=")
+    token = read_answer(answer(200, {**GOOD, "access_token": f"e30.{payload}.c2ln"}, {"date": DATE}), settings())
+    assert isinstance(token, Issued)
+    assert token.lifetime == 5
+
+
+@pytest.mark.parametrize("encoding", ["", "identity", " Identity "])
+def test_identity_is_no_encoding(encoding: str) -> None:
+    """It says that nothing was done."""
+    assert isinstance(read_answer(answer(200, GOOD, {"content-encoding": encoding}), settings()), Issued)
+
+
+def test_a_null_error_is_none() -> None:
+    """A member that is null says nothing."""
+    assert isinstance(read_answer(answer(200, {**GOOD, "error": None}), settings()), Issued)
+
+
+def test_a_token_with_a_message_is_a_token() -> None:
+    """Unknown members do not matter, whatever they say."""
+    assert isinstance(read_answer(answer(200, {**GOOD, "message": "too many requests"}), settings()), Issued)
+
+
+# The answer: a token that `strict` refuses
+
+
+def jwt_answer(**claims: object) -> Answer:
+    """A good answer whose token has these claims."""
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return answer(200, {**GOOD, "access_token": f"e30.{payload}.c2ln"}, {"x-amz-cognito-request-id": "r-1"})
+
+
+@pytest.mark.parametrize(
+    ("claims", "event", "error"),
+    [
+        pytest.param({"scope": "a"}, "scope_narrowed", InvalidScope, id="fewer scopes"),
+        pytest.param({"client_id": "other"}, "client_mismatch", TokenResponseInvalid, id="another client"),
+    ],
+)
+def test_what_is_a_finding_otherwise_is_an_error_with_strict(
+    claims: dict[str, object], event: str, error: type[S2SAuthError]
+) -> None:
+    """Of this key only: other scopes may be fine."""
+    lenient = read_answer(jwt_answer(**claims), settings(scopes=("a", "b")))
+    assert isinstance(lenient, Issued)
+    assert [finding.event for finding in lenient.findings] == [event]
+    strict = read_answer(jwt_answer(**claims), settings(scopes=("a", "b"), strict=True))
+    assert isinstance(strict, Failure)
+    assert (strict.cause, strict.error) == (Cause.REQUEST_REFUSED, error)
+    exception: Any = strict.exception()
+    assert (exception.status, exception.request_id) == (200, "r-1")
+    assert "r-1" in exception.message
+
+
+def test_strict_minds_nothing_else() -> None:
+    """A missing expires_in is no reason to refuse a token."""
+    body = {name: value for name, value in GOOD.items() if name != "expires_in"}
+    assert isinstance(read_answer(answer(200, body), settings(strict=True)), Issued)
+
+
+# The answer: no token
+
+OUTAGE = (Cause.UNREACHABLE, TokenUnavailable)
+THROTTLED = (Cause.THROTTLED, TokenUnavailable)
+UNUSABLE = (Cause.REQUEST_REFUSED, TokenResponseInvalid)
+REFUSED = (Cause.REQUEST_REFUSED, TokenRequestRefused)
+BAD_CLIENT = (Cause.CLIENT_REFUSED, InvalidClient)
+
+ANSWERS = [
+    # Group B of the fault catalogue: the protocol
+    pytest.param(200, b"<html>captive portal</html>", {}, UNUSABLE, id="200 html"),
+    pytest.param(200, b"", {}, UNUSABLE, id="200 empty"),
+    pytest.param(200, b"null", {}, UNUSABLE, id="200 null"),
+    pytest.param(200, b'"x"', {}, UNUSABLE, id="200 string"),
+    pytest.param(200, b"[]", {}, UNUSABLE, id="200 array"),
+    pytest.param(200, b"{}", {}, UNUSABLE, id="200 empty object"),
+    pytest.param(200, b"\xef\xbb\xbf" + json.dumps(GOOD).encode(), {}, UNUSABLE, id="200 BOM"),
+    pytest.param(200, json.dumps(GOOD).encode("utf-16"), {}, UNUSABLE, id="200 UTF-16"),
+    pytest.param(200, b'{"access_token": "\xff"}', {}, UNUSABLE, id="200 invalid UTF-8"),
+    pytest.param(200, b'{"a":' * 200_000, {}, UNUSABLE, id="200 nested 200,000 times"),
+    pytest.param(200, b'{"expires_in": ' + b"1" * 5000 + b"}", {}, UNUSABLE, id="200 a number of 5,000 digits"),
+    pytest.param(
+        200, b'{"access_token": "a", "access_token": "b", "token_type": "Bearer"}', {}, UNUSABLE, id="200 two tokens"
+    ),
+    pytest.param(200, {**GOOD, "access_token": "a b"}, {}, UNUSABLE, id="200 a token with a blank"),
+    pytest.param(200, {**GOOD, "token_type": "DPoP"}, {}, UNUSABLE, id="200 another type"),
+    pytest.param(200, {**GOOD, "expires_in": 0}, {}, UNUSABLE, id="200 no life"),
+    pytest.param(200, GOOD, {"content-encoding": "gzip"}, UNUSABLE, id="200 with a content-encoding"),
+    pytest.param(200, {"error": "invalid_client"}, {}, BAD_CLIENT, id="200 with an error"),
+    pytest.param(200, {**GOOD, "error": "invalid_client"}, {}, BAD_CLIENT, id="200 with a token and an error"),
+    pytest.param(200, {**GOOD, "error": ""}, {}, REFUSED, id="200 with an empty error"),
+    pytest.param(201, GOOD, {}, UNUSABLE, id="201"),
+    pytest.param(204, b"", {}, UNUSABLE, id="204"),
+    pytest.param(206, GOOD, {}, UNUSABLE, id="206"),
+    pytest.param(299, GOOD, {}, UNUSABLE, id="299"),
+    pytest.param(101, b"", {}, UNUSABLE, id="101"),
+    pytest.param(600, b"", {}, UNUSABLE, id="600"),
+    *(
+        pytest.param(status, b"", {"location": "https://evil.example"}, REFUSED, id=f"{status} redirect")
+        for status in (300, 301, 302, 303, 307, 308, 399)
+    ),
+    pytest.param(400, b"", {}, REFUSED, id="400 empty"),
+    pytest.param(401, b"", {"www-authenticate": "Basic"}, REFUSED, id="401 empty"),
+    pytest.param(403, b"<html>Request blocked</html>", {}, REFUSED, id="403 html of a WAF"),
+    pytest.param(404, b"not found", {}, REFUSED, id="404"),
+    pytest.param(405, b"", {}, REFUSED, id="405 empty"),
+    pytest.param(403, {"message": "Forbidden"}, {}, REFUSED, id="403 of a gateway"),
+    pytest.param(499, b"", {}, REFUSED, id="499"),
+    pytest.param(400, {"error": "invalid_client"}, {"content-encoding": "br"}, REFUSED, id="400 that cannot be read"),
+    # Group C: what the body says
+    pytest.param(400, {"error": "invalid_client"}, {}, BAD_CLIENT, id="invalid_client"),
+    pytest.param(
+        401, {"error": "invalid_client"}, {"www-authenticate": "Basic realm=x"}, BAD_CLIENT, id="401 invalid_client"
+    ),
+    pytest.param(
+        400, {"error": "unauthorized_client"}, {}, (Cause.CLIENT_REFUSED, UnauthorizedClient), id="unauthorized_client"
+    ),
+    pytest.param(400, {"error": "invalid_grant"}, {}, (Cause.REQUEST_REFUSED, InvalidGrant), id="invalid_grant"),
+    pytest.param(400, {"error": "invalid_scope"}, {}, (Cause.REQUEST_REFUSED, InvalidScope), id="invalid_scope"),
+    pytest.param(400, {"error": "invalid_request"}, {}, (Cause.REQUEST_REFUSED, InvalidRequest), id="invalid_request"),
+    pytest.param(
+        400, {"error": "unsupported_grant_type"}, {}, (Cause.REQUEST_REFUSED, UnsupportedGrantType), id="grant type"
+    ),
+    pytest.param(400, {"error": "invalid_target"}, {}, REFUSED, id="a code of another RFC"),
+    pytest.param(400, {"error": "INVALID_CLIENT"}, {}, REFUSED, id="a code in another case"),
+    pytest.param(400, {"error": 5}, {}, REFUSED, id="a code that is a number"),
+    pytest.param(400, {"error": ["invalid_client"]}, {}, REFUSED, id="a code that is an array"),
+    pytest.param(400, {"error": {"code": "x"}}, {}, REFUSED, id="a code that is an object"),
+    pytest.param(302, {"error": "invalid_client"}, {}, BAD_CLIENT, id="302 with a code"),
+    pytest.param(500, {"error": "invalid_client"}, {}, BAD_CLIENT, id="500 with a code of RFC 6749"),
+    pytest.param(500, {"error": "Internal Server Error"}, {}, OUTAGE, id="500 with a framework's error page"),
+    pytest.param(503, {"error": {"code": 503}}, {}, OUTAGE, id="503 with an error object"),
+    pytest.param(400, {"error": "server_error"}, {}, OUTAGE, id="server_error"),
+    pytest.param(200, {"error": "server_error"}, {}, OUTAGE, id="200 server_error"),
+    pytest.param(400, {"error": "temporarily_unavailable"}, {}, OUTAGE, id="temporarily_unavailable"),
+    pytest.param(407, b"", {}, REFUSED, id="407"),
+    pytest.param(408, b"", {}, OUTAGE, id="408"),
+    pytest.param(409, b"", {}, REFUSED, id="409"),
+    pytest.param(424, b"", {}, REFUSED, id="424"),
+    pytest.param(425, b"", {}, OUTAGE, id="425"),
+    pytest.param(426, b"", {}, REFUSED, id="426"),
+    pytest.param(500, b"", {}, OUTAGE, id="500"),
+    pytest.param(502, b"<html>Bad gateway</html>", {}, OUTAGE, id="502"),
+    pytest.param(503, b"x", {"content-encoding": "gzip"}, OUTAGE, id="503 that cannot be read"),
+    pytest.param(504, b"", {}, OUTAGE, id="504"),
+    pytest.param(599, b"", {}, OUTAGE, id="599"),
+    pytest.param(429, b"", {}, THROTTLED, id="429"),
+    pytest.param(429, {"error": "slow_down"}, {}, THROTTLED, id="429 with a code"),
+    pytest.param(400, {"__type": "TooManyRequestsException", "message": "Rate exceeded"}, {}, THROTTLED, id="400 AWS"),
+    pytest.param(400, {"error": "TooManyRequestsException"}, {}, THROTTLED, id="400 as a code"),
+    pytest.param(200, {"__type": "TooManyRequestsException"}, {}, THROTTLED, id="200 AWS"),
+    pytest.param(500, {"message": "Too Many Requests"}, {}, THROTTLED, id="500 as a message"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "headers", "expected"), ANSWERS)
+def test_every_other_answer_has_its_cause_and_class(
+    status: int, body: object, headers: dict[str, str], expected: tuple[Cause, type[S2SAuthError]]
+) -> None:
+    """The table of the design; the message says what happened, the likely cause, what to do and the request id."""
+    failure = failed(status, body, {**headers, "x-amz-cognito-request-id": "r-4711"})
+    assert (failure.cause, failure.error) == expected
+    error = failure.exception()
+    assert type(error) is expected[1]
+    assert f"(HTTP {status}). " in error.message
+    assert "Likely cause: " in error.message or "documentation" in error.message
+    assert error.message.endswith("Request id: r-4711")
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        pytest.param(200, UNUSABLE, id="200"),
+        pytest.param(400, REFUSED, id="400"),
+        pytest.param(503, OUTAGE, id="503"),
+        pytest.param(429, THROTTLED, id="429"),
+    ],
+)
+def test_a_body_that_was_cut_is_not_read(status: int, expected: tuple[Cause, type[S2SAuthError]]) -> None:
+    """The status alone decides."""
+    failure = failed(status, {**GOOD, "error": "invalid_client"}, truncated=True)
+    assert (failure.cause, failure.error) == expected
+
+
+@pytest.mark.parametrize(("status", "body", "headers", "expected"), ANSWERS)
+def test_a_failure_travels_with_all_its_fields(
+    status: int, body: object, headers: dict[str, str], expected: tuple[Cause, type[S2SAuthError]]
+) -> None:
+    """Celery and multiprocessing send exceptions back by pickle."""
+    error = failed(status, body, {**headers, "retry-after": "7", "x-amz-cognito-request-id": "r-1"}).exception()
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), vars(again), str(again)) == (type(error), vars(error), str(error))
+
+
+def test_a_refusal_carries_the_fields_of_the_rfc() -> None:
+    """As attributes, for programs."""
+    error = refusal(
+        400, {"error": "invalid_scope", "error_description": "no such scope"}, {"x-amz-cognito-request-id": "r-1"}
+    )
+    assert error.error == "invalid_scope"
+    assert error.error_description == "no such scope"
+    assert error.status == 400
+    assert error.request_id == "r-1"
+    assert error.message.startswith("the token endpoint refused the request: invalid_scope, no such scope (HTTP 400). ")
+
+
+def test_a_refusal_without_a_code_has_none() -> None:
+    """405 and 403 of Cognito and a WAF."""
+    error = refusal(405)
+    assert (error.error, error.error_description, error.status, error.request_id) == (None, None, 405, None)
+    assert "Request id" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("given", "cleaned"),
+    [
+        pytest.param("plain words", "plain words", id="plain"),
+        pytest.param("", None, id="empty"),
+        pytest.param(None, None, id="null"),
+        pytest.param({"a": 1}, None, id="object"),
+        pytest.param("\x1b[31mred\x1b[0m", "[31mred [0m", id="ANSI escapes"),
+        pytest.param("a\r\nb\0c\td", "a b c d", id="control characters"),
+        pytest.param('say "x" \\ y', "say x y", id="quotes and backslash"),
+        pytest.param("ungültig \u202e x", "ung ltig x", id="not ASCII"),
+        pytest.param("\ud800", None, id="lone surrogate"),
+        pytest.param("a " * 100, ("a " * 100).strip(), id="199 characters"),
+        pytest.param("x y " * 50 + "z", ("x y " * 50)[: MAX_WORDS - 1] + "…", id="201 characters"),
+        pytest.param("w " * 30_000, ("w " * 100)[: MAX_WORDS - 1] + "…", id="60,000 characters"),
+        pytest.param(f"bad secret {HIDDEN}!", "bad secret […]!", id="an echoed secret"),
+        pytest.param(
+            f"bad secret {HIDDEN[:23]}!", f"bad secret {HIDDEN[:23]}!", id="23 characters are no Cognito secret"
+        ),
+        pytest.param("Basic aWQ6aGlkZGVuMHNlY3JldDBvZjB0d2VudHk0", "Basic […]", id="echoed Basic credentials"),
+    ],
+)
+def test_the_servers_words_are_cleaned_and_cut(given: object, cleaned: str | None) -> None:
+    """What a server says ends up in logs and terminals."""
+    error = refusal(400, {"error": "invalid_request", "error_description": given})
+    assert error.error_description == cleaned
+
+
+def test_an_unknown_code_is_cleaned_as_well() -> None:
+    """It is the server's text too."""
+    error = refusal(400, {"error": f"\x1b[2J {HIDDEN}"})
+    assert error.error == "[2J […]"
+    assert HIDDEN not in error.message
+
+
+@pytest.mark.parametrize(("status", "body", "headers", "expected"), ANSWERS)
+def test_no_failure_shows_the_body(
+    status: int, body: object, headers: dict[str, str], expected: tuple[Cause, type[S2SAuthError]]
+) -> None:
+    """Nor a token in it, nor where a redirect leads."""
+    shown = "".join(traceback.format_exception(failed(status, body, headers).exception()))
+    assert "a-token" not in shown
+    assert "html" not in shown.lower()
+    assert "evil.example" not in shown
+
+
+def test_no_repr_of_an_answer_shows_the_body() -> None:
+    """Nor its headers, which may hold cookies."""
+    shown = repr(answer(200, GOOD, {"set-cookie": HIDDEN}))
+    assert "a-token" not in shown
+    assert HIDDEN not in shown
+
+
+@pytest.mark.parametrize("status", [408, 429, 503])
+def test_retry_after_goes_with_the_failure(status: int) -> None:
+    """For the next attempt and for the caller."""
+    failure = failed(status, b"", {"retry-after": "7"})
+    error = failure.exception()
+    assert isinstance(error, TokenUnavailable)
+    assert (failure.retry_after, error.retry_after) == (7.0, 7.0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        pytest.param({}, None, id="absent"),
+        pytest.param({"retry-after": "2"}, 2.0, id="seconds"),
+        pytest.param({"retry-after": " 2 "}, 2.0, id="blanks"),
+        pytest.param({"retry-after": "1.5"}, 1.5, id="fraction"),
+        pytest.param({"retry-after": "0"}, 0.0, id="zero"),
+        pytest.param({"retry-after": "-5"}, 0.0, id="negative"),
+        pytest.param({"retry-after": "1000000"}, MAX_RETRY_AFTER, id="longest"),
+        pytest.param({"retry-after": "1000001"}, None, id="too long"),
+        pytest.param({"retry-after": "1e9"}, None, id="exponent"),
+        pytest.param({"retry-after": "9" * 5000}, None, id="5,000 digits"),
+        pytest.param({"retry-after": "soon"}, None, id="text"),
+        pytest.param({"retry-after": "inf"}, None, id="inf"),
+        pytest.param({"retry-after": "nan"}, None, id="nan"),
+        pytest.param({"retry-after": "２"}, None, id="a digit that is not ASCII"),
+        pytest.param({"retry-after": "2, 3"}, None, id="twice"),
+        pytest.param({"retry-after": "Sun, 06 Nov 1994 08:49:47 GMT", "date": DATE}, 10.0, id="date"),
+        pytest.param({"retry-after": "Sun, 06 Nov 1994 08:49:27 GMT", "date": DATE}, 0.0, id="date in the past"),
+        pytest.param({"retry-after": "Sun, 06 Nov 2094 08:49:27 GMT", "date": DATE}, None, id="date in 100 years"),
+        pytest.param({"retry-after": "Sun, 06 Nov 1994 08:49:47 GMT"}, None, id="date without Date"),
+        pytest.param({"retry-after": "Sun, 06 Nov 1994 08:49:47 GMT", "date": "now"}, None, id="date and a bad Date"),
+    ],
+)
+def test_retry_after_is_read_in_both_its_forms(headers: dict[str, str], seconds: float | None) -> None:
+    """RFC 9110 10.2.3; a date counts from the server's own clock."""
+    assert retry_after(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        pytest.param(DATE, 784111777.0, id="the example of RFC 9110"),
+        pytest.param(f" {DATE} ", 784111777.0, id="blanks around"),
+        pytest.param("Thu, 01 Jan 1970 00:00:00 GMT", 0.0, id="epoch"),
+        pytest.param("Sat, 31 Dec 2016 23:59:60 GMT", 1483228800.0, id="leap second"),
+        pytest.param("Sunday, 06-Nov-94 08:49:37 GMT", None, id="RFC 850"),
+        pytest.param("Sun Nov  6 08:49:37 1994", None, id="asctime"),
+        pytest.param("Sun, 06 Nov 1994 08:49:37 +0000", None, id="another zone"),
+        pytest.param("Sun, 32 Nov 1994 08:49:37 GMT", None, id="no such day"),
+        pytest.param("Sun, 06 Nov 1994 24:49:37 GMT", None, id="no such hour"),
+        pytest.param("Sun, 06 Foo 1994 08:49:37 GMT", None, id="no such month"),
+        pytest.param("Sun, 06 Nov 0000 08:49:37 GMT", None, id="no such year"),
+        pytest.param("Sun, 0٦ Nov 1994 08:49:37 GMT", None, id="a digit that is not ASCII"),
+        pytest.param("", None, id="empty"),
+    ],
+)
+def test_an_http_date_is_an_imf_fixdate(text: str, seconds: float | None) -> None:
+    """RFC 9110 5.6.7; the two obsolete forms are nobody's any more."""
+    assert http_date(text) == seconds
+
+
+@given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001  # bounds
+def test_every_date_that_python_writes_is_read_back(moment: datetime) -> None:
+    """To the second."""
+    moment = moment.replace(microsecond=0)
+    assert http_date(email.utils.format_datetime(moment, usegmt=True)) == moment.timestamp()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+MEMBERS = st.dictionaries(
+    st.sampled_from(["access_token", "token_type", "expires_in", "error", "error_description", "__type", "message"]),
+    JSON | st.sampled_from(["Bearer", "invalid_client", "server_error", "abc", "3600"]),
+)
+
+
+@given(
+    st.integers(0, 999),
+    st.binary() | MEMBERS.map(json.dumps).map(str.encode),
+    st.dictionaries(
+        st.sampled_from(["date", "retry-after", "content-encoding", "x-amzn-errortype", "x-amz-cognito-request-id"]),
+        st.text() | st.sampled_from([DATE, "identity", "5"]),
+    ),
+    st.booleans(),
+    st.booleans(),
+)
+def test_no_answer_raises(status: int, body: bytes, headers: dict[str, str], truncated: bool, strict: bool) -> None:
+    """It is a token, at 200 only, or a failure whose exception can be built."""
+    outcome = read_answer(Answer(status, headers, body, truncated), settings(scopes=("a",), strict=strict))
+    if isinstance(outcome, Failure):
+        assert str(outcome.exception()).isprintable()
+        assert outcome.name
+    else:
+        assert status == 200

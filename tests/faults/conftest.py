@@ -1,0 +1,5 @@
+"""The engine's fixtures, for this folder."""
+
+from tests.support.fixtures import clock, credentials, events, fake, make, world
+
+__all__ = ["clock", "credentials", "events", "fake", "make", "world"]
