@@ -1,12 +1,13 @@
 """Calls at a steady rate, from threads or from tasks, in one of three ways: s2sauth, the pasted lines, a constant header."""
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import ceil
@@ -96,6 +97,7 @@ class Service:
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
         os.environ.update(fake.environ)
+        logging.getLogger("s2sauth").setLevel(logging.ERROR)  # what is made to happen needs no warning
         self._fake = fake
         self._pasted = way == "hand-written"
         self._clock = clock
@@ -198,6 +200,11 @@ class Service:
 def failed(calls: Iterable[Call]) -> int:
     """How many were not answered 200."""
     return sum(call.outcome != "200" for call in calls)
+
+
+def failed_of(calls: Collection[Call]) -> str:
+    """`"84 of 400"`"""
+    return f"{failed(calls)} of {len(calls)}"
 
 
 def outcomes(calls: Iterable[Call]) -> str:

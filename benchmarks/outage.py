@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from _load import Barrier, Service, SkippingClock, Way, failed, outcomes, percentile, together
+from _load import Barrier, Service, SkippingClock, Way, failed, failed_of, outcomes, percentile, together
 from _support import Report, command, progress
 
 from s2sauth import Event
@@ -14,8 +14,10 @@ LIFE = 300
 CALLS = 400
 SECONDS = 28.0
 """Three renewals that hang take less, the longest pauses between them included: 4 + 5 + 4 + 9.4 + 4 s."""
-PASTED_SECONDS = 16.0
-"""The pasted lines fail at once."""
+PASTED_CALLS = 100
+"""A failed call of the pasted lines costs 30 ms of CPU: 400 of them from three processes would be a figure of the machine."""
+VOID = 50.0
+"""Milliseconds of p99 with a constant header, beyond which a run says nothing about s2sauth."""
 DOWN: dict[str, Callable[[FakeCognito], object]] = {
     "no outage": lambda _: None,
     "503": lambda fake: fake.fail(503),
@@ -26,9 +28,10 @@ DOWN: dict[str, Callable[[FakeCognito], object]] = {
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What became of 400 calls."""
+    """What became of the calls."""
 
     failed: int
+    failed_of: str
     p99: float
     """Milliseconds."""
     failed_renewals: int
@@ -49,9 +52,10 @@ def run(way: Way, kind: str, start: Barrier) -> Run:
         fake.clear_records()
         DOWN[kind](fake)
         start.wait(30)
-        calls = service.calls("threads", CALLS, per_second=CALLS / (SECONDS if way == "s2sauth" else PASTED_SECONDS))
+        calls = service.calls("threads", PASTED_CALLS if way == "hand-written" else CALLS, per_second=CALLS / SECONDS)
         return Run(
             failed(calls),
+            failed_of(calls),
             percentile(calls, 99),
             sum(event.name == "renewal_failed" for event in events),
             fake.counts()["token_requests"],
@@ -62,18 +66,21 @@ def run(way: Way, kind: str, start: Barrier) -> Run:
 
 def figures(report: Report) -> None:
     """The kinds of outage, and the run without one, at the same time: first s2sauth, then the pasted lines, which burn CPU."""
-    progress(f"s2sauth and a constant header: {CALLS} calls in {SECONDS:g} s")
-    *ours, floor = together(run, *(("s2sauth", kind) for kind in DOWN), ("floor", "no outage"))
-    progress(f"the pasted lines: {CALLS} calls in {PASTED_SECONDS:g} s")
+    for _ in range(2):
+        progress(f"s2sauth and a constant header: {CALLS} calls in {SECONDS:g} s")
+        *ours, floor = together(run, *(("s2sauth", kind) for kind in DOWN), ("floor", "no outage"))
+        if floor.p99 < VOID:
+            break
+        report.note(f"A run is void: the machine was so busy that with a constant header p99 was {floor.p99:.0f} ms.")
+    progress(f"the pasted lines: {PASTED_CALLS} calls in {PASTED_CALLS * SECONDS / CALLS:g} s")
     pasted = together(run, *(("hand-written", kind) for kind in DOWN))
-    usual, pasted_usual = ours[0], pasted[0]
     for kind, our, their in zip(DOWN, ours, pasted, strict=True):
         constant = floor if kind == "no outage" else None
         report.row(
             f"{kind}: calls failed",
             s2sauth=our.failed,
             exactly=0,
-            hand_written=their.failed,
+            hand_written=their.failed_of,
             floor=constant and constant.failed,
         )
         if kind == "no outage":
@@ -82,21 +89,16 @@ def figures(report: Report) -> None:
             # What is refused reaches no server; of the others each counts only if the server saw it as well.
             tried = our.failed_renewals if kind == "refused" else min(our.failed_renewals, our.token_requests)
             report.row(f"{kind}: renewals tried and failed", s2sauth=tried, at_least=3)
-            report.row(
-                f"{kind}: p99 against no outage",
-                s2sauth=our.p99 / usual.p99,
-                at_most=2.0,
-                unit="x",
-                hand_written=their.p99 / pasted_usual.p99,
-            )
         report.row(
             f"{kind}: p99", s2sauth=our.p99, unit="ms", hand_written=their.p99, floor=constant and constant.p99
         )
+        if kind != "no outage":
+            report.row(f"{kind}: p99 against no outage", s2sauth=our.p99 / ours[0].p99, at_most=2.0, unit="x")
         if our.failed:
             report.note(f"{kind}, s2sauth: {our.outcomes}")
     least = min(our.left for our in ours[1:])
     report.note(f"At the end of the outages the token in hand was good for {least:.0f} s more, or longer.")
-    report.note("Constant header: no token endpoint is asked, so its calls know no outage.")
+    report.note("A constant header needs no token endpoint: its calls know no outage.")
 
 
 if __name__ == "__main__":

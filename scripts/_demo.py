@@ -155,7 +155,7 @@ def outage_and_revocation(demo: Demo) -> None:
 def _load(
     client: httpx.Client, began: float, *, until: float, plan: list[tuple[float, Callable[[], object]]]
 ) -> tuple[list[int], float]:
-    """50 calls a second for `until` seconds, doing what the plan says at its times; the statuses and the slowest call."""
+    """50 calls a second for `until` seconds, doing what the plan says; the statuses and the slowest call."""
     statuses: list[int] = []
     slowest = 0.0
     due = 0.0
@@ -233,7 +233,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     options = parser.parse_args()
 
-    def stop(number: int, frame: object) -> NoReturn:
+    def stop(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)

@@ -12,7 +12,6 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-BUILD = HERE / "build"
 LAMBDA = ["--platform", "manylinux2014_x86_64", "--python-version", "3.13", "--implementation", "cp"]
 
 
@@ -27,15 +26,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--here", action="store_true", help="for this interpreter, on this machine")
     parser.add_argument("--wheel", type=Path, help="s2sauth's wheel (default: made from this checkout)")
+    parser.add_argument("--to", type=Path, default=HERE / "build", metavar="FOLDER", help="instead of build")
     options = parser.parse_args()
 
-    shutil.rmtree(BUILD, ignore_errors=True)
-    wheel: Path = options.wheel
+    build: Path = options.to
+    wheel: Path | None = options.wheel
+    shutil.rmtree(build, ignore_errors=True)
     if wheel is None:
-        pip("wheel", "-qq", "--no-deps", "--wheel-dir", BUILD / "wheel", ROOT)
-        (wheel,) = (BUILD / "wheel").glob("*.whl")
+        pip("wheel", "-qq", "--no-deps", "--wheel-dir", build / "wheel", ROOT)
+        (wheel,) = (build / "wheel").glob("*.whl")
 
-    caller = BUILD / "caller"
+    caller = build / "caller"
     target = ["install", "-qq", "--no-compile", "--no-deps", "--only-binary=:all:", "--target", caller]
     target += [] if options.here else LAMBDA
     pip(*target, "--require-hashes", "-r", ROOT / "requirements" / "start.txt")

@@ -74,7 +74,9 @@ def invoke(url: str, function: str, event: object) -> Any:
         with urllib.request.urlopen(request, timeout=60) as answer:
             body = answer.read()
             failed = "X-Amz-Function-Error" in answer.headers
-    except urllib.error.HTTPError as error:  # no such function; or, from AWS's emulator, a handler that cannot be imported
+    except (
+        urllib.error.HTTPError
+    ) as error:  # no such function; or, from AWS's emulator, a handler that cannot be imported
         with error:
             raise HandlerFailed(f"HTTP {error.code} {error.read().decode()}") from None
     try:

@@ -54,7 +54,8 @@ def _type(annotation: object) -> str:
 
 def _signature(function: object) -> str:
     assert callable(function)
-    return _plain(str(inspect.signature(function)))
+    text = _plain(str(inspect.signature(function)))
+    return re.sub(r", (?=\*{0,2}\w+:|[*/][,)])", ",\n        ", text) if len(text) > 100 else text
 
 
 def _annotation(cls: type, name: str) -> object:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import pytest
 
 from s2sauth._core.errors import ConfigurationError
@@ -39,3 +40,12 @@ def test_scopes_of_a_wrong_form_are_a_configuration_error():
     """The same check as for credentials."""
     with pytest.raises(ConfigurationError, match="scopes"):
         StaticToken(scopes=[])
+
+
+def test_the_hook_sends_it_and_asks_for_no_other() -> None:
+    """A client with its hook sends the token to the listed origin, and a 401 stays a 401."""
+    token = StaticToken("anything")
+    answers = httpx.MockTransport(lambda request: httpx.Response(401, text=request.headers["authorization"]))
+    with httpx.Client(transport=answers, auth=token.httpx_auth("https://api.example.com")) as client:
+        answer = client.get("https://api.example.com/files")
+    assert (answer.status_code, answer.text, len(answer.history)) == (401, "Bearer anything", 0)

@@ -2,9 +2,13 @@
 
 import time
 from collections.abc import Iterable
-from typing import final
+from typing import TYPE_CHECKING, final
 
+from .._core.origin import AnyOrigin, parse_origins
 from .._core.values import AccessToken, scope_set
+
+if TYPE_CHECKING:
+    from .._httpx import HttpxAuth
 
 _LIFE = 10 * 365 * 86_400.0
 
@@ -37,6 +41,12 @@ class StaticToken:
     def auth_headers(self) -> dict[str, str]:
         """`{"Authorization": "Bearer …"}`"""
         return {"Authorization": self._token.authorization}
+
+    def httpx_auth(self, *origins: str | AnyOrigin, allow_http: bool = False) -> "HttpxAuth":
+        """The hook for `httpx.Client(auth=...)`, with the rules of `CognitoClientCredentials.httpx_auth()`."""
+        from .._httpx import HttpxAuth  # noqa: PLC0415  # httpx only for those who use it
+
+        return HttpxAuth(self, parse_origins(origins, allow_http=allow_http))
 
     def invalidate(self, token: AccessToken | str, /) -> None:
         """Note the call in `invalidated`; the token stays."""

@@ -1,0 +1,148 @@
+"""close(): tokens forgotten, waiters told, every later call refused."""
+
+from collections.abc import Callable
+
+import pytest
+
+from s2sauth import CognitoClientCredentials, CredentialsClosed, Event
+from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.fixtures import names
+from tests.support.worlds import Asyncio, Trio, World, run_asyncio
+
+Make = Callable[..., CognitoClientCredentials]
+
+
+def test_closed_object_gives_no_token(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+    """Not even the one that it had."""
+    world.get(credentials)
+    credentials.close()
+    with pytest.raises(CredentialsClosed):
+        world.get(credentials)
+    assert fake.counts()["token_requests"] == 1
+
+
+def test_object_closed_before_its_first_use_sends_nothing(
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
+) -> None:
+    """No connection at all."""
+    credentials.close()
+    with pytest.raises(CredentialsClosed):
+        world.get(credentials)
+    assert fake.counts()["token_connections"] == 0
+
+
+def test_waiters_are_told(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+    """Nobody waits for a token that nobody will get; each has an exception of its own."""
+    fake.gate()
+    callers = world.ask(credentials, 10)
+    fake.wait_for_token_requests()
+    credentials.close()
+    errors = callers.errors()
+    assert {type(error) for error in errors} == {CredentialsClosed}
+    assert len({id(error) for error in errors}) == 10
+
+
+def test_waiters_in_a_pause_are_told(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+    """The flight pauses between two attempts: its pause ends, and no other attempt is made."""
+    fake.fail(503)
+    callers = world.ask(credentials)
+    fake.wait_for_token_requests()
+    clock.wait_for_sleepers(1 if world.awaits else 2)
+    credentials.close()
+    assert [type(error) for error in callers.errors()] == [CredentialsClosed]
+    assert fake.counts()["token_requests"] == 1
+
+
+def test_waiters_for_a_replacement_are_told(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
+    """They have a suspected token to go on with, but no longer from a closed object."""
+    token = credentials.get_token()
+    clock.advance(60)
+    credentials.invalidate(token)
+    fake.gate()
+    callers = world.ask(credentials)
+    fake.wait_for_token_requests(2)
+    credentials.close()
+    assert [type(error) for error in callers.errors()] == [CredentialsClosed]
+
+
+def test_close_is_idempotent(credentials: CognitoClientCredentials) -> None:
+    """Twice is once."""
+    credentials.get_token()
+    credentials.close()
+    credentials.close()
+
+
+def test_close_is_an_event_once(credentials: CognitoClientCredentials, events: list[Event]) -> None:
+    """Whoever looks for the reason of CredentialsClosed finds it in the log."""
+    credentials.close()
+    credentials.close()
+    assert names(events) == ["closed"]
+
+
+def test_close_of_one_view_closes_all(credentials: CognitoClientCredentials, world: World) -> None:
+    """They are one object."""
+    view = credentials.with_scopes("demo/write.file")
+    world.get(view)
+    world.get(credentials)
+    view.close()
+    for each in (view, credentials, credentials.with_scopes("demo/read.file", "demo/write.file")):
+        with pytest.raises(CredentialsClosed):
+            world.get(each)
+
+
+def test_token_that_arrives_after_close_is_not_kept(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+    """A closed object holds nothing to leak."""
+    fake.gate()
+    callers = Asyncio().ask(credentials)
+    fake.wait_for_token_requests()
+    flight = credentials._slot.flight
+    credentials.close()
+    callers.errors()
+    fake.release()
+    assert flight.outcome is not None
+    assert credentials._slot.entry is None
+
+
+def test_with_closes(make: Make) -> None:
+    """`with` and `async with`."""
+    with make() as credentials:
+        credentials.get_token()
+    with pytest.raises(CredentialsClosed):
+        credentials.get_token()
+
+
+def test_async_with_closes(make: Make) -> None:
+    """In a task as well."""
+
+    async def main() -> CognitoClientCredentials:
+        async with make() as credentials:
+            await credentials.aget_token()
+        return credentials
+
+    credentials = run_asyncio(main)
+    with pytest.raises(CredentialsClosed):
+        credentials.get_token()
+
+
+def test_close_in_one_world_wakes_the_others(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+    """Waiters of two loops and of this thread's making."""
+    fake.gate()
+    crowds = [Asyncio().ask(credentials, 3), Trio().ask(credentials, 3)]
+    credentials.close()
+    assert {type(error) for callers in crowds for error in callers.errors()} == {CredentialsClosed}
+
+
+def test_state_of_a_closed_object_is_empty(credentials: CognitoClientCredentials) -> None:
+    """Looking at it is no error."""
+    credentials.get_token()
+    credentials.close()
+    assert credentials.state().expires_in is None
+
+
+def test_invalidate_after_close_is_nothing(credentials: CognitoClientCredentials) -> None:
+    """A late 401 harms nobody."""
+    token = credentials.get_token()
+    credentials.close()
+    credentials.invalidate(token)

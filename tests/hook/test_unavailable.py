@@ -1,0 +1,122 @@
+"""No token for a request: one failure, in the terms of both libraries, within the request's own time limits."""
+
+import asyncio
+import pickle
+import time
+from collections.abc import Callable
+
+import httpx
+import pytest
+import trio
+
+from s2sauth import CognitoClientCredentials, InvalidClient, RenewalPolicy, TokenUnavailable
+from s2sauth._process import SystemClock
+from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.worlds import World
+
+Make = Callable[..., CognitoClientCredentials]
+
+
+def test_unavailable_token_is_an_httpx_error_too(
+    make: Make, fake: FakeCognito, world: World, clock: ManualClock
+) -> None:
+    """`except httpx.HTTPError` around a call catches it, and so does `except TokenUnavailable`."""
+    clock.set_random(0.0)
+    fake.fail(503, headers=[("Retry-After", "30")])
+    with pytest.raises(TokenUnavailable) as caught:
+        world.send(make().httpx_auth(fake.api_url), f"{fake.api_url}/files")
+    assert isinstance(caught.value, httpx.TransportError)
+    assert caught.value.retry_after == 30
+    assert fake.api_requests == []
+
+
+def test_its_request_is_the_callers_own(make: Make, fake: FakeCognito) -> None:
+    """Not the token request, and not a copy with a header."""
+    fake.refuse()
+    auth = make(policy=RenewalPolicy(attempts=1)).httpx_auth(fake.api_url)
+    with httpx.Client(auth=auth, verify=False, trust_env=False) as client:
+        request = client.build_request("GET", f"{fake.api_url}/files")
+        with pytest.raises(httpx.TransportError) as caught:
+            client.send(request)
+    assert caught.value.request is request
+    assert "Authorization" not in request.headers
+
+
+@pytest.mark.parametrize("run", [asyncio.run, lambda coroutine: trio.run(lambda: coroutine)], ids=["asyncio", "trio"])
+def test_its_request_is_the_callers_own_for_tasks(make: Make, fake: FakeCognito, run: Callable[..., object]) -> None:
+    """The same, awaiting."""
+    fake.refuse()
+    auth = make(policy=RenewalPolicy(attempts=1)).httpx_auth(fake.api_url)
+
+    async def main() -> None:
+        async with httpx.AsyncClient(auth=auth, verify=False, trust_env=False) as client:
+            request = client.build_request("GET", f"{fake.api_url}/files")
+            with pytest.raises(httpx.TransportError) as caught:
+                await client.send(request)
+        assert caught.value.request is request
+
+    run(main())
+
+
+def test_it_travels_between_processes(make: Make, fake: FakeCognito) -> None:
+    """Celery and multiprocessing pickle exceptions; the request stays behind."""
+    fake.refuse()
+    auth = make(policy=RenewalPolicy(attempts=1)).httpx_auth(fake.api_url)
+    with httpx.Client(auth=auth, verify=False, trust_env=False) as client, pytest.raises(TokenUnavailable) as caught:
+        client.get(f"{fake.api_url}/files")
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert type(again) is type(caught.value)
+    assert str(again) == str(caught.value)
+    assert again.retry_after == caught.value.retry_after
+    with pytest.raises(RuntimeError):
+        again.request  # noqa: B018  # httpx's own answer for an error without one
+
+
+def test_no_other_class_is_an_httpx_error(make: Make, fake: FakeCognito, world: World) -> None:
+    """A wrong secret is no transport's fault."""
+    with pytest.raises(InvalidClient) as caught:
+        world.send(make(client_secret="wrong").httpx_auth(fake.api_url), f"{fake.api_url}/files")
+    assert not isinstance(caught.value, httpx.HTTPError)
+
+
+def test_wait_is_no_longer_than_connect_and_read_of_the_request(make: Make, fake: FakeCognito, world: World) -> None:
+    """A request with `timeout=0.1` fails after 0.2 s, whatever the policy's deadline; the flight goes on."""
+    fake.gate()
+    credentials = make(clock=SystemClock())
+    began = time.monotonic()
+    with pytest.raises(TokenUnavailable):
+        world.send(credentials.httpx_auth(fake.api_url), f"{fake.api_url}/files", timeout=0.1)
+    assert 0.15 < time.monotonic() - began < 1.5
+    fake.release()
+    credentials.get_token()
+    assert fake.counts()["token_requests"] == 1
+
+
+@pytest.mark.parametrize("timeout", [None, httpx.Timeout(None, connect=0.05), httpx.Timeout(None, read=0.05)])
+def test_wait_of_a_request_without_limits_is_the_policys(
+    make: Make, fake: FakeCognito, world: World, timeout: object
+) -> None:
+    """There is no unlimited wait."""
+    fake.gate()
+    credentials = make(clock=SystemClock(), policy=RenewalPolicy(deadline=0.3))
+    began = time.monotonic()
+    with pytest.raises(TokenUnavailable):
+        world.send(credentials.httpx_auth(fake.api_url), f"{fake.api_url}/files", timeout=timeout)
+    assert 0.25 < time.monotonic() - began < 1.5
+
+
+def test_wait_of_a_request_without_the_extension_is_the_policys(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+    """A request built by hand has no limits at all, and works."""
+    with httpx.Client(auth=credentials.httpx_auth(fake.api_url), verify=False, trust_env=False) as client:
+        assert client.send(httpx.Request("GET", f"{fake.api_url}/files")).status_code == 200
+
+
+def test_closed_credentials_refuse_to_send(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+    """Nothing is sent without a token."""
+    from s2sauth import CredentialsClosed
+
+    auth = credentials.httpx_auth(fake.api_url)
+    credentials.close()
+    with pytest.raises(CredentialsClosed):
+        world.send(auth, f"{fake.api_url}/files")
+    assert fake.api_requests == []
