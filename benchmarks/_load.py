@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 from math import ceil
 from multiprocessing.synchronize import Barrier as Barrier
@@ -24,8 +25,16 @@ from s2sauth.testing import FakeCognito
 Way = Literal["s2sauth", "hand-written", "floor"]
 Mode = Literal["threads", "tasks"]
 
+logging.getLogger("s2sauth").setLevel(logging.ERROR)  # what is made to happen needs no warning
+
 R = TypeVar("R")
 MODES: tuple[Mode, ...] = ("threads", "tasks")
+DOWN: dict[str, Callable[[FakeCognito], object]] = {
+    "503": lambda fake: fake.fail(503),
+    "refused": lambda fake: fake.refuse(),
+    "hanging": lambda fake: fake.hang(),
+}
+"""How a token endpoint is down."""
 
 
 def together(function: Callable[..., R], *runs: tuple[Any, ...]) -> list[R]:
@@ -97,12 +106,14 @@ class Service:
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
         os.environ.update(fake.environ)
-        logging.getLogger("s2sauth").setLevel(logging.ERROR)  # what is made to happen needs no warning
-        self._fake = fake
         self._pasted = way == "hand-written"
         self._clock = clock
         self.credentials: CognitoClientCredentials | None = None
-        self._client: dict[str, Any] = {"base_url": fake.api_url, "follow_redirects": True}
+        self._client: dict[str, Any] = {
+            "base_url": fake.api_url,
+            "follow_redirects": True,
+            "verify": httpx.create_ssl_context(),  # once: making a client must not take the time of calls under way
+        }
         if way == "s2sauth":
             self.credentials = CognitoClientCredentials.from_env(clock=clock, on_event=on_event)
             self._client["auth"] = self.credentials.httpx_auth(fake.api_url)
@@ -129,6 +140,13 @@ class Service:
         elif self._pasted:
             self.skip(hand_written.expires_at - hand_written.MARGIN - time.time())
 
+    def at(self, api_url: str) -> "Service":
+        """The same service and credentials, s2sauth's, calling another API."""
+        assert self.credentials is not None
+        other = copy(self)
+        other._client = {**self._client, "base_url": api_url, "auth": self.credentials.httpx_auth(api_url)}
+        return other
+
     def calls(
         self,
         mode: Mode,
@@ -143,8 +161,27 @@ class Service:
         `before` is called with a call's number, from 0, before it begins.
         """
         if mode == "tasks":
-            return asyncio.run(self._from_tasks(count, per_second, path, before))
+            return asyncio.run(self.acalls(count, per_second=per_second, path=path, before=before))
         return self._from_threads(count, per_second, path, before)
+
+    async def acalls(
+        self,
+        count: int,
+        *,
+        per_second: float,
+        path: str = "/files",
+        before: Callable[[int], object] = lambda _: None,
+    ) -> list[Call]:
+        """`calls` from tasks of the running loop."""
+        async with httpx.AsyncClient(**self._client) as client:
+            made = []
+            began = time.perf_counter()
+            for n in range(count):
+                due = began + n / per_second
+                await asyncio.sleep(max(0.0, due - time.perf_counter()))
+                before(n)
+                made.append(asyncio.create_task(self._acall(client, path, due)))
+            return await asyncio.gather(*made)
 
     def one_by_one(self, count: int, *, path: str, before: Callable[[int], object]) -> list[Call]:
         """The same, each begun when the one before it is answered."""
@@ -156,10 +193,10 @@ class Service:
         return made
 
     def _from_threads(self, count: int, per_second: float, path: str, before: Callable[[int], object]) -> list[Call]:
-        began = time.perf_counter()
         # As many workers as calls: none waits for a free one. A worker that is idle is used before another is started.
         with httpx.Client(**self._client) as client, ThreadPoolExecutor(count) as pool:
             made = []
+            began = time.perf_counter()
             for n in range(count):
                 due = began + n / per_second
                 time.sleep(max(0.0, due - time.perf_counter()))
@@ -174,19 +211,6 @@ class Service:
         except Exception as error:  # noqa: BLE001  # whatever it is, the call has failed
             outcome = type(error).__name__
         return Call(due, time.perf_counter(), outcome)
-
-    async def _from_tasks(
-        self, count: int, per_second: float, path: str, before: Callable[[int], object]
-    ) -> list[Call]:
-        began = time.perf_counter()
-        async with httpx.AsyncClient(**self._client) as client:
-            made = []
-            for n in range(count):
-                due = began + n / per_second
-                await asyncio.sleep(max(0.0, due - time.perf_counter()))
-                before(n)
-                made.append(asyncio.create_task(self._acall(client, path, due)))
-            return await asyncio.gather(*made)
 
     async def _acall(self, client: httpx.AsyncClient, path: str, due: float) -> Call:
         try:

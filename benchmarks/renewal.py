@@ -67,7 +67,9 @@ def figures(report: Report) -> None:
     """s2sauth beside the constant header, which shows what the machine itself takes; then the pasted lines, which burn CPU."""
     for _ in range(3):
         progress(f"s2sauth and a constant header: {PER_SECOND} calls/s each for {SECONDS} s")
-        *ours, floor_threads, floor_tasks = together(run, *((way, mode) for way in ("s2sauth", "floor") for mode in MODES))
+        *ours, floor_threads, floor_tasks = together(
+            run, *((way, mode) for way in ("s2sauth", "floor") for mode in MODES)
+        )
         if not floor_threads.slow + floor_tasks.slow:
             break
         report.note("A run is void: the machine was so busy that calls with a constant header took over 100 ms too.")
@@ -88,4 +90,6 @@ def figures(report: Report) -> None:
 
 
 if __name__ == "__main__":
-    command(f"Renewal: tokens of {LIFE} s, {LATENCY * 1000:.0f} ms for each, {PER_SECOND} calls/s for {SECONDS} s", figures)
+    command(
+        f"Renewal: tokens of {LIFE} s, {LATENCY * 1000:.0f} ms for each, {PER_SECOND} calls/s for {SECONDS} s", figures
+    )

@@ -1,11 +1,10 @@
 """What callers notice when an API stops taking a token that has not expired, and what it costs."""
 
 import asyncio
-import time
 from dataclasses import dataclass
 
 import httpx
-from _load import MODES, Barrier, Call, Mode, Service, SkippingClock, Way, failed, outcomes, together
+from _load import DOWN, MODES, Barrier, Call, Mode, Service, SkippingClock, Way, failed, outcomes, percentile, together
 from _support import Report, command, progress
 
 from s2sauth import CognitoClientCredentials
@@ -29,7 +28,7 @@ class Revoked:
     renewals: int
     failed: int
     failed_after: int
-    """Of those begun after the next call, the first one that got through, was answered."""
+    """Of those that began after the first call to get through was answered: the one that had waited for the renewal."""
     unauthorized: int
     """Answers 401 of the API, those included that no caller saw."""
     slowest: float
@@ -56,17 +55,127 @@ def revoked(way: Way, mode: Mode | None, path: str, start: Barrier) -> Revoked:
             calls = service.calls(mode, CALLS, per_second=PER_SECOND, path=path, before=before)
         counts = fake.counts()
     later = calls[REVOKED_AT:]
+    through = min((call.ended for call in later if call.outcome == "200"), default=0.0)
     return Revoked(
         counts["token_requests"],
         failed(calls),
-        failed(_after_next(later)),
+        failed(call for call in later if call.due > through),
         counts["api_401"],
         max(call.ms for call in later),
         outcomes(calls),
     )
 
 
-def _after_next(later: list[Call]) -> list[Call]:
-    """Those that began when the first one to get through was answered; all, if none got through."""
-    through = min((call.ended for call in later if call.outcome == "200"), default=0.0)
-    return [call for call in later if call.due > through]
+def always_unauthorized(accepted_elsewhere: bool, start: Barrier) -> int:  # noqa: FBT001  # passed by position to its process
+    """Tokens bought in an hour of injected time, for calls, one a second, that are all answered 401.
+
+    With `accepted_elsewhere`, as many go to another API, which takes the tokens.
+    """
+    clock = ManualClock()
+    with FakeCognito.spawn(expires_in=HOUR) as fake, FakeCognito.spawn() as other:
+        other.api_answer(401)
+        credentials = CognitoClientCredentials.from_env(environ=fake.environ, clock=clock)
+        start.wait(30)
+        with httpx.Client(auth=credentials.httpx_auth(fake.api_url, other.api_url)) as client:
+            for second in range(HOUR):
+                assert client.get(f"{other.api_url}/files").status_code == 401
+                if accepted_elsewhere:
+                    assert client.get(f"{fake.api_url}/files").status_code == 200
+                clock.advance(1.0)
+                fake.set_clock_offset(second + 1.0)
+        return fake.tokens_issued
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What became of the calls to two APIs while the token endpoint was down."""
+
+    healthy: list[Call]
+    broken: list[Call]
+    token_requests: int
+
+
+def beside(kind: str, start: Barrier) -> Beside:
+    """One API takes the token, the other one never does, the token endpoint is down; one credentials object for both."""
+    with FakeCognito.spawn() as fake, FakeCognito.spawn() as other:
+        clock = SkippingClock(fake)
+        service = Service("s2sauth", fake, clock=clock)
+        credentials = service.credentials
+        assert credentials is not None
+        service.fetch()
+        service.skip(AGE)
+        other.api_answer(401)
+        DOWN[kind](fake)
+        fake.clear_records()
+
+        def before(n: int) -> None:
+            # Twice a second, but not while a renewal is under way: late enough for the next one that a 401 may ask for.
+            if n % 25 == 0 and credentials.state().next_renewal_in is not None:
+                clock.skip(61.0)
+
+        async def both() -> list[list[Call]]:
+            return await asyncio.gather(
+                service.acalls(2 * CALLS, per_second=PER_SECOND, before=before),
+                service.at(other.api_url).acalls(2 * CALLS // 5, per_second=PER_SECOND / 5),
+            )
+
+        start.wait(30)
+        healthy, broken = asyncio.run(both())
+        return Beside(healthy, broken, fake.counts()["token_requests"])
+
+
+def figures(report: Report) -> None:
+    """Revocation, then what an API costs that always answers 401, then what it does to another one."""
+    revocation(report)
+
+    progress("an API that always answers 401: an hour of injected time")
+    alone, with_another = together(always_unauthorized, (False,), (True,))
+    report.row("always 401: tokens in an hour of calls, one a second", s2sauth=alone, at_most=9)
+    report.row("always 401, while another API takes the tokens: the same", s2sauth=with_another)
+
+    progress("an API that always answers 401 beside a healthy one, while the token endpoint is down")
+    for kind, run in zip(DOWN, together(beside, *((kind,) for kind in DOWN)), strict=True):
+        what = f"always 401, token endpoint down ({kind}):"
+        report.row(f"{what} calls to a healthy API failed", s2sauth=failed(run.healthy), exactly=0)
+        report.row(f"{what} the slowest of them", s2sauth=percentile(run.healthy, 100), unit="ms")
+        report.row(f"{what} token requests, all in vain", s2sauth=run.token_requests, at_least=1)
+        report.note(f"{what} healthy API {outcomes(run.healthy)}; other API {outcomes(run.broken)}.")
+
+
+def revocation(report: Report) -> None:
+    """From threads and from tasks, straight and behind a redirect of the same origin."""
+    progress(f"all tokens revoked under {PER_SECOND} calls/s")
+    ways: tuple[Way, ...] = ("s2sauth", "hand-written", "floor")
+    straight = [(way, mode, "/files") for mode in MODES for way in ways]
+    redirected = [("s2sauth", mode, REDIRECTED) for mode in (*MODES, None)]
+    runs = together(revoked, *straight, *redirected)
+    for n, mode in enumerate(MODES):
+        ours, pasted, floor = runs[n * len(ways) :][: len(ways)]
+        what = f"revoked, {mode}:"
+        report.row(
+            f"{what} renewals", s2sauth=ours.renewals, exactly=1, hand_written=pasted.renewals, floor=floor.renewals
+        )
+        report.row(
+            f"{what} calls failed", s2sauth=ours.failed, exactly=0, hand_written=pasted.failed, floor=floor.failed
+        )
+        report.row(f"{what} 401s that no caller saw", s2sauth=ours.unauthorized - ours.failed)
+        report.row(f"{what} slowest call", s2sauth=ours.slowest, unit="ms")
+        if ours.failed:
+            report.note(f"{what} {ours.outcomes}")
+    *loaded, one_by_one = runs[len(straight) :]
+    for mode, run in zip(MODES, loaded, strict=True):
+        what = f"revoked, redirected, {mode}:"
+        report.row(f"{what} renewals", s2sauth=run.renewals, exactly=1)
+        report.row(f"{what} calls failed after the next call", s2sauth=run.failed_after, exactly=0)
+        report.row(f"{what} calls failed until then", s2sauth=run.failed - run.failed_after, at_most=PER_SECOND // 2)
+    what = "revoked, redirected, one by one:"
+    report.row(f"{what} renewals", s2sauth=one_by_one.renewals, exactly=1)
+    report.row(f"{what} calls failed", s2sauth=one_by_one.failed, exactly=1)
+    report.note(
+        "Redirected: a 401 after a redirect is not sent again; the first one makes the token suspected, the next call waits "
+        f"for the renewal, and the calls of those {LATENCY * 1000:.0f} ms are served the old token, as the first one was."
+    )
+
+
+if __name__ == "__main__":
+    command(f"Revocation: an API stops taking the token, {PER_SECOND} calls/s", figures)

@@ -55,7 +55,7 @@ def lambda_emulator() -> Path:
 
 @contextmanager
 def unchanged(stamp: Path, *made_of: str | bytes) -> Iterator[bool]:
-    """Whether `stamp` was written for the same things; it is written when the block ends well. One process at a time."""
+    """Whether `stamp` was written for the same things; written when the block ends well. One process at a time."""
     digest = hashlib.sha256()
     for part in made_of:
         digest.update(part.encode() if isinstance(part, str) else part)

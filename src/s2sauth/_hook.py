@@ -180,7 +180,7 @@ class Hook(ABC):
         try:
             async for chunk in stream:
                 if not budget.takes(chunk):
-                    break
+                    await stream.aclose()  # the next read ends the loop: trio minds a generator that is left half-way
         except Exception:  # noqa: BLE001  # as in _drain
             budget.body = b""
         finally:

@@ -1,6 +1,7 @@
 """The work of one flight, in straight lines: read the secret, ask, ask again while that makes sense, keep the token."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Protocol, final
 
@@ -111,12 +112,10 @@ class Renewal:
 
     def _candidates(self, slot: Slot) -> Iterator[Secret]:
         """The secrets to try, each once: those the source gives, then those it gives when asked again."""
-        tried: list[Secret] = []
-        for _ in range(2):
-            for secret in self._read(slot):
-                if secret not in tried:
-                    tried.append(secret)
-                    yield secret
+        first = self._read(slot)
+        yield from first
+        with suppress(ConfigurationError, _SourceFailed):  # what stands then is the refusal of the first ones
+            yield from (secret for secret in self._read(slot) if secret not in first)
 
     def _read(self, slot: Slot) -> list[Secret]:
         known = [] if self._accepted is None else [self._accepted]

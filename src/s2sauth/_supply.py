@@ -73,9 +73,11 @@ class Supply:
             slot.offer(entry.under_suspicion())
             self._report("token_suspected", slot.id)
 
-    def close(self, client: Client, slots: list[Slot]) -> None:
-        """Forget the tokens, end the flights, refuse what comes."""
-        client.closed = True
+    def close(self, key: str, client: Client, slots: list[Slot]) -> None:
+        """Forget the tokens, end the flights, refuse what comes; `key` is for the event."""
+        if not client.closed:
+            client.closed = True
+            self._report("closed", key)
         for slot in slots:
             if slot.flight.settle(Failure(Cause.CLOSED, CredentialsClosed, (_CLOSED,))):
                 slot.flight.interrupt()
@@ -138,7 +140,7 @@ class Supply:
                 if outcome.usable_left(self.now()) > 0:
                     return outcome.token
                 continue  # this caller slept through the life of what it waited for
-            if entry is not None and entry.usable_left(self.now()) > 0:
+            if outcome.cause is not Cause.CLOSED and entry is not None and entry.usable_left(self.now()) > 0:
                 return entry.token  # it was to be replaced, and nothing came: it stays as good as it was
             raise outcome.exception()
 

@@ -201,7 +201,7 @@ class CognitoClientCredentials:
 
     def close(self) -> None:
         """Forget the tokens; whoever waits, and every later call, gets CredentialsClosed. Closes all views too."""
-        self._shared.supply.close(self._shared.client, self._shared.slots.all())
+        self._shared.supply.close(self._slot.id, self._shared.client, self._shared.slots.all())
 
     def __enter__(self) -> Self:
         return self

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import Literal, final
 
 from ._core.freshness import Instant, elapsed
-from ._process import Clock
+from ._process import Clock, generation
 
 EventName = Literal[
     "authorization_replaced",
     "client_mismatch",
     "clocks_disagree",
+    "closed",
     "expires_in_missing",
     "flight_replaced",
     "forced_renewal_withheld",
@@ -37,9 +38,10 @@ _SAYS: dict[EventName, str] = {
     "authorization_replaced": "a request came with an Authorization header of its own, which the token replaced",
     "client_mismatch": "the token was issued for another client_id than the one configured",
     "clocks_disagree": "the token's exp and iat do not fit the answer's Date: a clock is wrong on this or that side",
+    "closed": "credentials closed",
     "expires_in_missing": "the answer had no expires_in: the token's own life is used, else 300 seconds",
     "flight_replaced": "a token request did not end by its deadline and was given up",
-    "forced_renewal_withheld": "an API rejects a token too young to renew again: check its authorizer, scopes and audience",
+    "forced_renewal_withheld": "an API rejects a token too young to renew: check its authorizer, scopes and audience",
     "renewal_attempt_failed": "a token request failed",
     "renewal_failed": "no new token; one in hand is used as long as it lives",
     "renewal_started": "token request begins",
@@ -95,7 +97,7 @@ class Reporter:
     def __init__(self, clock: Clock, on_event: OnEvent | None) -> None:
         self._clock = clock
         self._on_event = on_event
-        self._inside: set[int] = set()
+        self._inside: set[tuple[int, int]] = set()
         self._warned: dict[tuple[EventName, str], Instant] = {}
         self._complained = False
 
@@ -109,7 +111,7 @@ class Reporter:
         error: str | None = None,
     ) -> None:
         """Report one event; what a handler causes on the same thread (it asks for a token) is not reported."""
-        me = get_ident()
+        me = (generation(), get_ident())  # a thread of a forked child may have the ident of one of the parent's
         if me in self._inside:
             return
         self._inside.add(me)

@@ -42,10 +42,9 @@ def members(cls: type) -> dict[str, object]:
 
 
 def _plain(text: str) -> str:
-    """Without the modules that the names come from, which are nobody's business."""
-    return re.sub(r"(?<![\w'\"])(?:s2sauth|collections|datetime|pydantic)\.(?:\w+\.)*(?=\w)", "", text).replace(
-        "'", '"'
-    )
+    """Without the modules that the names come from, which are nobody's business, and long defaults cut."""
+    text = re.sub(r"(?<![\w'\"])(?:s2sauth|collections|datetime|pydantic)\.(?:\w+\.)*(?=\w)", "", text)
+    return re.sub(r'"[^"]{80,}"', '"…"', text.replace("'", '"'))
 
 
 def _type(annotation: object) -> str:

@@ -1,4 +1,4 @@
-"""The parts under scripts/parts, started once for all tests of this folder. They install what they need by themselves."""
+"""The parts under scripts/parts, started once for the tests of this folder. They install what they need."""
 
 import sys
 from collections.abc import Callable, Iterator

@@ -8,10 +8,10 @@ from typing import Any
 import anyio
 import httpx
 import pytest
+
 from parts import files_service
 from parts.files_service import FilesService
 from parts.ministack import HandlerFailed, MiniStack
-
 from s2sauth import CognitoClientCredentials, InvalidClient, InvalidScope
 
 _FILES = ["invoice-2041.pdf", "invoice-2042.pdf", "terms.txt"]
@@ -24,7 +24,9 @@ import handler as caller
 
 def handler(event, context):
     caller.handler(event, context)
-    loaded = {name: getattr(module, "__file__", None) or "" for name, module in sys.modules.items() if name not in before}
+    caller.credentials.with_scopes("demo/write.file").get_token()
+    import s2sauth.settings
+    loaded = {name: getattr(module, "__file__", None) for name, module in sys.modules.items() if name not in before}
     return {"root": os.environ["LAMBDA_TASK_ROOT"], "loaded": loaded}
 """
 
@@ -65,8 +67,9 @@ def test_zip_holds_all_that_the_caller_imports(aws: MiniStack, world: FilesServi
     seen = aws.invoke("probe")
 
     assert Path(seen["loaded"]["s2sauth"]).is_relative_to(seen["root"])
-    assert {"httpx", "cachetools"} <= seen["loaded"].keys()
-    assert [name for name, file in seen["loaded"].items() if "site-packages" in file] == []
+    assert {"cachetools", "httpx", "pydantic"} <= seen["loaded"].keys()
+    elsewhere = {name.partition(".")[0] for name, file in seen["loaded"].items() if file and "site-packages" in file}
+    assert elsewhere <= {"h2", "hpack", "hyperframe"}  # no requirement: httpx takes h2 wherever it is found
 
 
 def test_secret_reaches_the_caller_and_no_output_of_the_stack(aws: MiniStack, world: FilesService) -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from parts.files_service import EXAMPLE
 from parts.install import ROOT, environment
 

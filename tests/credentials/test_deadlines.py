@@ -1,0 +1,211 @@
+"""Every public call ends by its deadline, whatever the endpoint does; what outlives its deadline is replaced."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from s2sauth import CognitoClientCredentials, Event, RenewalPolicy, TokenResponseInvalid, TokenUnavailable
+from s2sauth._process import SystemClock
+from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.fixtures import names
+from tests.support.settled import settled
+from tests.support.worlds import Threads, World
+
+Make = Callable[..., CognitoClientCredentials]
+
+
+def test_timeout_shortens_the_wait_not_the_flight(make: Make, fake: FakeCognito, world: World) -> None:
+    """The impatient caller fails, the token request goes on, and the next caller has its token."""
+    credentials = make(clock=SystemClock())
+    fake.gate()
+    with pytest.raises(TokenUnavailable, match=r"within 0\.05 s"):
+        world.get(credentials, timeout=0.05)
+    fake.release()
+    world.get(credentials)
+    assert fake.counts()["token_requests"] == 1
+
+
+def test_timeout_of_a_follower_is_its_own(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+    """Only that one fails; the others get the token of the same flight."""
+    fake.gate()
+    patient = world.ask(credentials, 3)
+    with pytest.raises(TokenUnavailable):
+        world.get(credentials, timeout=0)
+    fake.release()
+    assert len(set(map(id, patient.values()))) == 1
+    assert fake.counts()["token_requests"] == 1
+
+
+def test_timeout_0_takes_what_is_cached(credentials: CognitoClientCredentials, clock: ManualClock, world: World) -> None:
+    """FRESH or STALE, at once."""
+    token = world.get(credentials)
+    assert world.get(credentials, timeout=0) is token
+    clock.advance(3589)
+    assert world.get(credentials, timeout=0) is token
+
+
+def test_timeout_0_without_a_token_fails_at_once(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+    """It does not wait; the flight that it found wanting is under way for the next one."""
+    fake.gate()
+    with pytest.raises(TokenUnavailable):
+        world.get(credentials, timeout=0)
+    fake.wait_for_token_requests()
+    fake.release()
+    settled(credentials)
+    world.get(credentials, timeout=0)
+    assert fake.counts()["token_requests"] == 1
+
+
+def test_timeout_beyond_the_deadline_is_the_deadline(make: Make, fake: FakeCognito, world: World) -> None:
+    """There is no unlimited wait."""
+    credentials = make(clock=SystemClock(), policy=RenewalPolicy(deadline=0.2))
+    fake.gate()
+    began = time.monotonic()
+    with pytest.raises(TokenUnavailable):
+        world.get(credentials, timeout=3600)
+    assert time.monotonic() - began < 2
+
+
+HANGS: dict[str, Callable[[FakeCognito], None]] = {
+    "never answers": lambda fake: fake.hang(),
+    "drips its headers": lambda fake: fake.drip(0.02),
+    "holds its answer": lambda fake: fake.gate(),
+    "never ends its body": lambda fake: fake.endless(chunk=b" "),
+}
+
+
+@pytest.mark.parametrize("hang", HANGS.values(), ids=HANGS)
+def test_hanging_endpoint_ends_at_the_deadline(make: Make, fake: FakeCognito, world: World, hang: Callable[[FakeCognito], None]) -> None:
+    """httpx's own time-outs do not stop dripped headers; the deadline does."""
+    hang(fake)
+    credentials = make(clock=SystemClock(), policy=RenewalPolicy(deadline=0.3))
+    began = time.monotonic()
+    with pytest.raises((TokenUnavailable, TokenResponseInvalid)):
+        world.get(credentials)
+    assert time.monotonic() - began < 2
+
+
+def test_deadline_by_the_clock_ends_the_flight(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, events: list[Event]
+) -> None:
+    """Eight seconds later by our clocks, whoever notices gives the flight up; all waiters share that."""
+    fake.gate()
+    callers = Threads().ask(credentials, 3)
+    fake.wait_for_token_requests()
+    clock.advance(7.9)
+    assert credentials._slot.flight.flying
+    clock.advance(0.2)
+    errors = callers.errors()
+    assert {str(error)[:25] for error in errors} == {"No token within 8 s. The "}
+    assert names(events).count("flight_replaced") == 1
+
+
+def test_given_up_flight_is_replaced(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+    """The next caller, after the remembered pause, starts another one, although the first has not ended."""
+    fake.gate()
+    callers = world.ask(credentials)
+    fake.wait_for_token_requests()
+    clock.advance(9)
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token(timeout=0)
+    del callers
+    clock.advance(1)
+    again = world.ask(credentials)
+    fake.wait_for_token_requests(2)
+    fake.release()
+    again.values()
+
+
+def test_late_token_counts_if_it_is_newer(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+    """A flight that could not be closed brings its token after all: better than none."""
+    fake.gate()
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token(timeout=0)
+    fake.wait_for_token_requests()
+    flight = credentials._slot.flight
+    flight.abort = None  # as in name resolution, which nothing ends
+    clock.advance(9)
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token(timeout=0)
+    fake.release()
+    _wait(lambda: credentials._slot.entry is not None)
+    assert credentials.get_token(timeout=0).remaining() == 3591
+    assert fake.counts()["token_requests"] == 1
+
+
+def _wait(condition: Callable[[], bool]) -> None:
+    """Let the flight's thread end: it has no outcome to wait for any more."""
+    until = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.001)
+
+
+def test_late_token_never_replaces_a_newer_one(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+    """The successor was asked later; what the given-up flight brings is dropped."""
+    fake.gate()
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token(timeout=0)
+    fake.wait_for_token_requests()
+    late = credentials._slot.flight
+    late.abort = None
+    thread = late.thread
+    clock.advance(9)
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token(timeout=0)
+    clock.advance(1)
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token(timeout=0)
+    fake.wait_for_token_requests(2)
+    assert thread is not None
+    fake.release()
+    settled(credentials)
+    _wait(lambda: late.thread is None)
+    assert credentials._slot.entry is not None
+    assert credentials._slot.entry.number == 2
+
+
+def test_late_failure_does_not_count(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+    """Whoever gave the flight up has remembered that; what it says afterwards is old news."""
+    fake.answer_json({"error": "invalid_client"}, 400, times=1)
+    fake.gate()
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token(timeout=0)
+    fake.wait_for_token_requests()
+    flight = credentials._slot.flight
+    flight.abort = None
+    clock.advance(9)
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token(timeout=0)
+    fake.release()
+    _wait(lambda: flight.thread is None)
+    assert credentials.state().last_error == "TokenUnavailable"
+    clock.advance(1)
+    credentials.get_token()
+
+
+def test_given_up_flight_ends_soon(make: Make, fake: FakeCognito) -> None:
+    """Its connection is closed under it: its thread does not stay for as long as the endpoint likes to drip."""
+    fake.drip(0.02)
+    credentials = make(clock=SystemClock(), policy=RenewalPolicy(deadline=0.2))
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token()
+    flight = credentials._slot.flight
+    _wait(lambda: flight.thread is None)
+
+
+def test_background_flight_that_hangs_is_nobodys_wait(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+    """STALE and the endpoint hangs: the old token for everybody, and after its limit the flight is replaced."""
+    old = world.get(credentials)
+    clock.advance(3400)
+    fake.gate()
+    assert world.get(credentials) is old
+    fake.wait_for_token_requests(2)
+    first = credentials._slot.flight
+    clock.advance(96)  # half of the 190 s that are left
+    assert world.get(credentials) is old
+    assert not first.flying
+    clock.advance(10)
+    assert world.get(credentials) is old
+    fake.wait_for_token_requests(3)
