@@ -1,4 +1,4 @@
-"""Calls at a steady rate, from threads or from tasks, in one of three ways: s2sauth, the pasted lines, a constant header."""
+"""Calls at a steady rate, from threads or tasks: with s2sauth, with the pasted lines, with a constant header."""
 
 import asyncio
 import logging
@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
 from math import ceil
-from multiprocessing.synchronize import Barrier as Barrier
 from typing import Any, Literal, TypeVar
 
 import hand_written
@@ -46,7 +45,7 @@ def together(function: Callable[..., R], *runs: tuple[Any, ...]) -> list[R]:
     start = multiprocessing.get_context("spawn").Barrier(len(runs))
     processes = [InOwnProcess(function, *arguments, start) for arguments in runs]
     try:
-        return [process.result() for process in processes]
+        return [process.result(120) for process in processes]
     finally:
         start.abort()  # if one has failed, the others need not wait for it
 
@@ -95,7 +94,7 @@ class Call:
 
 
 class Service:
-    """A service that calls `fake`'s API. One for each process: the pasted lines have one cache, and read `os.environ`."""
+    """A service that calls `fake`'s API. One in a process: the pasted lines have one cache, and read `os.environ`."""
 
     def __init__(
         self,
@@ -128,7 +127,7 @@ class Service:
             hand_written.get_token()
 
     def skip(self, seconds: float) -> None:
-        """So much later, for everybody. The pasted lines have no clock to inject; their token's end comes nearer instead."""
+        """So much later, for everybody. The pasted lines take no clock; the end of their token comes nearer instead."""
         assert self._clock is not None
         self._clock.skip(seconds)
         hand_written.expires_at -= seconds

@@ -1,10 +1,11 @@
 """What callers notice of renewals: tokens of 5 s from an endpoint that takes 300 ms, under 50 calls a second."""
 
 from dataclasses import dataclass
+from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import hand_written
-from _load import MODES, Barrier, Mode, Service, Way, failed, outcomes, together
+from _load import MODES, Mode, Service, Way, failed, outcomes, together
 from _support import Report, command, progress
 
 from s2sauth.testing import FakeCognito
@@ -64,7 +65,7 @@ FIGURES: tuple[tuple[str, str, dict[str, Any]], ...] = (
 
 
 def figures(report: Report) -> None:
-    """s2sauth beside the constant header, which shows what the machine itself takes; then the pasted lines, which burn CPU."""
+    """s2sauth beside a constant header, which shows what the machine takes; then the pasted lines, which burn CPU."""
     for _ in range(3):
         progress(f"s2sauth and a constant header: {PER_SECOND} calls/s each for {SECONDS} s")
         *ours, floor_threads, floor_tasks = together(

@@ -2,9 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass
+from multiprocessing.synchronize import Barrier
 
 import httpx
-from _load import DOWN, MODES, Barrier, Call, Mode, Service, SkippingClock, Way, failed, outcomes, percentile, together
+from _load import DOWN, MODES, Call, Mode, Service, SkippingClock, Way, failed, outcomes, percentile, together
 from _support import Report, command, progress
 
 from s2sauth import CognitoClientCredentials
@@ -96,7 +97,7 @@ class Beside:
 
 
 def beside(kind: str, start: Barrier) -> Beside:
-    """One API takes the token, the other one never does, the token endpoint is down; one credentials object for both."""
+    """One API takes the token, the other one never does, the token endpoint is down; one credentials object."""
     with FakeCognito.spawn() as fake, FakeCognito.spawn() as other:
         clock = SkippingClock(fake)
         service = Service("s2sauth", fake, clock=clock)
@@ -172,8 +173,8 @@ def revocation(report: Report) -> None:
     report.row(f"{what} renewals", s2sauth=one_by_one.renewals, exactly=1)
     report.row(f"{what} calls failed", s2sauth=one_by_one.failed, exactly=1)
     report.note(
-        "Redirected: a 401 after a redirect is not sent again; the first one makes the token suspected, the next call waits "
-        f"for the renewal, and the calls of those {LATENCY * 1000:.0f} ms are served the old token, as the first one was."
+        "Redirected: a 401 after a redirect is not sent again. The first one makes the token suspected, the next call "
+        f"waits for the renewal; those that begin in its {LATENCY * 1000:.0f} ms are served the old token."
     )
 
 

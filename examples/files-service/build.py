@@ -12,7 +12,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-LAMBDA = ["--platform", "manylinux2014_x86_64", "--python-version", "3.13", "--implementation", "cp"]
+LAMBDA = ("--platform", "manylinux2014_x86_64", "--python-version", "3.13", "--implementation", "cp")
 
 
 def pip(*arguments: str | Path) -> None:
@@ -37,10 +37,10 @@ def main() -> None:
         (wheel,) = (build / "wheel").glob("*.whl")
 
     caller = build / "caller"
-    target = ["install", "-qq", "--no-compile", "--no-deps", "--only-binary=:all:", "--target", caller]
-    target += [] if options.here else LAMBDA
-    pip(*target, "--require-hashes", "-r", ROOT / "requirements" / "start.txt")
-    pip(*target, wheel)
+    install = ("install", "-qq", "--no-compile", "--no-deps", "--target", caller, "--only-binary=:all:")
+    platform = () if options.here else LAMBDA
+    pip(*install, *platform, "--require-hashes", "-r", ROOT / "requirements" / "start.txt")
+    pip(*install, *platform, wheel)
     shutil.rmtree(caller / "bin", ignore_errors=True)  # commands that the packages bring
     shutil.copy(HERE / "caller" / "handler.py", caller)
 

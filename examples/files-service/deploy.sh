@@ -4,11 +4,11 @@
 # Deploys template.yaml, its code by way of the S3 bucket. Where to, and as whom, is for the AWS CLI's own settings:
 # AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, ...
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
 if [ $# -lt 2 ]; then
-    sed -n '2p' "$0" >&2
+    echo "usage: ${0##*/} STACK BUCKET [PARAMETER=VALUE ...]" >&2
     exit 2
 fi
+cd "$(dirname "${BASH_SOURCE[0]}")"
 stack="$1" bucket="$2"
 shift 2
 aws cloudformation package --template-file template.yaml --s3-bucket "$bucket" --output-template-file build/packaged.yaml

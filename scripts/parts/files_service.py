@@ -49,8 +49,8 @@ def build() -> Path:
     with unchanged(EXAMPLE / "build" / ".stamp", sys.version, *(path.read_bytes() for path in made_of)) as fits:
         if not fits:
             print("Building examples/files-service", file=sys.stderr)
-            wheel = ["--wheel", wheels[-1]] if wheels else []
-            subprocess.run([python, EXAMPLE / "build.py", "--here", *wheel], check=True, stdin=subprocess.DEVNULL)
+            wheel = ("--wheel", wheels[-1]) if wheels else ()
+            subprocess.run((python, EXAMPLE / "build.py", "--here", *wheel), check=True, stdin=subprocess.DEVNULL)
     return EXAMPLE / "build" / "caller"
 
 

@@ -26,10 +26,11 @@ def environment(name: str) -> Path:
         if not fits:
             print(f"Installing requirements/{name}.txt into {folder.name}", file=sys.stderr)
             _run(sys.executable, "-m", "venv", "--clear", folder)
-            uv = shutil.which("uv")
-            command = [uv, "pip", "install", "--quiet", "--python"] if uv else []
-            command += [python] if uv else [python, "-m", "pip", "--disable-pip-version-check", "install", "-qq"]
-            _run(*command, "--require-hashes", "-r", requirements)
+            hashes = ("--require-hashes", "-r", requirements)
+            if uv := shutil.which("uv"):  # faster
+                _run(uv, "pip", "install", "--quiet", "--python", python, *hashes)
+            else:
+                _run(python, "-m", "pip", "--disable-pip-version-check", "install", "-qq", *hashes)
     return folder / "bin"
 
 
@@ -42,8 +43,8 @@ def lambda_emulator() -> Path:
     with unchanged(folder / ".requirements", requirements.read_bytes()) as fits:
         if not fits:
             print(f"Downloading requirements/{requirements.name} into {folder.relative_to(ROOT)}", file=sys.stderr)
-            pip = [environment("lambda") / "python", "-m", "pip", "--disable-pip-version-check"]
-            hashes = ["--no-deps", "--require-hashes", "-r", requirements]
+            pip = (environment("lambda") / "python", "-m", "pip", "--disable-pip-version-check")
+            hashes = ("--no-deps", "--require-hashes", "-r", requirements)
             _run(*pip, "download", "-qq", "--only-binary=:all:", "--dest", folder, *hashes)
             (wheel,) = folder.glob("*.whl")
             with zipfile.ZipFile(wheel) as archive:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .install import environment, lambda_emulator
 from .ministack import invoke
-from .server import Server, free_ports
+from .server import Server
 
 
 class LambdaRuntime(Server):
@@ -26,13 +26,12 @@ class LambdaRuntime(Server):
         self._timeout = timeout
 
     def command(self) -> Sequence[str | os.PathLike[str]]:
-        (runtime_api,) = free_ports(1)
         return [
             lambda_emulator(),
             "--runtime-interface-emulator-address",
             f"127.0.0.1:{self.port}",
             "--runtime-api-address",
-            f"127.0.0.1:{runtime_api}",
+            f"127.0.0.1:{self.second_port}",
             environment("lambda") / "python",
             "-m",
             "awslambdaric",

@@ -18,7 +18,7 @@ _START = 30.0  # seconds; MiniStack takes 1 s, on a busy machine 5
 _STOP = 3.0
 
 
-def free_ports(number: int) -> list[int]:
+def _free_ports(number: int) -> list[int]:
     """Different ports of 127.0.0.1 that nobody listens on."""
     with contextlib.ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(number)]
@@ -36,7 +36,7 @@ class Server:
     """Where it runs; None is its temporary folder."""
 
     def __init__(self) -> None:
-        (self.port,) = free_ports(1)
+        self.port, self.second_port = _free_ports(2)
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 

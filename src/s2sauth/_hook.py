@@ -9,7 +9,6 @@
 import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
-from enum import Enum, auto
 from typing import Any, NoReturn, Protocol
 
 from ._core.bearer import refuses_bearer
@@ -39,16 +38,6 @@ class Tokens(Protocol):
         ...
 
 
-class _After401(Enum):
-    """What a 401 calls for."""
-
-    RETURN = auto()
-    SUSPECT = auto()
-    """The token may be bad, but this request must not go out again."""
-    RENEW = auto()
-    """Try another token."""
-
-
 class Hook(ABC):
     """The flow of one request, once blocking and once awaiting. A family's Auth class has it as a base.
 
@@ -74,8 +63,8 @@ class Hook(ABC):
     # What a family adds.
 
     @abstractmethod
-    def _copy(self, request: Any, authorization: str) -> Any:
-        """The request as it goes out, with this Authorization header; a body that is in memory comes along."""
+    def _copy(self, request: Any) -> Any:
+        """A copy of the request, which shares nothing that is written to; a body that is in memory comes along."""
 
     @abstractmethod
     def _empty(self, response: Any, body: bytes) -> None:
@@ -96,19 +85,18 @@ class Hook(ABC):
             self._raise_unavailable(error, request)
         sent = self._sent(request, token)
         response = yield sent
-        match self._judge(request, sent, response, token):
-            case _After401.SUSPECT:
-                self._tokens.invalidate(token)
-            case _After401.RENEW:
-                try:
-                    other = self._tokens.get_token(timeout=_patience(request), rejected=token)
-                except S2SAuthError:
-                    return
-                if other.access_token != token.access_token:
-                    self._drain(sent, response)
-                    _confirm((yield self._sent(request, other)), other)
-            case _After401.RETURN:
-                pass
+        if response.status_code != 401:
+            _confirm(token)
+        elif self._worth_another(request, sent, response, token):
+            try:
+                other = self._tokens.get_token(timeout=_patience(request), rejected=token)
+            except S2SAuthError:
+                return
+            if other.access_token != token.access_token:
+                self._drain(sent, response)
+                response = yield self._sent(request, other)
+                if response.status_code != 401:
+                    _confirm(other)
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """Called by an async client; the same, awaiting."""
@@ -119,19 +107,18 @@ class Hook(ABC):
             self._raise_unavailable(error, request)
         sent = self._sent(request, token)
         response = yield sent
-        match self._judge(request, sent, response, token):
-            case _After401.SUSPECT:
-                self._tokens.invalidate(token)
-            case _After401.RENEW:
-                try:
-                    other = await self._tokens.aget_token(timeout=_patience(request), rejected=token)
-                except S2SAuthError:
-                    return
-                if other.access_token != token.access_token:
-                    await self._adrain(sent, response)
-                    _confirm((yield self._sent(request, other)), other)
-            case _After401.RETURN:
-                pass
+        if response.status_code != 401:
+            _confirm(token)
+        elif self._worth_another(request, sent, response, token):
+            try:
+                other = await self._tokens.aget_token(timeout=_patience(request), rejected=token)
+            except S2SAuthError:
+                return
+            if other.access_token != token.access_token:
+                await self._adrain(sent, response)
+                response = yield self._sent(request, other)
+                if response.status_code != 401:
+                    _confirm(other)
 
     def _report(self, name: EventName) -> None:
         if self._tell is not None:
@@ -143,24 +130,31 @@ class Hook(ABC):
             raise OriginNotAllowed(self._origins.explain(url.scheme, url.raw_host, url.port))
 
     def _sent(self, request: Any, token: AccessToken) -> Any:
-        if "authorization" in request.headers:
+        sent = self._copy(request)
+        headers = sent.headers
+        own = len(headers)
+        headers["Authorization"] = token.authorization
+        if len(headers) <= own:
             self._report("authorization_replaced")
-        return self._copy(request, token.authorization)
+        return sent
 
     def _raise_unavailable(self, error: TokenUnavailable, request: Any) -> NoReturn:
         raise self._unavailable(error, request) from None
 
-    def _judge(self, request: Any, sent: Any, response: Any, token: AccessToken) -> _After401:
-        if response.status_code != 401:
-            _confirm(response, token)
-            return _After401.RETURN
+    def _worth_another(self, request: Any, sent: Any, response: Any, token: AccessToken) -> bool:
+        """Whether this 401 may be answered by sending the request again with another token."""
         if response.request is not sent:
-            # After a redirect the token went along only within its origin, and the request has had its effect already.
-            return _After401.SUSPECT if _origin(response.request) == _origin(request) else _After401.RETURN
+            # After a redirect: the token went along only within its origin, and the request has had its effect already.
+            if _origin(response.request) == _origin(request):
+                self._tokens.invalidate(token)
+            return False
         if refuses_bearer(response.headers.get_list("www-authenticate")):
-            return _After401.RETURN
+            return False
         self._report("token_rejected")
-        return _After401.RENEW if _replayable(request) else _After401.SUSPECT
+        if not _replayable(request):
+            self._tokens.invalidate(token)
+            return False
+        return True
 
     def _drain(self, sent: Any, response: Any) -> None:
         """Read what is left of a 401, raw and bounded, so that its connection can be used again; else close it."""
@@ -207,10 +201,10 @@ class _Budget:
         return len(self.body) <= DRAINED_BYTES and self._monotonic() < self._until
 
 
-def _confirm(response: Any, token: AccessToken) -> None:
+def _confirm(token: AccessToken) -> None:
     """Any answer but 401 says that the API takes the token."""
     trial = token._trial  # not public: the token's way to reset its key's budget of forced renewals
-    if trial is not None and response.status_code != 401:
+    if trial is not None:
         trial()
 
 

@@ -8,7 +8,7 @@ from s2sauth import CognitoClientCredentials, Event, Freshness
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import settled
-from tests.support.worlds import World
+from tests.support.worlds import GetToken, World
 
 Make = Callable[..., CognitoClientCredentials]
 
@@ -73,8 +73,6 @@ def test_hundred_callers_after_invalidate_cost_one_request(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """One waits, the others are served."""
-    from tests.support.worlds import GetToken
-
     credentials.invalidate(credentials.get_token())
     clock.advance(60)
     world.start([GetToken(credentials)] * 100).values()

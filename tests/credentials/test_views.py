@@ -124,7 +124,7 @@ def test_slot_in_flight_survives(credentials: CognitoClientCredentials, fake: Fa
 
 def test_token_outlives_its_view_for_a_while(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
     """`credentials.with_scopes(...).get_token()` in each request handler costs one token."""
-    for _ in range(10):
+    for _ in range(3):
         credentials.with_scopes("demo/write.file").get_token()
         gc.collect()
     assert fake.counts()["token_requests"] == 1

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import NoReturn, final
 
+from .bearer import is_b64token
 from .errors import ConfigurationError
 
 
@@ -52,7 +53,8 @@ class Secret(_Opaque):
 class AccessToken(_Opaque):
     """An access token as the token endpoint issued it (RFC 6749 5.1). Frozen; never shows its value.
 
-    `left` measures, by the credentials' own clocks, how many seconds of `expires_in` remain.
+    `left` measures, by the credentials' own clocks, how many seconds of `expires_in` remain. Raises ConfigurationError
+    for a value that may not stand in a header.
     """
 
     __slots__ = ("_left", "_trial", "access_token", "authorization", "expires_at", "expires_in", "scopes", "token_type")
@@ -83,6 +85,9 @@ class AccessToken(_Opaque):
         scopes: tuple[str, ...] | None = None,
         trial: Callable[[], None] | None = None,
     ) -> None:
+        if not is_b64token(access_token):
+            # Whatever brought it here: on HTTP/2 a line break in a header would reach the server.
+            raise ConfigurationError("access_token: holds a character that RFC 6750 2.1 does not allow in a header")
         keep = object.__setattr__
         keep(self, "access_token", access_token)
         keep(self, "authorization", f"Bearer {access_token}")

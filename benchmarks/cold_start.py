@@ -1,0 +1,127 @@
+"""From a fresh process to the first authorised answer, in an environment with the runtime dependencies only."""
+
+import os
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+from statistics import median
+
+import httpx
+from _support import Report, cognito_over_tls, command, progress
+
+import s2sauth
+
+ROOT = Path(__file__).parents[1]
+VENV = ROOT / ".venv-start"
+STARTS = 21
+
+_CALL = "status = client.get('/files').status_code; print(status, flush=True)"
+FIRST_ANSWER = {
+    "s2sauth": f"""
+import os, httpx
+from s2sauth import CognitoClientCredentials
+url = os.environ['FILES_SERVICE_URL']
+credentials = CognitoClientCredentials.from_env()
+client = httpx.Client(base_url=url, auth=credentials.httpx_auth(url))
+{_CALL}
+""",
+    "hand-written": f"""
+import os, httpx
+import hand_written
+client = httpx.Client(base_url=os.environ['FILES_SERVICE_URL'], headers=hand_written.headers())
+{_CALL}
+""",
+    "static header": f"""
+import os, httpx
+headers = {{'Authorization': 'Bearer ' + os.environ['STATIC_TOKEN']}}
+client = httpx.Client(base_url=os.environ['FILES_SERVICE_URL'], headers=headers)
+{_CALL}
+""",
+}
+IMPORTS = {
+    "s2sauth": "import s2sauth, httpx; print(200, flush=True)",
+    "floor": "import httpx; print(200, flush=True)",
+}
+
+
+def environment() -> str:
+    """The interpreter of an environment with requirements/start.txt, and this s2sauth. Made when the requirements change."""
+    progress(f"{VENV.name}: the runtime dependencies only")
+    subprocess.run(
+        ["bash", "-c", '. scripts/_env.sh && make_env "$1" requirements/start.txt >&2', "bash", str(VENV)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHON": sys.executable},
+        check=True,
+    )
+    python = str(VENV / "bin" / "python")
+    asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    packages = Path(subprocess.run([python, "-c", asked], check=True, capture_output=True, text=True).stdout.strip())
+    # What is measured is the package that runs here, whether it comes from a wheel or from src.
+    shutil.rmtree(packages / "s2sauth", ignore_errors=True)
+    shutil.copytree(Path(s2sauth.__file__).parent, packages / "s2sauth", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(Path(__file__).with_name("hand_written.py"), packages)
+    subprocess.run([python, "-m", "compileall", "-q", str(packages)], check=True)
+    return python
+
+
+def start(python: str, code: str, environ: dict[str, str]) -> float:
+    """Seconds from starting the process to its first line."""
+    began = time.perf_counter()
+    with subprocess.Popen([python, "-c", code], env=environ, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        took = time.perf_counter() - began
+    if line.strip() != b"200":
+        raise RuntimeError(f"the first answer was {line!r}")
+    return took
+
+
+def starts(python: str, codes: dict[str, str], environ: dict[str, str]) -> dict[str, list[float]]:
+    """Milliseconds of interleaved starts, by name; a first one of each is not counted."""
+    took: dict[str, list[float]] = {name: [] for name in codes}
+    for n in range(STARTS + 1):
+        for name, code in codes.items():
+            milliseconds = start(python, code, environ) * 1000
+            if n:
+                took[name].append(milliseconds)
+    return took
+
+
+def token(environ: dict[str, str]) -> str:
+    """One that the API takes."""
+    trust = ssl.create_default_context(cafile=environ["SSL_CERT_FILE"])
+    with s2sauth.CognitoClientCredentials.from_env(
+        environ=environ, http_client=lambda: httpx.Client(verify=trust)
+    ) as credentials:
+        return credentials.get_token().access_token
+
+
+def figures(report: Report) -> None:
+    """The table."""
+    python = environment()
+    with cognito_over_tls() as (_, environ):
+        environ = {**environ, "PATH": os.environ["PATH"], "STATIC_TOKEN": token(environ)}
+        progress(f"imports: {STARTS} interleaved starts")
+        imports = {name: min(took) for name, took in starts(python, IMPORTS, environ).items()}
+        progress(f"first answers: {STARTS} interleaved starts")
+        took = starts(python, FIRST_ANSWER, environ)
+    first = {name: min(one) for name, one in took.items()}
+    report.row("import s2sauth, httpx", s2sauth=imports["s2sauth"], floor=imports["floor"], unit="ms")
+    report.row("  more than import httpx alone", s2sauth=imports["s2sauth"] - imports["floor"], at_most=15.0, unit="ms")
+    report.row(
+        "process start to first authorised answer",
+        s2sauth=first["s2sauth"],
+        hand_written=first["hand-written"],
+        floor=first["static header"],
+        unit="ms",
+    )
+    report.row("  of the hand-written", s2sauth=first["s2sauth"] / first["hand-written"], at_most=1.05, unit="x")
+    medians = ", ".join(f"{name} {median(one):.0f} ms" for name, one in took.items())
+    report.note(f"Minima of {STARTS} interleaved starts (medians: {medians}); TLS with a private CA.")
+
+
+if __name__ == "__main__":
+    command("cold start: from a fresh process to the first authorised answer", figures)

@@ -1,0 +1,135 @@
+"""`import s2sauth` and the constructor import nothing to speak of, and a flight imports nothing at all."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from s2sauth.testing import FakeCognito
+
+SCRIPT = """
+import _thread, json, os, sys, threading
+from s2sauth import CognitoClientCredentials, RenewalPolicy, S2SAuthError
+
+heavy = {"httpx", "httpcore", "pydantic", "cachetools", "asyncio", "trio", "ssl"}
+after_import = sorted(heavy & set(sys.modules))
+credentials = CognitoClientCredentials.from_env(policy=RenewalPolicy(attempts=2, deadline=5))
+after_construction = sorted(heavy & set(sys.modules))
+known_here = threading.get_ident()
+imported = []
+
+
+class Spy:
+    def find_spec(self, name, path=None, target=None):
+        if threading.get_ident() != known_here:
+            imported.append(name)
+
+
+sys.meta_path.insert(0, Spy())
+before = []
+start = _thread.start_new_thread
+
+
+def start_noting(function, arguments):
+    before[:] = [set(sys.modules)]
+    return start(function, arguments)
+
+
+_thread.start_new_thread = start_noting
+PREPARE
+try:
+    credentials.get_token()
+    result = "token"
+except S2SAuthError as error:
+    result = type(error).__name__
+new = sorted(set(sys.modules) - before[0])
+print(json.dumps([after_import, after_construction, imported, new, result]))
+"""
+
+
+def run(fake: FakeCognito, prepare: str = "", **environ: str) -> list[object]:
+    """What the script prints, run in a fresh interpreter with this endpoint."""
+    script = textwrap.dedent(SCRIPT).replace("PREPARE", prepare)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**fake.environ, **environ}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[object] = json.loads(done.stdout)
+    return found
+
+
+KNOBS = {
+    "token": ("token", lambda fake: None),
+    "refused": ("InvalidClient", lambda fake: fake.answer_json({"error": "invalid_client"}, 400)),
+    "503": ("TokenUnavailable", lambda fake: fake.fail(503)),
+    "429 with a date": ("TokenUnavailable", lambda fake: fake.fail(429, headers=[("Retry-After", "Fri, 01 Jan 2100 00:00:00 GMT")])),
+    "refused connection": ("TokenUnavailable", lambda fake: fake.refuse()),
+    "reset": ("TokenUnavailable", lambda fake: fake.reset()),
+    "garbage": ("TokenUnavailable", lambda fake: fake.answer(b"garbage")),
+    "no json": ("TokenResponseInvalid", lambda fake: fake.answer_json(b"\xff\xfe")),
+    "warning": ("token", lambda fake: fake.omit_expires_in()),
+    "redirect": ("TokenRequestRefused", lambda fake: fake.redirect("https://elsewhere.example/")),
+    "gzip": ("TokenResponseInvalid", lambda fake: fake.answer_json({}, headers=[("Content-Encoding", "gzip")])),
+}
+
+
+@pytest.mark.parametrize(("result", "knob"), KNOBS.values(), ids=KNOBS)
+def test_flight_never_imports(fake: FakeCognito, result: str, knob: object) -> None:
+    """Whatever the answer: a fork during a threaded import hangs the child. A fresh interpreter each, about 0.4 s."""
+    knob(fake)  # type: ignore[operator]  # a function of the table
+    after_import, after_construction, imported, new, got = run(fake)
+    assert got == result
+    assert imported == []
+    assert new == []
+    assert after_import == []
+    assert after_construction == []
+
+
+def test_flight_through_a_proxy_never_imports(fake: FakeCognito) -> None:
+    """The variables are honoured, and what that takes is there already."""
+    url = fake.domain
+    _, _, imported, new, got = run(fake, HTTP_PROXY=url, ALL_PROXY=url)
+    assert (imported, new) == ([], [])
+    assert got == "token"  # the fake answers what a proxy would pass on
+
+
+def test_first_flight_after_a_hook_never_imports(fake: FakeCognito) -> None:
+    """What a flight needs was imported when the hook was made."""
+    _, _, imported, new, got = run(fake, 'credentials.httpx_auth("https://api.example.com")')
+    assert (imported, new, got) == ([], [], "token")
+
+
+def test_package_has_no_thread_of_its_own() -> None:
+    """Importing it and building an object starts none."""
+    code = (
+        "import threading, s2sauth; s2sauth.CognitoClientCredentials(domain='auth.example.com', client_id='a', client_secret='b');"
+        "assert threading.active_count() == 1"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_process_ends_at_once_with_a_flight_under_way(fake: FakeCognito) -> None:
+    """A daemon thread holds up no exit: no traceback, code 0, under two seconds."""
+    fake.gate()
+    script = (
+        "import s2sauth, time\n"
+        "c = s2sauth.CognitoClientCredentials.from_env()\n"
+        "try: c.get_token(timeout=0.05)\n"
+        "except s2sauth.TokenUnavailable: pass\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], env=fake.environ, capture_output=True, text=True, timeout=10, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_token_may_be_asked_for_at_exit(fake: FakeCognito) -> None:
+    """In an atexit handler, when no thread may be started any more in newer Pythons: a token, or an error; never a hang."""
+    script = (
+        "import atexit, s2sauth\n"
+        "c = s2sauth.CognitoClientCredentials.from_env()\n"
+        "c.httpx_auth('https://api.example.com')\n"
+        "atexit.register(lambda: print(len(c.get_token().access_token) > 10))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], env=fake.environ, capture_output=True, text=True, timeout=10, check=False)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "True", "")

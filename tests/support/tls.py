@@ -1,0 +1,36 @@
+"""A private CA, certificates of it, and contexts for both sides."""
+
+import datetime
+import ssl
+from functools import cache
+
+import trustme
+
+
+@cache
+def authority() -> trustme.CA:
+    """One private CA for the whole run."""
+    return trustme.CA()
+
+
+@cache
+def server_context(name: str = "localhost", *, expired: bool = False, wants_client: bool = False) -> ssl.SSLContext:
+    """A server's context with a certificate for `name`."""
+    until = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC) if expired else None
+    since = datetime.datetime(2019, 1, 1, tzinfo=datetime.UTC) if expired else None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority().issue_cert(name, not_before=since, not_after=until).configure_cert(context)
+    if wants_client:
+        authority().configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def client_context(*, trusting: bool = True, with_certificate: bool = False) -> ssl.SSLContext:
+    """A client's context that trusts the private CA, or nobody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if trusting:
+        authority().configure_trust(context)
+    if with_certificate:
+        authority().issue_cert("client@example.com").configure_cert(context)
+    return context
