@@ -7,8 +7,9 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from copy import copy
 from dataclasses import dataclass
 from math import ceil
@@ -94,7 +95,7 @@ class Call:
 
 
 class Service:
-    """A service that calls `fake`'s API. One in a process: the pasted lines have one cache, and read `os.environ`."""
+    """A service that calls `fake`'s API. One with the pasted lines in a process: they have one cache and one environment."""
 
     def __init__(
         self,
@@ -114,7 +115,7 @@ class Service:
             "verify": httpx.create_ssl_context(),  # once: making a client must not take the time of calls under way
         }
         if way == "s2sauth":
-            self.credentials = CognitoClientCredentials.from_env(clock=clock, on_event=on_event)
+            self.credentials = CognitoClientCredentials.from_env(environ=fake.environ, clock=clock, on_event=on_event)
             self._client["auth"] = self.credentials.httpx_auth(fake.api_url)
         elif way == "floor":
             self._client["headers"] = hand_written.headers()
@@ -139,12 +140,20 @@ class Service:
         elif self._pasted:
             self.skip(hand_written.expires_at - hand_written.MARGIN - time.time())
 
+    def usable_for(self) -> float:
+        """Seconds for which s2sauth's token in hand may still be used."""
+        return 0.0 if self.credentials is None else self.credentials.state().expires_in or 0.0
+
     def at(self, api_url: str) -> "Service":
         """The same service and credentials, s2sauth's, calling another API."""
         assert self.credentials is not None
         other = copy(self)
         other._client = {**self._client, "base_url": api_url, "auth": self.credentials.httpx_auth(api_url)}
         return other
+
+    def client(self) -> httpx.Client:
+        """A new blocking client."""
+        return httpx.Client(**self._client)
 
     def calls(
         self,
@@ -161,7 +170,7 @@ class Service:
         """
         if mode == "tasks":
             return asyncio.run(self.acalls(count, per_second=per_second, path=path, before=before))
-        return self._from_threads(count, per_second, path, before)
+        return in_turns([self], count, per_second=per_second, path=path, before=before)[0]
 
     async def acalls(
         self,
@@ -185,25 +194,14 @@ class Service:
     def one_by_one(self, count: int, *, path: str, before: Callable[[int], object]) -> list[Call]:
         """The same, each begun when the one before it is answered."""
         made: list[Call] = []
-        with httpx.Client(**self._client) as client:
+        with self.client() as client:
             for n in range(count):
                 before(n)
-                made.append(self._call(client, path, time.perf_counter()))
+                made.append(self.call(client, path, time.perf_counter()))
         return made
 
-    def _from_threads(self, count: int, per_second: float, path: str, before: Callable[[int], object]) -> list[Call]:
-        # As many workers as calls: none waits for a free one. A worker that is idle is used before another is started.
-        with httpx.Client(**self._client) as client, ThreadPoolExecutor(count) as pool:
-            made = []
-            began = time.perf_counter()
-            for n in range(count):
-                due = began + n / per_second
-                time.sleep(max(0.0, due - time.perf_counter()))
-                before(n)
-                made.append(pool.submit(self._call, client, path, due))
-            return [call.result() for call in made]
-
-    def _call(self, client: httpx.Client, path: str, due: float) -> Call:
+    def call(self, client: httpx.Client, path: str, due: float) -> Call:
+        """Make one call with this client, which `client()` made."""
         try:
             headers = hand_written.headers() if self._pasted else None
             outcome = str(client.get(path, headers=headers).status_code)
@@ -215,9 +213,39 @@ class Service:
         try:
             headers = await hand_written.aheaders() if self._pasted else None
             outcome = str((await client.get(path, headers=headers)).status_code)
-        except Exception as error:  # noqa: BLE001  # as in _call
+        except Exception as error:  # noqa: BLE001  # as in call
             outcome = type(error).__name__
         return Call(due, time.perf_counter(), outcome)
+
+
+def in_turns(
+    services: Sequence[Service],
+    count: int,
+    *,
+    per_second: float,
+    path: str = "/files",
+    before: Callable[[int], object] = lambda _: None,
+) -> list[list[Call]]:
+    """`count` calls of each service, from threads: one of the first, one of the second, and so on, over and over.
+
+    Each begins when it is due, whatever became of those before it; so many `per_second` of each. `before` is called with the
+    number of the turn, from 0, before it begins.
+    """
+    made: list[list[Future[Call]]] = [[] for _ in services]
+    every = 1 / per_second
+    with ExitStack() as stack:
+        clients = [stack.enter_context(service.client()) for service in services]
+        # As many workers as calls: none waits for a free one. A worker that is idle is used before another is started.
+        pool = stack.enter_context(ThreadPoolExecutor(count * len(services)))
+        began = time.perf_counter()
+        for n in range(count):
+            for place, (service, client) in enumerate(zip(services, clients, strict=True)):
+                due = began + (n + place / len(services)) * every
+                time.sleep(max(0.0, due - time.perf_counter()))
+                if place == 0:
+                    before(n)
+                made[place].append(pool.submit(service.call, client, path, due))
+        return [[call.result() for call in calls] for calls in made]
 
 
 def failed(calls: Iterable[Call]) -> int:

@@ -70,7 +70,7 @@ def lambda_calls(demo: Demo, aws: MiniStack, world: FilesService) -> None:
         answer = aws.invoke(world.caller)
         took = time.monotonic() - began
         tokens = len(aws.token_requests()) - before
-        text = f"{took * 1000:.0f} ms, {len(answer.payload['files'])} files"
+        text = f"{took * 1000:.0f} ms, {len(answer['files'])} files"
         demo.add(f"caller Lambda, {state}", text, calls=1, tokens=tokens, ok=tokens == (state == "cold"))
 
 

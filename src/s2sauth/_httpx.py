@@ -6,15 +6,16 @@ from typing import Any, final
 
 import httpx
 
-from ._core.errors import Cause, ConfigurationError, Failure, TokenUnavailable
+from ._core import errors
+from ._core.errors import Cause, ConfigurationError, Failure
 from ._core.retry import Timeouts
 from ._core.token_endpoint import MAX_ANSWER, Answer, TokenRequest
 from ._hook import Hook
 
 
 @final
-class HttpxTokenUnavailable(TokenUnavailable, httpx.TransportError):
-    """`TokenUnavailable` as a hook raises it: also an `httpx.TransportError`, with the caller's own request."""
+class TokenUnavailable(errors.TokenUnavailable, httpx.TransportError):
+    """As a hook raises it: also an `httpx.TransportError`, with the caller's own request. The same name, for logs."""
 
     _request: httpx.Request | None = None
 
@@ -24,7 +25,7 @@ class HttpxAuth(Hook, httpx.Auth):
     """The hook for `httpx.Client(auth=...)` and `httpx.AsyncClient(auth=...)`."""
 
     def _copy(self, request: httpx.Request) -> httpx.Request:
-        # As copy.copy() would, if pickling a Request did not leave out stream and extensions; half the time of a new one.
+        # As copy.copy() would, if pickling a Request did not leave out stream and extensions; half a new one's time.
         copy = object.__new__(type(request))
         vars(copy).update(vars(request))
         copy.headers = httpx.Headers(request.headers)
@@ -35,8 +36,8 @@ class HttpxAuth(Hook, httpx.Auth):
         encoded = response.headers.pop("content-encoding", None)
         response.stream = httpx.ByteStream(b"" if encoded else body)
 
-    def _unavailable(self, error: TokenUnavailable, request: httpx.Request) -> Exception:
-        also = HttpxTokenUnavailable(error.message, error.retry_after)
+    def _unavailable(self, error: errors.TokenUnavailable, request: httpx.Request) -> Exception:
+        also = TokenUnavailable(error.message, error.retry_after)
         also.request = request
         return also
 
@@ -130,10 +131,10 @@ def _failure(error: Exception) -> Failure:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return Failure(Cause.UNTRUSTED, TokenUnavailable, (_UNTRUSTED.format(said), None))
+            return Failure(Cause.UNTRUSTED, errors.TokenUnavailable, (_UNTRUSTED.format(said), None))
         cause = cause.__cause__ or cause.__context__
     hint = _HINTS.get(type(error).__name__, _HINT)
-    return Failure(Cause.UNREACHABLE, TokenUnavailable, (f"The token request failed, {said}. {hint}", None))
+    return Failure(Cause.UNREACHABLE, errors.TokenUnavailable, (f"The token request failed, {said}. {hint}", None))
 
 
 _UNTRUSTED = (

@@ -177,6 +177,7 @@ ENDPOINTS = [
     pytest.param("token_url", f"{TOKEN_URL}#x", "holds a fragment", id="token_url with a fragment"),
     pytest.param("token_url", f"https://u:{HIDDEN}@auth.example.com/t", "user name or password", id="userinfo in it"),
     pytest.param("token_url", f"{TOKEN_URL}?client_secret={HIDDEN}", "holds credentials", id="secret in the query"),
+    pytest.param("token_url", f"{TOKEN_URL}?client_secret=", "holds credentials", id="empty secret in the query"),
     pytest.param(
         "token_url", f"{TOKEN_URL}?x=1&client%5Fid={HIDDEN}", "holds credentials", id="id in the query, encoded"
     ),

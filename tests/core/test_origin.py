@@ -221,7 +221,9 @@ def test_a_refusal_under_any_origin_is_about_http() -> None:
 def test_a_long_list_is_cut_in_the_message(number: int, cut: bool) -> None:
     """Five names are enough to recognise it."""
     origins = parse_origins([f"https://api{n}.example" for n in range(number)], allow_http=False)
-    assert ("…" in origins.explain("https", b"evil.example", None)) is cut
+    text = origins.explain("https", b"evil.example", None)
+    assert ("…" in text) is cut
+    assert text.count("https://api") == 5
 
 
 @pytest.mark.parametrize(

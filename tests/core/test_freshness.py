@@ -1,0 +1,129 @@
+"""How old a token is: two clocks, three states, and never back."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s2sauth import Freshness
+from s2sauth._core.freshness import Instant, elapsed, freshness
+from tests.support.entries import POLICY, START, after, entry
+
+FRESH, STALE, EXPIRED = Freshness.FRESH, Freshness.STALE, Freshness.EXPIRED
+
+
+def before(seconds: float) -> Instant:
+    """The last tick before START + seconds, by both clocks."""
+    then = after(seconds)
+    return Instant(math.nextafter(then.wall, 0), math.nextafter(then.boot, 0))
+
+
+@pytest.mark.parametrize(
+    ("now", "state"),
+    [
+        (after(0), FRESH),
+        (after(-5), FRESH),
+        (before(2880), FRESH),
+        (after(2880), STALE),
+        (before(3590), STALE),
+        (after(3590), EXPIRED),
+        (after(3600), EXPIRED),
+        (after(1e9), EXPIRED),
+    ],
+    ids=["new", "clock back", "last tick FRESH", "STALE", "last tick STALE", "EXPIRED", "end", "long ago"],
+)
+def test_boundaries(now: Instant, state: Freshness) -> None:
+    """A token of an hour, chance a half: STALE at 2880 s, EXPIRED at 3590 s, to the tick."""
+    assert freshness(entry(), now) is state
+
+
+@pytest.mark.parametrize(
+    ("wall", "boot", "state"),
+    [
+        (2880, 0, STALE),
+        (0, 2880, STALE),
+        (3590, 0, EXPIRED),
+        (0, 3590, EXPIRED),
+        (-86_400, 100, FRESH),
+        (-86_400, 3590, EXPIRED),
+        (100, -86_400, FRESH),
+    ],
+)
+def test_the_clock_that_is_ahead_counts(wall: float, boot: float, state: Freshness) -> None:
+    """Suspend, steps and restored snapshots: each clock alone is wrong in one of them."""
+    assert freshness(entry(), Instant(START.wall + wall, START.boot + boot)) is state
+
+
+def test_no_token_is_expired() -> None:
+    """'Never fetched' is None, not 0."""
+    assert freshness(None, START) is EXPIRED
+
+
+@pytest.mark.parametrize(("wall", "boot", "seconds"), [(5, 3, 5), (3, 5, 5), (-5, 3, 3), (-5, -3, -3), (0, 0, 0)])
+def test_elapsed_is_the_larger(wall: float, boot: float, seconds: float) -> None:
+    """Of what the two clocks say."""
+    assert elapsed(START, Instant(START.wall + wall, START.boot + boot)) == seconds
+
+
+ORDER = [FRESH, STALE, EXPIRED]
+
+
+@given(
+    life=st.floats(1, 86_400),
+    chance=st.floats(0, 1, exclude_max=True),
+    steps=st.lists(st.tuples(st.floats(-10_000, 100_000), st.floats(0, 10_000)), max_size=20),
+)
+def test_freshness_only_ever_moves_forward(life: float, chance: float, steps: list[tuple[float, float]]) -> None:
+    """Whatever the wall clock does, as long as the clock since boot goes on and counts what the wall clock does forward."""
+    held = entry(life=life, chance=chance)
+    wall, boot, latest = START.wall, START.boot, START
+    states = []
+    for step, passed in steps:
+        wall, boot = wall + step, boot + passed
+        # The true elapsed time never shrinks; freshness is asked at the furthest instant seen, as each clock says it.
+        latest = Instant(max(latest.wall, wall), max(latest.boot, boot))
+        states.append(ORDER.index(freshness(held, latest)))
+    assert states == sorted(states)
+
+
+@given(st.floats(-100_000, 100_000), st.floats(0, 100_000))
+def test_token_past_its_life_by_the_boot_clock_is_never_served(step: float, age: float) -> None:
+    """No step of the wall clock revives it."""
+    held = entry()
+    state = freshness(held, Instant(START.wall + age + step, START.boot + age))
+    assert state is EXPIRED or age < 3590
+
+
+@given(st.floats(0, 4000))
+def test_usable_left_agrees_with_freshness(age: float) -> None:
+    """More than 0 exactly while it is not EXPIRED."""
+    held = entry()
+    assert (held.usable_left(after(age)) > 0) is (freshness(held, after(age)) is not EXPIRED)
+
+
+def test_entry_says_until_when_it_is_fresh() -> None:
+    """By each clock, computed once: the read only compares."""
+    held = entry()
+    assert held.fresh_until_wall == START.wall + 2880
+    assert held.fresh_until_boot == START.boot + 2880
+    assert held.usable_for == POLICY.usable_for(3600)
+
+
+def test_suspected_entry_is_the_same_but_never_read_without_a_look() -> None:
+    """Its freshness and its life do not change."""
+    held = entry(forced=True, number=7)
+    suspected = held.under_suspicion()
+    assert suspected.suspected
+    assert not held.suspected
+    assert suspected.fresh_until_wall == START.wall
+    assert suspected.fresh_until_boot == START.boot
+    assert (suspected.token, suspected.number, suspected.forced) == (held.token, 7, True)
+    assert freshness(suspected, after(100)) is FRESH
+    assert suspected.usable_left(after(100)) == held.usable_left(after(100))
+
+
+def test_rank_puts_later_flights_and_suspicion_first() -> None:
+    """Of two entries the one of higher rank is the later truth."""
+    one, two = entry(number=1), entry(number=2)
+    assert one.rank < one.under_suspicion().rank < two.rank < two.under_suspicion().rank

@@ -1,0 +1,60 @@
+"""The arguments that are objects: policy, http_client, on_event, clock."""
+
+import pytest
+
+from s2sauth import RenewalPolicy
+from s2sauth._core.parts import mistakes
+from s2sauth._process import SystemClock
+from s2sauth.testing import ManualClock
+
+
+def found(**changes: object) -> list[tuple[str, str]]:
+    """The mistakes, with all else in order."""
+    arguments: dict[str, object] = {"policy": RenewalPolicy(), "http_client": None, "on_event": None, "clock": None}
+    return list(mistakes(**{**arguments, **changes}))  # type: ignore[arg-type]  # that is what it checks
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        {},
+        {"http_client": dict},
+        {"http_client": lambda: None},
+        {"on_event": print},
+        {"clock": SystemClock()},
+        {"clock": ManualClock()},
+        {"clock": SystemClock},
+    ],
+    ids=repr,
+)
+def test_right_ones_pass(right: dict[str, object]) -> None:
+    """Nothing is called to find out."""
+    assert found(**right) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "form"),
+    [
+        ({"policy": None}, "use RenewalPolicy("),
+        ({"policy": {"deadline": 5}}, "is of type dict"),
+        ({"policy": RenewalPolicy}, "use RenewalPolicy("),
+        ({"http_client": 7}, "use a function that makes a new client each time"),
+        ({"http_client": "httpx.Client"}, "is of type str"),
+        ({"on_event": []}, "use a function that takes an Event"),
+        ({"on_event": False}, "is of type bool"),
+        ({"clock": object()}, "has no wall, monotonic, boottime, wait, random"),
+        ({"clock": __import__("time")}, "has no wall, boottime, wait, random"),
+    ],
+    ids=repr,
+)
+def test_wrong_ones_are_named_with_the_form(wrong: dict[str, object], form: str) -> None:
+    """One mistake each."""
+    ((field, text),) = found(**wrong)
+    assert [field] == list(wrong)
+    assert form in text
+
+
+def test_all_mistakes_are_listed() -> None:
+    """In the order of the signature."""
+    wrong = found(policy=1, http_client=1, on_event=1, clock=1)
+    assert [field for field, _ in wrong] == ["policy", "http_client", "on_event", "clock"]

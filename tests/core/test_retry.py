@@ -1,0 +1,283 @@
+"""What is tried again, when, and for how long a failure is remembered."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s2sauth import RenewalPolicy
+from s2sauth._core.errors import Cause
+from s2sauth._core.retry import (
+    Forced,
+    Memory,
+    Timeouts,
+    background_limit,
+    forced_now,
+    holding,
+    may_force,
+    next_delay,
+    remember_in_hand,
+    remember_outage,
+    remember_refusal,
+    timeouts,
+)
+from tests.support.entries import POLICY, START, after, failure
+
+chances = st.floats(0, 1, exclude_max=True)
+
+
+@pytest.mark.parametrize(
+    ("left", "limits"),
+    [(8, (2, 4)), (4, (2, 4)), (3, (2, 3)), (1, (1, 1)), (0.01, (0.05, 0.05)), (0, (0.05, 0.05)), (-5, (0.05, 0.05))],
+)
+def test_attempt_is_given_2_and_4_seconds_and_never_more_than_is_left(left: float, limits: tuple[float, float]) -> None:
+    """And never nothing, which means another thing to an HTTP client."""
+    assert timeouts(left) == Timeouts(*limits)
+
+
+@pytest.mark.parametrize(("usable", "limit"), [(0.5, 2), (4, 2), (10, 5), (710, 355)])
+def test_flight_with_a_token_in_hand_has_2_s_or_half_of_what_is_left(usable: float, limit: float) -> None:
+    """Whichever is longer."""
+    assert background_limit(usable) == limit
+
+
+def delay(
+    cause: Cause = Cause.UNREACHABLE,
+    attempt: int = 1,
+    *,
+    waited_for: bool = True,
+    left: float = 8.0,
+    chance: float = 0.5,
+    retry_after: float | None = None,
+    policy: RenewalPolicy = POLICY,
+) -> float | None:
+    """`next_delay` with what is usual."""
+    return next_delay(failure(cause, retry_after), attempt, waited_for=waited_for, left=left, policy=policy, chance=chance)
+
+
+@pytest.mark.parametrize(("attempt", "expected"), [(1, 0.1), (2, 0.2), (3, None), (4, None)])
+def test_unreachable_is_tried_as_often_as_the_policy_says(attempt: int, expected: float | None) -> None:
+    """0.2 s·2ⁿ with full jitter."""
+    assert delay(attempt=attempt) == expected
+
+
+@pytest.mark.parametrize(("attempt", "expected"), [(1, 0.25), (2, 0.5), (3, 1.0), (4, 2.0), (5, 2.0), (50, 2.0), (10_000, 2.0)])
+def test_throttling_is_tried_as_long_as_the_deadline_holds(attempt: int, expected: float) -> None:
+    """0.5 s·2ⁿ with full jitter, at most 4 s, whatever the number of attempts."""
+    assert delay(Cause.THROTTLED, attempt) == expected
+
+
+@pytest.mark.parametrize("cause", [Cause.UNTRUSTED, Cause.CLIENT_REFUSED, Cause.REQUEST_REFUSED, Cause.MISUSE, Cause.CLOSED])
+def test_nothing_else_is_tried_again(cause: Cause) -> None:
+    """No retry helps."""
+    assert delay(cause) is None
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+def test_nothing_is_tried_again_when_nobody_waits(cause: Cause) -> None:
+    """One attempt with a token in hand."""
+    assert delay(cause, waited_for=False) is None
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "left", "expected"),
+    [(3.0, 8.0, 3.0), (0.0, 8.0, 0.1), (0.05, 8.0, 0.1), (8.0, 8.0, None), (7.9, 8.0, 7.9), (1e9, 8.0, None)],
+)
+def test_retry_after_is_honoured_if_it_fits(retry_after: float, left: float, expected: float | None) -> None:
+    """Else the failure is raised, with it."""
+    assert delay(retry_after=retry_after, left=left) == expected
+
+
+@pytest.mark.parametrize(("left", "expected"), [(0.1, None), (0.1000001, 0.1), (0.0, None), (-1.0, None)])
+def test_pause_that_does_not_fit_is_not_begun(left: float, expected: float | None) -> None:
+    """The deadline is the deadline."""
+    assert delay(left=left) == expected
+
+
+@given(
+    cause=st.sampled_from(list(Cause)),
+    attempt=st.integers(1, 100),
+    chance=chances,
+    left=st.floats(-10, 100),
+    retry_after=st.none() | st.floats(0, 1e6),
+)
+def test_every_pause_lies_within_its_bounds(
+    cause: Cause, attempt: int, chance: float, left: float, retry_after: float | None
+) -> None:
+    """Never negative, never beyond what is left, never beyond 4 s unless the server asked for it."""
+    pause = delay(cause, attempt, chance=chance, left=left, retry_after=retry_after)
+    if pause is not None:
+        assert 0 <= pause < left
+        assert pause <= max(4.0, retry_after or 0)
+        assert retry_after is None or pause >= retry_after
+
+
+def repeat(remember: object, times: int, **arguments: object) -> list[float]:
+    """The pauses of so many failures in a row."""
+    memory, pauses = None, []
+    for _ in range(times):
+        memory = remember(failure(), memory, now=START, **arguments)  # type: ignore[operator]  # one of three functions
+        pauses.append(memory.pause)
+    return pauses
+
+
+def test_renewals_that_fail_while_stale_pause_ever_longer() -> None:
+    """5 s·2ⁿ, at most a minute."""
+    assert repeat(remember_in_hand, 6, window=900, usable_left=700, chance=1.0) == [5, 10, 20, 40, 60, 60]
+    assert repeat(remember_in_hand, 3, window=900, usable_left=700, chance=0.0) == [2.5, 5, 10]
+
+
+def test_renewals_that_fail_while_stale_pause_an_eighth_of_the_window_at_most() -> None:
+    """A short life has a short window."""
+    assert repeat(remember_in_hand, 3, window=75, usable_left=60, chance=1.0) == [5, 9.375, 9.375]
+
+
+def test_outages_pause_ever_longer() -> None:
+    """0.5 s·2ⁿ, at most 30 s."""
+    assert repeat(remember_outage, 8, chance=1.0) == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert repeat(remember_outage, 2, chance=0.0) == [0.25, 0.5]
+
+
+def test_refusals_pause_ever_longer() -> None:
+    """U(1, 5) s, doubling to a minute."""
+    assert repeat(remember_refusal, 7, chance=0.0) == [1, 2, 4, 8, 16, 32, 60]
+    assert repeat(remember_refusal, 5, chance=1.0) == [5, 10, 20, 40, 60]
+
+
+@pytest.mark.parametrize(("asked", "pause"), [(1.0, 5.0), (20.0, 20.0), (1e6, 350.0)])
+def test_retry_after_while_stale_is_kept_up_to_half_of_the_usable_life(asked: float, pause: float) -> None:
+    """The other half is for trying."""
+    found = remember_in_hand(failure(retry_after=asked), None, now=START, window=900, usable_left=700, chance=1.0)
+    assert found.pause == pause
+
+
+@pytest.mark.parametrize(("asked", "pause"), [(0.1, 0.5), (20.0, 20.0), (1e6, 30.0)])
+def test_retry_after_in_an_outage_is_kept_up_to_half_a_minute(asked: float, pause: float) -> None:
+    """Nobody waits an hour because a proxy said so."""
+    assert remember_outage(failure(retry_after=asked), None, now=START, chance=1.0).pause == pause
+
+
+@given(
+    times=st.integers(1, 200),
+    chance=chances,
+    window=st.floats(0.1, 3600),
+    usable_left=st.floats(0.01, 86_400),
+    retry_after=st.none() | st.floats(0, 1e6),
+)
+def test_no_memory_holds_longer_than_its_cap(
+    times: int, chance: float, window: float, usable_left: float, retry_after: float | None
+) -> None:
+    """However often it failed, and never an overflow."""
+    stale = outage = refusal = None
+    for _ in range(times):
+        failed = failure(retry_after=retry_after)
+        stale = remember_in_hand(failed, stale, now=START, window=window, usable_left=usable_left, chance=chance)
+        outage = remember_outage(failed, outage, now=START, chance=chance)
+        refusal = remember_refusal(failed, refusal, now=START, chance=chance)
+    assert stale is not None and outage is not None and refusal is not None
+    assert 0 < stale.pause <= max(60, window / 8, usable_left / 2)
+    assert stale.pause <= max(min(60, window / 8), min(retry_after or 0, usable_left / 2))
+    assert 0 < outage.pause <= 30
+    assert 1 <= refusal.pause <= 60
+
+
+def test_failures_of_another_kind_begin_anew() -> None:
+    """With and without a token in hand are two counts."""
+    stale = remember_in_hand(failure(), None, now=START, window=900, usable_left=700, chance=1.0)
+    assert remember_outage(failure(), stale, now=START, chance=1.0).repeated == 0
+    outage = remember_outage(failure(), None, now=START, chance=1.0)
+    assert remember_outage(failure(), outage, now=START, chance=1.0).repeated == 1
+    assert remember_in_hand(failure(), outage, now=START, window=900, usable_left=700, chance=1.0).repeated == 0
+
+
+def memory(pause: float, *, in_hand: bool = False) -> Memory:
+    """A memory made at START."""
+    return Memory(failure(), START, pause, 0, in_hand)
+
+
+def test_memory_holds_for_its_pause() -> None:
+    """By the larger of both clocks; to the tick."""
+    held = memory(10)
+    assert held.left(after(4)) == 6
+    assert holding((held,), after(9.99), in_hand=False) is held
+    assert holding((held,), after(10), in_hand=False) is None
+
+
+def test_the_memory_that_holds_longest_counts() -> None:
+    """Of the key's and the client's."""
+    short, long = memory(5), memory(10)
+    assert holding((short, long), START, in_hand=False) is long
+    assert holding((long, short), START, in_hand=False) is long
+    assert holding((None, None), START, in_hand=True) is None
+    assert holding((), START, in_hand=True) is None
+
+
+def test_memory_with_a_token_in_hand_says_nothing_to_who_has_none() -> None:
+    """Nobody waited for that flight."""
+    held = memory(10, in_hand=True)
+    assert holding((held,), START, in_hand=False) is None
+    assert holding((held,), START, in_hand=True) is held
+    assert holding((memory(10),), START, in_hand=True) is not None
+
+
+@pytest.mark.parametrize(
+    ("age", "allowed"), [(0, False), (29.99, False), (30, True), (3000, True)], ids=["new", "last tick", "edge", "old"]
+)
+def test_only_a_token_of_half_a_minute_is_renewed_by_force(age: float, allowed: bool) -> None:
+    """An hour's; what has just been issued is not what is wrong."""
+    assert may_force(None, age=age, life=3600, now=START, policy=POLICY) is allowed
+
+
+@pytest.mark.parametrize(("life", "edge"), [(100, 10), (299, 29.9), (300, 30), (3600, 30)])
+def test_least_age_is_a_tenth_of_short_lives(life: float, edge: float) -> None:
+    """min(½·forced_renewal_every, L/10)."""
+    assert may_force(None, age=edge, life=life, now=START, policy=POLICY)
+    assert not may_force(None, age=edge - 0.01, life=life, now=START, policy=POLICY)
+
+
+@pytest.mark.parametrize(("passed", "allowed"), [(0, False), (59.99, False), (60, True)])
+def test_forced_renewals_are_an_interval_apart(passed: float, allowed: bool) -> None:
+    """By the larger of both clocks."""
+    last = Forced(START, 60.0, 1, 60.0)
+    assert may_force(last, age=1000, life=3600, now=after(passed), policy=POLICY) is allowed
+
+
+def forced(times: int, life: float = 3600.0, *, rejected: bool = True, policy: RenewalPolicy = POLICY) -> list[float]:
+    """The intervals of so many forced renewals in a row, whose replacement is rejected or not."""
+    last, intervals = None, []
+    for number in range(times):
+        last = forced_now(last, now=START, number=number, life=life, replaced_forced=rejected and number > 0, policy=policy)
+        intervals.append(last.interval)
+    return intervals
+
+
+def test_interval_doubles_while_the_replacement_is_rejected_as_well() -> None:
+    """Up to three quarters of the life."""
+    assert forced(9) == [60, 120, 240, 480, 960, 1920, 2700, 2700, 2700]
+
+
+def test_interval_stays_while_replacements_are_replaced_in_their_time() -> None:
+    """Only a replacement that is itself replaced by force doubles it."""
+    assert forced(4, rejected=False) == [60, 60, 60, 60]
+
+
+def test_interval_of_a_short_life_is_its_window() -> None:
+    """min(forced_renewal_every, W), doubled to 0.75·L at most, and never below where it began."""
+    assert forced(4, life=100) == [25, 50, 75, 75]
+    assert forced(3, life=100, policy=RenewalPolicy(renew_at=0.05)) == [60, 75, 75]
+    assert forced(3, life=70, policy=RenewalPolicy(renew_at=0.05)) == [60, 60, 60]
+
+
+def test_accepted_replacement_resets_the_interval() -> None:
+    """And the next one begins anew."""
+    last = Forced(START, 960.0, 5, 60.0).accepted()
+    assert (last.interval, last.passed) == (60.0, True)
+    again = forced_now(last, now=START, number=6, life=3600, replaced_forced=True, policy=POLICY)
+    assert again.interval == 60.0
+
+
+@given(times=st.integers(1, 50), life=st.floats(1, 86_400))
+def test_interval_never_shrinks_while_rejected_and_never_exceeds_its_cap(times: int, life: float) -> None:
+    """A misconfigured API must not buy a token per call."""
+    intervals = forced(times, life)
+    assert intervals == sorted(intervals)
+    assert intervals[-1] <= max(0.75 * life, min(60, POLICY.window(life)))

@@ -1,0 +1,133 @@
+"""Secret, AccessToken, scopes."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s2sauth import AccessToken, ConfigurationError
+from s2sauth._core.values import Secret, scope_set
+
+SCOPE_CHARACTERS = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"\\')
+scopes = st.text(SCOPE_CHARACTERS, min_size=1, max_size=30)
+
+
+def token(**changes: object) -> AccessToken:
+    """A token as the engine builds it."""
+    arguments: dict[str, object] = {"expires_in": 3600.0, "issued_at": 1_790_000_000.5, "left": lambda: 12.5}
+    return AccessToken("abc", **{**arguments, **changes})  # type: ignore[arg-type]  # as given
+
+
+def test_token_has_what_the_header_needs() -> None:
+    """RFC 6750 2.1."""
+    assert (token().access_token, token().token_type, token().authorization) == ("abc", "Bearer", "Bearer abc")
+
+
+def test_token_says_when_it_ends() -> None:
+    """For people, aware and in UTC; programs use remaining()."""
+    assert token().expires_at == datetime.fromtimestamp(1_790_003_600.5, UTC)
+    assert token().expires_at.tzinfo is UTC
+    assert token().expires_in == 3600.0
+
+
+@pytest.mark.parametrize(("left", "remaining"), [(12.5, 12.5), (0.0, 0.0), (-3.0, 0.0)])
+def test_remaining_is_never_below_0(left: float, remaining: float) -> None:
+    """Over is over."""
+    assert token(left=lambda: left).remaining() == remaining
+
+
+@pytest.mark.parametrize(
+    ("scopes", "shown"), [(("a", "b"), "scopes a b"), (None, "scopes not known"), ((), "scopes not known")]
+)
+def test_tokens_repr_names_scopes_and_end(scopes: tuple[str, ...] | None, shown: str) -> None:
+    """And never the value."""
+    assert repr(token(scopes=scopes)) == f"<AccessToken: value hidden, {shown}, expires 2026-09-21 15:13:20 UTC>"
+
+
+def test_values_have_no_dict() -> None:
+    """Nothing to add, nothing to list."""
+    for value in (token(), Secret("abc")):
+        with pytest.raises(AttributeError, match="frozen"):
+            value.extra = 1  # type: ignore[attr-defined, union-attr]  # that is the test
+        with pytest.raises(AttributeError, match="frozen"):
+            del value.extra  # type: ignore[attr-defined, union-attr]  # that is the test
+        assert not hasattr(value, "__dict__")
+
+
+def test_secret_is_hidden_and_comparable() -> None:
+    """`reveal()` is the one way."""
+    assert Secret("abc").reveal() == "abc"
+    assert Secret("abc") == Secret("abc")
+    assert hash(Secret("abc")) == hash(Secret("abc"))
+    assert Secret("abc") != Secret("abd")
+    assert Secret("abc") != "abc"
+    assert repr(Secret("abc")) == str(Secret("abc")) == "<Secret: hidden>"
+
+
+@pytest.mark.parametrize(
+    ("given_scopes", "canonical"),
+    [
+        (None, None),
+        ("a", ("a",)),
+        ("b a", ("a", "b")),
+        ("  b   a  ", ("a", "b")),
+        ("a a", ("a",)),
+        (["b", "a", "b"], ("a", "b")),
+        (("a",), ("a",)),
+        ({"b", "a"}, ("a", "b")),
+        (iter(["b", "a"]), ("a", "b")),
+        ({"a": 1}, ("a",)),
+        ("demo/read.file https://x.example/y!#$%&'()*+,-.:;<=>?@[]^_`{|}~", None),
+    ],
+    ids=repr,
+)
+def test_scopes_have_one_canonical_form(given_scopes: object, canonical: tuple[str, ...] | None) -> None:
+    """Split at blanks, without repeats, sorted."""
+    found = scope_set(given_scopes)  # type: ignore[arg-type]  # the forms of the table
+    if isinstance(given_scopes, str) and canonical is None:
+        canonical = tuple(sorted(given_scopes.split()))
+    assert found == canonical
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["", " ", [], (), set(), ["a b"], [""], ["a", ""], "a\tb", "a\nb", 'a"b', "a\\b", "ä", "a\x7f", "a\0", [None], [7], 7, 1.5, True, [b"a"], object()],
+    ids=repr,
+)
+def test_wrong_scopes_are_refused_with_the_form(wrong: object) -> None:
+    """An empty one would silently mean all scopes."""
+    with pytest.raises(ConfigurationError, match=r'scopes: use "demo/read\.file'):
+        scope_set(wrong)  # type: ignore[arg-type]  # that is the test
+
+
+def test_bytes_are_no_scopes() -> None:
+    """They iterate as numbers."""
+    with pytest.raises(ConfigurationError, match="scopes: use"):
+        scope_set(b"a b")  # type: ignore[arg-type]  # that is the test
+
+
+@given(st.lists(scopes, min_size=1, max_size=10))
+def test_order_and_repeats_do_not_matter(items: list[str]) -> None:
+    """One key for one set; canonical is canonical."""
+    canonical = scope_set(items)
+    assert canonical is not None
+    assert scope_set(reversed(items + items)) == canonical
+    assert scope_set(" ".join(items)) == canonical
+    assert scope_set(canonical) == canonical
+
+
+@given(st.text() | st.lists(st.text()))
+def test_any_text_is_scopes_or_a_configuration_error(anything: str | list[str]) -> None:
+    """Nothing else is raised, and what passes is fit for the wire (RFC 6749 3.3)."""
+    try:
+        found = scope_set(anything)
+    except ConfigurationError:
+        return
+    assert found
+    assert all(set(item) <= set(SCOPE_CHARACTERS) for item in found)
+
+
+def test_ten_thousand_scopes_are_fine() -> None:
+    """Cognito's limits are Cognito's."""
+    assert len(scope_set([f"s/{number}" for number in range(10_000)]) or ()) == 10_000

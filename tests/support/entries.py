@@ -1,0 +1,40 @@
+"""Tokens and entries as the pure decisions take them."""
+
+from s2sauth._core.errors import Cause, Failure, TokenUnavailable
+from s2sauth._core.freshness import Entry, Instant, new_entry
+from s2sauth._core.policy import RenewalPolicy
+from s2sauth._core.values import AccessToken
+
+START = Instant(1_790_000_000.0, 7_000.0)
+POLICY = RenewalPolicy()
+
+
+def after(seconds: float, start: Instant = START) -> Instant:
+    """So many seconds later, by both clocks."""
+    return Instant(start.wall + seconds, start.boot + seconds)
+
+
+def token(value: str = "abc", life: float = 3600.0) -> AccessToken:
+    """A token issued at START; its own clock stands still."""
+    return AccessToken(value, expires_in=life, issued_at=START.wall, left=lambda: life)
+
+
+def entry(
+    *,
+    life: float = 3600.0,
+    number: int = 1,
+    chance: float = 0.5,
+    policy: RenewalPolicy = POLICY,
+    asked_at: Instant = START,
+    forced: bool = False,
+    value: str = "abc",
+) -> Entry:
+    """An entry asked for at START."""
+    return new_entry(
+        token(value, life), asked_at=asked_at, life=life, policy=policy, chance=chance, number=number, forced=forced
+    )
+
+
+def failure(cause: Cause = Cause.UNREACHABLE, retry_after: float | None = None) -> Failure:
+    """A failed token request."""
+    return Failure(cause, TokenUnavailable, ("down", None), retry_after)

@@ -1,0 +1,66 @@
+"""What belongs to the process: clocks, chance, generation, Lambda."""
+
+import _thread
+import time
+
+import pytest
+
+from s2sauth import _process
+from s2sauth._process import SystemClock, generation, in_lambda, next_generation
+
+
+def test_system_clock_is_the_machines() -> None:
+    """Each of the three, and none of them ours."""
+    clock = SystemClock()
+    assert abs(clock.wall() - time.time()) < 1
+    assert abs(clock.monotonic() - time.monotonic()) < 1
+    before = clock.boottime()
+    assert clock.boottime() >= before
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="a platform without it")
+def test_boottime_counts_suspended_time_where_the_platform_can() -> None:
+    """CLOCK_BOOTTIME on Linux."""
+    assert abs(SystemClock().boottime() - time.clock_gettime(time.CLOCK_BOOTTIME)) < 1
+
+
+def test_boottime_is_the_monotonic_clock_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looked up, never assumed."""
+    monkeypatch.delattr(time, "CLOCK_BOOTTIME", raising=False)
+    assert _process._boottime() is time.monotonic
+
+
+def test_chance_is_the_operating_systems() -> None:
+    """Numbers from [0, 1), which no clone of a snapshot shares."""
+    clock = SystemClock()
+    drawn = [clock.random() for _ in range(100)]
+    assert all(0 <= number < 1 for number in drawn)
+    assert len(set(drawn)) == 100
+
+
+def test_wait_ends_by_time() -> None:
+    """And leaves the lock held."""
+    lock = _thread.allocate_lock()
+    lock.acquire()
+    SystemClock.wait(lock, 0.01)
+    assert lock.locked()
+
+
+def test_wait_ends_when_the_lock_is_free() -> None:
+    """At once."""
+    SystemClock.wait(_thread.allocate_lock(), 60)
+
+
+def test_generations_differ() -> None:
+    """A child's is another than its parent's."""
+    before = generation()
+    next_generation()
+    assert generation() == before + 1
+
+
+def test_lambda_is_known_by_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AWS_LAMBDA_FUNCTION_NAME."""
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
+    assert not in_lambda()
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "caller")
+    assert in_lambda()
