@@ -95,7 +95,7 @@ class Call:
 
 
 class Service:
-    """A service that calls `fake`'s API. One with the pasted lines in a process: they have one cache and one environment."""
+    """A service that calls `fake`'s API. With the pasted lines one in a process, since they have one cache."""
 
     def __init__(
         self,
@@ -226,10 +226,10 @@ def in_turns(
     path: str = "/files",
     before: Callable[[int], object] = lambda _: None,
 ) -> list[list[Call]]:
-    """`count` calls of each service, from threads: one of the first, one of the second, and so on, over and over.
+    """`count` calls of each service, from threads: one of the first, one of the second, and so on, over again.
 
-    Each begins when it is due, whatever became of those before it; so many `per_second` of each. `before` is called with the
-    number of the turn, from 0, before it begins.
+    Each begins when it is due, whatever became of those before it; so many `per_second` of each. `before` is called
+    with the number of the turn, from 0, before it begins.
     """
     made: list[list[Future[Call]]] = [[] for _ in services]
     every = 1 / per_second

@@ -37,7 +37,7 @@ class Run:
 
 
 def ours() -> dict[str, Run]:
-    """s2sauth in each kind of outage and in none, and a constant header, from the moment at which the tokens are to be renewed.
+    """s2sauth in each kind of outage and in none, and a constant header, from the moment of renewal on.
 
     An endpoint and an API for each, and their calls take turns: all meet the same moods of the machine.
     """

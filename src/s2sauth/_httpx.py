@@ -4,6 +4,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any, final
 
+import certifi
 import httpx
 
 from ._core import errors
@@ -49,6 +50,8 @@ class Senders:
         self._factory = http_client
         self._tls: ssl.SSLContext | None = None
         # What a client imports on first use, it imports here.
+        if http_client is None:
+            certifi.where()
         httpx.Client(verify=False).close()  # noqa: S501  # opens no connection; reading the CA file is left to the flight
         "localhost".encode("idna")
 

@@ -64,18 +64,21 @@ class Slot:
         self.last_error: str | None = None
         self.token_requests = 0
         self.tokens_billed = 0
-        self._arrived: list[Entry] = []
+        self._arrived: dict[tuple[int, bool], Entry] = {}
 
     def offer(self, entry: Entry) -> None:
         """Keep `entry` if it is of a higher rank than the cached one.
 
-        Two flights may offer at the same time, after one was given up and came back late. Each appends, then assigns
-        the highest until that is what stands: whoever is last leaves the highest there.
+        Several may offer at the same time: a flight that was given up and comes back late, callers that suspect one.
+        Each adds its own, then assigns the highest until that is what stands: whoever is last leaves the highest there.
         """
-        self._arrived.append(entry)
-        while (best := max(self._arrived[-8:], key=_rank)) is not self.entry:
+        arrived = self._arrived
+        arrived.setdefault(entry.rank, entry)
+        while (best := arrived[max(list(arrived))]) is not self.entry:
             self.entry = best
-        del self._arrived[:-8]
+        for rank in list(arrived):
+            if rank < best.rank:
+                arrived.pop(rank, None)
 
     def remember(self, failure: Failure, *, now: Instant, policy: RenewalPolicy, chance: float) -> None:
         """Note a failed flight, so that the next caller does not repeat it at once."""
@@ -109,15 +112,11 @@ class Slot:
 
     def forget(self) -> None:
         """Drop the token: the credentials were closed."""
-        self._arrived = []
+        self._arrived = {}
         self.entry = None
 
 
 _OUTAGES = frozenset({Cause.UNREACHABLE, Cause.THROTTLED, Cause.UNTRUSTED})
-
-
-def _rank(entry: Entry) -> tuple[int, bool]:
-    return entry.rank
 
 
 @final

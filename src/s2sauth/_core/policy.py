@@ -1,7 +1,7 @@
 """The knobs, and every other number with its source (RenewalPolicy is public; the constants are not)."""
 
 from dataclasses import dataclass
-from math import isfinite
+from math import inf
 
 from .errors import ConfigurationError
 
@@ -84,7 +84,7 @@ class RenewalPolicy:
 
 def is_number(value: object) -> bool:
     """Whether `value` is a finite number; True and False are none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -inf < value < inf
 
 
 _TINY = 5e-324  # the least number above 0: "more than 0" as a closed range

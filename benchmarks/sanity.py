@@ -1,0 +1,250 @@
+"""What must simply work: fork in mid-flight, loops one after another and side by side, a signal handler that asks too."""
+
+import asyncio
+import itertools
+import os
+import select
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import httpx
+from _support import Report, cognito_over_tls, command, in_own_process, progress
+
+from s2sauth import AccessToken, CognitoClientCredentials
+from s2sauth.testing import FakeCognito
+
+FORKS = 100
+LATENCY = 0.02
+HANG = 20
+"""Seconds after which a forked process is taken to hang; it may wait for the policy's deadline."""
+SIGNALS = 10_000
+SIGNAL_EVERY = 0.0007
+NESTED = 30
+"""Handlers that interrupt one another at most; Python's stack has an end."""
+SCOPES = [f"demo/{n}" for n in range(12)]
+
+
+def forked(body: Callable[[], None]) -> Callable[[], str]:
+    """Run this in a forked child; call what comes back to learn how it went: "" is well, else what went wrong."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(HANG)  # its default action ends a process that hangs, wherever it does
+        try:
+            body()
+            said = "well"
+        except BaseException as error:  # noqa: BLE001  # told to the parent
+            said = f"{type(error).__name__}: {error}"
+        os.write(writer, said.encode())
+        os._exit(0)
+    os.close(writer)
+
+    def outcome() -> str:
+        with open(reader, "rb") as pipe:
+            select.select([pipe], [], [], 2 * HANG)
+            said = pipe.read().decode()
+        os.waitpid(child, 0)
+        return "" if said == "well" else said or f"hung for {HANG} s, or died"
+
+    return outcome
+
+
+def check(credentials: CognitoClientCredentials, environ: dict[str, str]) -> None:
+    """Raises unless this gets a token which the API takes for the scopes that were asked for."""
+    answer = httpx.get(f"{environ['FILES_SERVICE_URL']}/files", headers=credentials.auth_headers())
+    assert answer.status_code == 200, answer
+    assert answer.json()["scope"] == environ["COGNITO_SCOPES"], answer.json()
+
+
+def fork_in_flight(environ: dict[str, str], delay: float) -> tuple[bool, str, str]:
+    """Start a flight and fork `delay` seconds later: whether it was under way, how child and parent fared."""
+    credentials = CognitoClientCredentials.from_env()
+    credentials.httpx_auth(environ["FILES_SERVICE_URL"])  # a service makes its hook at start-up
+    flight = threading.Thread(target=credentials.get_token, daemon=True)
+    flight.start()
+    time.sleep(delay)
+    hit = credentials.state().next_renewal_in is None
+    child = forked(lambda: check(credentials, environ))
+    parents = ""
+    try:
+        check(credentials, environ)
+    except Exception as error:  # noqa: BLE001  # counted
+        parents = f"{type(error).__name__}: {error}"
+    return hit, child(), parents
+
+
+def forks_in_first_flight(environ: dict[str, str]) -> list[tuple[bool, str, str]]:
+    """In a process of its own that has no flight itself: each fork begins with its first one, and forks in it."""
+    os.environ.update(environ)
+    found: list[tuple[bool, str, str]] = []
+    for n in range(FORKS):
+        reader, writer = os.pipe()
+
+        def first(delay: float = delay_of(n), writer: int = writer) -> None:
+            hit, child, parent = fork_in_flight(environ, delay)
+            os.write(writer, "\n".join((str(hit), child, parent)).encode())
+
+        ended = forked(first)()
+        os.close(writer)
+        with open(reader, "rb") as pipe:
+            hit, child, parent = (pipe.read().decode().split("\n") + ["", "", ""])[:3]
+        found.append((hit == "True", child or ended, parent or ended))
+    return found
+
+
+def forks_later(environ: dict[str, str]) -> list[tuple[bool, str, str]]:
+    """In a process of its own, which has had flights before."""
+    os.environ.update(environ)
+    check(CognitoClientCredentials.from_env(), environ)
+    return [fork_in_flight(environ, delay_of(n)) for n in range(FORKS)]
+
+
+def delay_of(n: int) -> float:
+    """Spread over a flight: reading the CA file, connecting, waiting for the answer."""
+    return n / FORKS * 0.05
+
+
+def forking(report: Report) -> None:
+    """fork() while a token request is under way."""
+    for what, function in (
+        ("the first flight of a process", forks_in_first_flight),
+        ("a later flight", forks_later),
+    ):
+        progress(f"{FORKS} forks in {what}")
+        with cognito_over_tls(latency=LATENCY) as (_, environ):
+            found = in_own_process(function, environ, timeout=200)
+        report.row(f"fork in {what}: under way then", s2sauth=sum(hit for hit, _, _ in found), at_least=FORKS // 2)
+        report.row("  right token in the child", s2sauth=sum(not child for _, child, _ in found), exactly=FORKS)
+        report.row("  right token in the parent", s2sauth=sum(not parent for _, _, parent in found), exactly=FORKS)
+        for wrong in {text for _, *both in found for text in both if text}:
+            report.note(f"fork in {what}: {wrong}")
+
+
+def runs_in_a_row(environ: dict[str, str]) -> list[bool]:
+    """In a process of its own: `asyncio.run` over and over on one object, each time with scopes not asked for before."""
+    credentials = CognitoClientCredentials.from_env(environ=environ)
+
+    async def main(scope: str) -> bool:
+        view = credentials.with_scopes(scope)
+        async with httpx.AsyncClient(auth=view.httpx_auth(environ["FILES_SERVICE_URL"])) as client:
+            answer = await client.get(f"{environ['FILES_SERVICE_URL']}/any")
+        return answer.status_code == 200 and answer.json()["scope"] == scope
+
+    return [asyncio.run(main(scope)) for scope in SCOPES[:5]]
+
+
+def two_loops(environ: dict[str, str]) -> list[AccessToken]:
+    """Two threads, each with a loop of its own, on one object."""
+    credentials = CognitoClientCredentials.from_env(environ=environ)
+    tokens: list[AccessToken] = []
+
+    async def main() -> None:
+        start.wait(HANG)
+        tokens.extend(await asyncio.gather(*(credentials.aget_token() for _ in range(100))))
+
+    def thread() -> None:
+        asyncio.run(main())
+
+    start = threading.Barrier(2)
+    threads = [threading.Thread(target=thread, daemon=True) for _ in range(2)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(HANG)
+    return tokens
+
+
+def loops(report: Report) -> None:
+    """Event loops one after another, and side by side."""
+    with FakeCognito.spawn(scopes=SCOPES, latency=LATENCY) as fake:
+        progress("5 times asyncio.run")
+        right = in_own_process(runs_in_a_row, fake.environ)
+        report.row("5 times asyncio.run, fresh scopes in each: right token", s2sauth=sum(right), exactly=5)
+        fake.clear_records()
+        progress("two threads with two loops")
+        tokens = two_loops(fake.environ)
+        report.row("two threads with two loops, 100 tasks each: served", s2sauth=len(tokens), exactly=200)
+        report.row("  token requests", s2sauth=fake.counts()["token_requests"], exactly=1)
+        report.row("  different tokens", s2sauth=len({id(token) for token in tokens}), exactly=1)
+
+
+@dataclass(slots=True)
+class Interrupted:
+    """What a signal handler met."""
+
+    while_waiting: int = 0
+    """How often it asked while the main thread was inside `get_token()` without a token."""
+    right: int = 0
+    flights: int = 0
+    longest: float = 0.0
+    wrong: list[str] = field(default_factory=list)
+
+
+def interruptions(environ: dict[str, str]) -> Interrupted:
+    """In a process of its own: a timer's handler asks for the token that the frame it interrupts waits for."""
+    credentials = CognitoClientCredentials.from_env(environ=environ)
+    seen = Interrupted()
+    view, asked, waiting, nested = credentials, ("",), False, 0
+
+    def handler(*_: object) -> None:
+        nonlocal nested
+        if not waiting or nested == NESTED:
+            return
+        nested += 1
+        began = time.perf_counter()
+        seen.while_waiting += 1
+        try:
+            note(view.get_token(), asked)
+        except Exception as error:  # noqa: BLE001  # counted
+            seen.wrong.append(f"{type(error).__name__}: {error}")
+        seen.longest = max(seen.longest, time.perf_counter() - began)
+        nested -= 1
+
+    def note(token: AccessToken, asked: tuple[str, ...]) -> None:
+        if token.scopes == asked:
+            seen.right += 1
+        else:
+            seen.wrong.append(f"a token of {token.scopes} for {asked}")
+
+    sets = (tuple(sorted(some)) for size in range(1, len(SCOPES)) for some in itertools.combinations(SCOPES, size))
+    signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, SIGNAL_EVERY, SIGNAL_EVERY)
+    while seen.while_waiting < SIGNALS:
+        asked = next(sets)
+        view = credentials.with_scopes(*asked)  # nothing is cached for these: the main thread waits for a flight
+        waiting = True
+        token = view.get_token()
+        waiting = False
+        assert token.scopes == asked, "the main thread got another token"
+        seen.flights += 1
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return seen
+
+
+def signals(report: Report) -> None:
+    """A signal handler that asks for a token while the main thread waits for one."""
+    progress(f"{SIGNALS} signals")
+    with FakeCognito.spawn(scopes=SCOPES, latency=0.002) as fake:
+        seen: Interrupted = in_own_process(interruptions, fake.environ, timeout=120)
+        requests = fake.counts()["token_requests"]
+    what = "a signal handler asks while the main thread waits: times"
+    report.row(what, s2sauth=seen.while_waiting, at_least=SIGNALS)
+    report.row("  without the right token", s2sauth=seen.while_waiting - seen.right, exactly=0)
+    report.row("  token requests beyond one for each wait", s2sauth=requests - seen.flights, exactly=0)
+    report.row("  longest wait in a handler", s2sauth=seen.longest, unit="s")
+    for wrong in set(seen.wrong):
+        report.note(wrong)
+
+
+def figures(report: Report) -> None:
+    """The table."""
+    forking(report)
+    loops(report)
+    signals(report)
+
+
+if __name__ == "__main__":
+    command("sanity: right token, no hang, no error", figures)

@@ -1,0 +1,300 @@
+"""How threads, asyncio and trio wait for one flight: rules that no credentials object is needed for."""
+
+import _thread
+import asyncio
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+import trio
+
+from s2sauth import ConfigurationError, TokenUnavailable
+from s2sauth._core.errors import Cause, Failure
+from s2sauth._core.freshness import Instant
+from s2sauth._flight import Flight
+from s2sauth._process import SystemClock, next_generation
+from tests.support.entries import START, after, entry, failure
+from tests.support.worlds import PATIENCE, run_asyncio
+
+CLOCK = SystemClock()
+
+
+def flight(number: int = 1) -> Flight:
+    """One that may last 8 s from START."""
+    return Flight(number, limit=(START, 8.0))
+
+
+def test_the_first_successor_is_everybodys() -> None:
+    """Who flies next is decided once."""
+    latest, one, other = flight(), flight(2), flight(2)
+    assert latest.succeed(one) is one
+    assert latest.succeed(other) is one
+
+
+def test_many_threads_agree_on_the_successor() -> None:
+    """One `dict.setdefault`."""
+    for _ in range(50):
+        latest, barrier, found = flight(), threading.Barrier(8), list[Flight]()
+
+        def decide(latest: Flight = latest, barrier: threading.Barrier = barrier, found: list[Flight] = found) -> None:
+            barrier.wait()
+            found.append(latest.succeed(flight(2)))
+
+        threads = [threading.Thread(target=decide) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len({id(each) for each in found}) == 1
+
+
+def test_outcome_is_settled_once() -> None:
+    """The second has no effect, and is told so."""
+    one, first, second = flight(), failure(), entry()
+    assert one.flying
+    assert one.outcome is None
+    assert one.settle(first)
+    assert not one.settle(second)
+    assert one.outcome is first
+    assert not one.flying
+
+
+def test_flight_of_another_generation_does_not_fly() -> None:
+    """Its thread stayed in the parent."""
+    one = flight()
+    next_generation()
+    assert not one.flying
+    assert one.outcome is None
+
+
+def test_time_left_counts_by_the_larger_clock() -> None:
+    """Seconds until the deadline."""
+    assert flight().left(after(3)) == 5
+    assert flight().left(Instant(START.wall + 10, START.boot)) == -2
+
+
+def test_waiting_thread_is_woken_by_the_outcome() -> None:
+    """And by nothing before it."""
+    one, woken = flight(), threading.Event()
+    waiting = threading.Thread(target=lambda: (one.wait_in_thread(CLOCK, PATIENCE), woken.set()))
+    waiting.start()
+    assert not woken.wait(0.02)
+    one.settle(failure())
+    assert woken.wait(PATIENCE)
+    waiting.join()
+
+
+def test_wait_for_a_settled_flight_ends_at_once() -> None:
+    """In each world."""
+    one = flight()
+    one.settle(failure())
+    one.wait_in_thread(CLOCK, PATIENCE)
+    asyncio.run(one.wait_in_task(PATIENCE))
+    trio.run(one.wait_in_task, PATIENCE)
+
+
+def test_wait_ends_by_time() -> None:
+    """In each world; the flight goes on."""
+    one = flight()
+    one.wait_in_thread(CLOCK, 0.01)
+    asyncio.run(one.wait_in_task(0.01))
+    trio.run(one.wait_in_task, 0.01)
+    assert one.flying
+
+
+def test_loop_is_woken_once_for_all_its_tasks() -> None:
+    """Not once per waiter."""
+    one = flight()
+    calls = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        wake = loop.call_soon_threadsafe
+
+        def counting(*arguments: object) -> object:
+            calls.append(arguments)
+            return wake(*arguments)  # type: ignore[arg-type]  # passed on
+
+        loop.call_soon_threadsafe = counting  # type: ignore[assignment, method-assign]  # counts
+        tasks = [asyncio.ensure_future(one.wait_in_task(PATIENCE)) for _ in range(1000)]
+        await asyncio.sleep(0)
+        settling = threading.Thread(target=lambda: one.settle(failure()))
+        settling.start()
+        await asyncio.gather(*tasks)
+        settling.join()
+
+    run_asyncio(main)
+    assert len(calls) == 1
+
+
+def test_closed_loop_with_waiters_is_nobodys_trouble() -> None:
+    """Its wake-up fails; all others are woken."""
+    one = flight()
+    loop = asyncio.new_event_loop()
+    task = loop.create_task(one.wait_in_task(PATIENCE))
+    loop.run_until_complete(asyncio.sleep(0))
+    waiting = threading.Thread(target=one.wait_in_thread, args=(CLOCK, PATIENCE))
+    waiting.start()
+    task.cancel()
+    loop.run_until_complete(asyncio.gather(task, return_exceptions=True))
+    loop.close()
+    one.settle(failure())
+    waiting.join(PATIENCE)
+    assert not waiting.is_alive()
+
+
+def test_ended_trio_run_with_waiters_is_nobodys_trouble() -> None:
+    """The same with trio."""
+    one = flight()
+
+    async def main() -> None:
+        with trio.move_on_after(0.01):
+            await one.wait_in_task(PATIENCE)
+
+    trio.run(main)
+    waiting = threading.Thread(target=one.wait_in_thread, args=(CLOCK, PATIENCE))
+    waiting.start()
+    one.settle(failure())
+    waiting.join(PATIENCE)
+    assert not waiting.is_alive()
+
+
+def test_task_needs_asyncio_or_trio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both are looked up, never imported for their own sake; without them the error says what to call."""
+    monkeypatch.delitem(sys.modules, "trio")
+    monkeypatch.delitem(sys.modules, "asyncio")
+    waiting = flight().wait_in_task(1)
+    with pytest.raises(ConfigurationError, match=r"get_token\(\) elsewhere"):
+        waiting.send(None)
+
+
+def test_task_outside_of_any_loop_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """asyncio is there, but no loop runs."""
+    waiting = flight().wait_in_task(1)
+    with pytest.raises(RuntimeError):
+        waiting.send(None)
+
+
+def test_asyncio_task_is_known_without_trio(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that never imported trio."""
+    monkeypatch.delitem(sys.modules, "trio")
+    one = flight()
+    one.settle(failure())
+    asyncio.run(one.wait_in_task(1))
+
+
+def settled_work(one: Flight) -> Failure:
+    """Work that fails."""
+    return failure()
+
+
+def test_work_runs_on_a_thread_of_its_own() -> None:
+    """And its outcome is published."""
+    one, seen = flight(), list[int]()
+
+    def work(flight: Flight) -> Failure:
+        seen.append(_thread.get_ident())
+        return failure()
+
+    one.launch(work)
+    one.wait_in_thread(CLOCK, PATIENCE)
+    assert one.begun
+    assert isinstance(one.outcome, Failure)
+    assert seen != [_thread.get_ident()]
+
+
+def test_work_is_done_once_by_whoever_claims_it() -> None:
+    """Two launches, one doing."""
+    one, done = flight(), list[int]()
+    gate = threading.Event()
+
+    def work(flight: Flight) -> Failure:
+        done.append(1)
+        gate.wait(PATIENCE)
+        return failure()
+
+    one.launch(work)
+    one.launch(work)
+    gate.set()
+    one.wait_in_thread(CLOCK, PATIENCE)
+    assert done == [1]
+
+
+def test_work_that_dies_is_a_failure() -> None:
+    """Named, and worth another try."""
+    one = flight()
+
+    def work(flight: Flight) -> Failure:
+        raise SystemExit
+
+    one.launch(work)
+    one.wait_in_thread(CLOCK, PATIENCE)
+    assert isinstance(one.outcome, Failure)
+    assert one.outcome.cause is Cause.UNREACHABLE
+    assert isinstance(one.outcome.exception(), TokenUnavailable)
+    assert "SystemExit" in str(one.outcome.exception())
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_work_that_dies_in_the_callers_thread(monkeypatch: pytest.MonkeyPatch, error: type[BaseException]) -> None:
+    """No thread can start: an Exception is the flight's, anything more the caller's too."""
+
+    def refuse(*_: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    def work(flight: Flight) -> Failure:
+        raise error
+
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    one = flight()
+    if issubclass(error, Exception):
+        one.launch(work)
+    else:
+        with pytest.raises(error):
+            one.launch(work)
+    assert isinstance(one.outcome, Failure)
+
+
+def inside(wait: Callable[[Flight], object]) -> BaseException | None:
+    """What a wait inside the flight's own work raises."""
+    one, raised = flight(), list[BaseException]()
+
+    def work(flight: Flight) -> Failure:
+        try:
+            wait(flight)
+        except BaseException as error:
+            raised.append(error)
+        return failure()
+
+    one.launch(work)
+    one.wait_in_thread(CLOCK, PATIENCE)
+    return raised[0] if raised else None
+
+
+def test_flight_cannot_wait_for_itself() -> None:
+    """In any world."""
+    waits: list[Callable[[Flight], object]] = [
+        lambda flight: flight.wait_in_thread(CLOCK, PATIENCE),
+        lambda flight: asyncio.run(flight.wait_in_task(PATIENCE)),
+        lambda flight: trio.run(flight.wait_in_task, PATIENCE),
+    ]
+    for wait in waits:
+        assert isinstance(inside(wait), ConfigurationError)
+
+
+def test_interrupt_ends_a_pause_and_closes_the_connection() -> None:
+    """Twice is once: two callers may see the deadline pass."""
+    one, closed = flight(), list[int]()
+    one.abort = lambda: closed.append(1)
+    one.interrupt()
+    one.interrupt()
+    assert not one.pause.locked()
+    assert closed == [1, 1]
+    one.abort = None
+    one.interrupt()
+
+
+def test_flight_is_small() -> None:
+    """No `__dict__`: nothing is hung on it by mistake."""
+    assert not hasattr(flight(), "__dict__")
