@@ -1,6 +1,8 @@
 """What belongs to the process: clocks, chance, generation, Lambda."""
 
 import _thread
+import importlib.util
+import os
 import time
 
 import pytest
@@ -56,6 +58,17 @@ def test_generations_differ() -> None:
     before = generation()
     next_generation()
     assert generation() == before + 1
+
+
+def test_platform_without_fork_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`register_at_fork` is looked up, never assumed: Windows has none."""
+    monkeypatch.delattr(os, "register_at_fork", raising=False)
+    specification = importlib.util.spec_from_file_location("without_fork", _process.__file__)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    assert module.generation() == 0
 
 
 def test_lambda_is_known_by_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,13 @@ def test_token_has_what_the_header_needs() -> None:
     assert (token().access_token, token().token_type, token().authorization) == ("abc", "Bearer", "Bearer abc")
 
 
+@pytest.mark.parametrize("value", ["", "a b", "a\r\nX: y", "tökén", "a\0", "=", "a\n"], ids=ascii)
+def test_token_that_is_no_header_value_is_never_built(value: str) -> None:
+    """Checked once more before it could be sent: on HTTP/2 a line break would reach the server."""
+    with pytest.raises(ConfigurationError, match="access_token: holds a character"):
+        AccessToken(value, expires_in=1.0, issued_at=0.0, left=lambda: 1.0)
+
+
 def test_token_says_when_it_ends() -> None:
     """For people, aware and in UTC; programs use remaining()."""
     assert token().expires_at == datetime.fromtimestamp(1_790_003_600.5, UTC)

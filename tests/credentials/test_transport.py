@@ -66,6 +66,20 @@ def test_private_ca_by_environment(build: Make, tmp_path: Path, monkeypatch: pyt
     build().get_token()
 
 
+def test_ssl_context_is_made_once_and_kept(
+    make: Make, fake: FakeCognito, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading the CA file takes longer than all the rest of a flight."""
+    made, create = [], httpx.create_ssl_context
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda: made.append(create()) or made[-1])
+    credentials = make(http_client=None)
+    for _ in range(3):
+        credentials.get_token()
+        clock.advance(3600)
+    assert fake.counts()["token_requests"] == 3
+    assert len(made) == 1
+
+
 def test_certificate_that_is_not_trusted_is_refused_at_once(
     build: Make, secure: FakeCognito, world: World
 ) -> None:

@@ -206,3 +206,16 @@ def test_error_in_the_second_sending_is_the_callers(auth: httpx.Auth, url: str, 
     with pytest.raises(httpx.RemoteProtocolError):
         world.send(auth, url)
     assert world.send(auth, url).status_code == 200
+
+
+def test_401_is_returned_when_the_credentials_are_closed_meanwhile(
+    credentials: CognitoClientCredentials, auth: httpx.Auth, url: str, fake: FakeCognito, world: World
+) -> None:
+    """The API has answered: that is what the caller gets, not our exception."""
+    fake.revoke()
+    fake.gate()
+    rejected = world.start([Send(auth, url)])
+    fake.wait_for_token_requests(2)
+    credentials.close()
+    assert rejected.values()[0].status_code == 401
+    assert fake.counts()["api_requests"] == 1

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import trio
 
-from s2sauth import CognitoClientCredentials, InvalidClient, RenewalPolicy, TokenUnavailable
+from s2sauth import CognitoClientCredentials, CredentialsClosed, InvalidClient, RenewalPolicy, TokenUnavailable
 from s2sauth._process import SystemClock
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.worlds import World
@@ -105,16 +105,17 @@ def test_wait_of_a_request_without_limits_is_the_policys(
     assert 0.25 < time.monotonic() - began < 1.5
 
 
-def test_wait_of_a_request_without_the_extension_is_the_policys(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
-    """A request built by hand has no limits at all, and works."""
-    with httpx.Client(auth=credentials.httpx_auth(fake.api_url), verify=False, trust_env=False) as client:
-        assert client.send(httpx.Request("GET", f"{fake.api_url}/files")).status_code == 200
+def test_request_without_the_extension_waits_as_the_policy_says(
+    credentials: CognitoClientCredentials, fake: FakeCognito
+) -> None:
+    """Whoever drives the hook without a client has no limits of its own."""
+    flow = credentials.httpx_auth(fake.api_url).sync_auth_flow(httpx.Request("GET", f"{fake.api_url}/files"))
+    assert next(flow).headers["Authorization"] == credentials.get_token().authorization
+    flow.close()
 
 
 def test_closed_credentials_refuse_to_send(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
     """Nothing is sent without a token."""
-    from s2sauth import CredentialsClosed
-
     auth = credentials.httpx_auth(fake.api_url)
     credentials.close()
     with pytest.raises(CredentialsClosed):

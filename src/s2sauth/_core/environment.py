@@ -1,8 +1,7 @@
 """Environment variables become arguments, or one error that lists all that is missing or clashes and no value."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from .errors import ConfigurationError
 
@@ -16,8 +15,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
 """Argument -> the variables that may hold it, aliases of each other."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What the environment says; None and () where it says nothing or an explicit argument has the word."""
 
     domain: str | None
@@ -26,7 +24,7 @@ class Found:
     scopes: str | None
     secret_variables: tuple[str, ...]
     """The variables that hold the secret, in order: their names only, since a secret is read at flight time."""
-    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    variables: Mapping[str, str]
     """Argument -> the variable it was read from, for messages."""
 
 

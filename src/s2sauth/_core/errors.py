@@ -13,8 +13,8 @@
 Celery and multiprocessing unharmed. A message never holds a token, a secret or an answer's body.
 """
 
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 
 class S2SAuthError(Exception):
@@ -132,8 +132,7 @@ class Cause(Enum):
     """close() was called."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """The record of a failed renewal. Each waiter gets a fresh exception built from it: no traceback is shared."""
 
     cause: Cause

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from . import cognito
 from .bearer import MAX_TOKEN, is_b64token
@@ -17,8 +17,7 @@ DEFAULT_LIFETIME: Final = 300
 """Seconds, Cognito's shortest life, for a token that says nothing about its own: "never expires" is the wrong guess."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Something odd about a token that was issued all the same."""
 
     event: Literal["scope_narrowed", "client_mismatch", "clocks_disagree", "expires_in_missing"]
@@ -37,8 +36,7 @@ class Issued:
     findings: tuple[Finding, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unusable:
+class Unusable(NamedTuple):
     """Why there is no token in the answer."""
 
     what: str

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
@@ -31,8 +30,7 @@ ANY_ORIGIN: Final = AnyOrigin.ANY_ORIGIN
 """Lifts the list of origins, not the rule that tokens travel over https."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Scheme, host and port in the form in which they compare: lower case, IDNA-encoded, the port always a number."""
 
     scheme: str
@@ -51,8 +49,7 @@ def origin(scheme: str, raw_host: bytes, port: int | None) -> Origin:
     return Origin(scheme, raw_host.lower(), DEFAULT_PORTS.get(scheme, 0) if port is None else port)
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
+class Url(NamedTuple):
     """An absolute http or https URL without userinfo."""
 
     origin: Origin
@@ -112,8 +109,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class OriginList:
+class OriginList(NamedTuple):
     """Where the token may go. `allows` is asked for every request, `explain` only when it said no."""
 
     listed: frozenset[tuple[str, bytes, int | None]] | None

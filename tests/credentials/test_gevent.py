@@ -1,0 +1,55 @@
+"""gevent patches threads and sockets; it works whether that happens before or after the import of s2sauth."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from s2sauth.testing import FakeCognito
+
+SCRIPT = """
+FIRST
+from gevent import monkey; monkey.patch_all()
+import gevent, json, time
+import s2sauth
+
+credentials = s2sauth.CognitoClientCredentials.from_env()
+credentials.httpx_auth("https://api.example.com")
+ticks = []
+
+
+def ticking():
+    while True:
+        ticks.append(1)
+        gevent.sleep(0.01)
+
+
+clock = gevent.spawn(ticking)
+jobs = [gevent.spawn(credentials.get_token) for _ in range(100)]
+gevent.joinall(jobs, timeout=10)
+tokens = {id(job.value) for job in jobs}
+assert all(job.successful() for job in jobs), [job.exception for job in jobs][:1]
+print(json.dumps([len(tokens), len(ticks)]))
+"""
+
+
+@pytest.mark.parametrize("first", ["", "import s2sauth; s2sauth.CognitoClientCredentials"], ids=["before", "after"])
+def test_greenlets_share_one_flight_and_the_hub_goes_on(fake: FakeCognito, first: str) -> None:
+    """A hundred greenlets, one token request, and other greenlets run while they wait. A fresh interpreter, about a second."""
+    fake.set_latency(0.2)
+    script = textwrap.dedent(SCRIPT).replace("FIRST", first)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        env={**fake.environ},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    tokens, ticks = json.loads(done.stdout)
+    assert tokens == 1
+    assert ticks > 5
+    assert fake.counts()["token_requests"] == 1

@@ -1,0 +1,143 @@
+"""Interleavings that real threads meet once in a million calls, made to happen each time."""
+
+import _thread
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from s2sauth import CognitoClientCredentials, Event, TokenUnavailable, _flight, _supply
+from s2sauth._core.errors import Failure
+from s2sauth._process import Lock, generation
+from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.fixtures import names
+from tests.support.settled import settled
+from tests.support.worlds import Threads
+
+Make = Callable[..., CognitoClientCredentials]
+
+
+def test_caller_with_old_news_finds_the_flight_that_came_and_went(
+    credentials: CognitoClientCredentials, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It saw no token and decided to fly; before it did, another caller's flight came and went: no second one."""
+    others = [credentials.get_token]
+
+    def meddling() -> int:
+        if others:
+            others.pop()()  # while the caller makes its flight
+        return generation()
+
+    monkeypatch.setattr(_flight, "generation", meddling)
+    token = credentials.get_token()
+    assert token is credentials.get_token()
+    assert fake.counts()["token_requests"] == 1
+
+
+class Sleepy(ManualClock):
+    """The machine is suspended for a while between an outcome and the waiter's waking."""
+
+    nap = 0.0
+
+    def wait(self, lock: Lock, seconds: float, /) -> None:
+        super().wait(lock, seconds)
+        nap, self.nap = self.nap, 0.0
+        self.suspend(nap)
+
+
+def test_caller_that_slept_through_the_life_of_its_token_gets_another(make: Make, fake: FakeCognito) -> None:
+    """A dead token is not handed out: what is left of the caller's time is for the next one."""
+    clock = Sleepy()
+    clock.nap = 6.0
+    fake.set_expires_in(5)
+    assert make(clock=clock).get_token().remaining() == 5
+    assert fake.counts()["token_requests"] == 2
+
+
+def test_caller_that_slept_through_its_deadline_fails_and_the_next_one_has_a_token(make: Make, fake: FakeCognito) -> None:
+    """The deadline is by our clocks; the flight that it started meanwhile is everybody's."""
+    clock = Sleepy()
+    clock.nap = 4000.0
+    credentials = make(clock=clock)
+    with pytest.raises(TokenUnavailable, match="within 8 s"):
+        credentials.get_token()
+    settled(credentials)
+    assert credentials.get_token(timeout=0).remaining() == 3600
+
+
+def test_flight_that_has_just_ended_is_not_given_up(
+    credentials: CognitoClientCredentials, clock: ManualClock, events: list[Event]
+) -> None:
+    """Its outcome came between looking at the clock and acting on it: that stands."""
+    credentials.get_token()
+    slot, flight = credentials._slot, credentials._slot.flight
+    outcome = flight.outcome
+    credentials._shared.supply._give_up(slot, flight, credentials._shared.supply.now())
+    assert flight.outcome is outcome
+    assert slot.last_error is None
+    assert "flight_replaced" not in names(events)
+
+
+@pytest.fixture
+def held_starts(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], Any]]:
+    """Threads that the engine starts do not begin before the test calls them."""
+    waiting: list[Callable[[], Any]] = []
+
+    def start(function: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
+        waiting.append(lambda: function(*arguments))
+        return 0
+
+    monkeypatch.setattr(_thread, "start_new_thread", start)
+    return waiting
+
+
+def test_flight_whose_thread_begins_after_close_keeps_nothing(
+    credentials: CognitoClientCredentials, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Starting a thread and running it are two moments; close() may come between them."""
+    old = credentials.get_token()
+    clock.advance(60)
+    waiting: list[Callable[[], Any]] = []
+    monkeypatch.setattr(_thread, "start_new_thread", lambda function, arguments: waiting.append(lambda: function(*arguments)))
+    assert credentials.get_token(rejected=old, timeout=0) is old
+    credentials.close()
+    waiting[0]()
+    assert credentials._slot.entry is None
+    assert credentials._slot.forced is None
+
+
+def test_flight_that_was_given_up_before_its_thread_began_brings_a_token_all_the_same(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, held_starts: list[Callable[[], Any]]
+) -> None:
+    """A starved machine: late, but better than none."""
+    with pytest.raises(Exception, match="No token within 0 s"):
+        credentials.get_token(timeout=0)
+    clock.advance(9)
+    with pytest.raises(Exception, match="Remembered"):
+        credentials.get_token(timeout=0)
+    held_starts[0]()
+    assert isinstance(credentials._slot.flight.outcome, Failure)
+
+
+def test_decision_that_nobody_knows_is_loud(credentials: CognitoClientCredentials, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new Step without a line for it fails the first test that meets it."""
+    monkeypatch.setattr(_supply, "next_step", lambda *_, **__: "something new")
+    with pytest.raises(AssertionError, match="something new"):
+        credentials.get_token()
+
+
+def test_many_threads_and_a_short_switch_interval(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+    """Fifty threads at each of five expiries, switched every microsecond: one request each time."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for round_ in range(1, 6):
+            fake.gate()
+            callers = Threads().ask(credentials, 50)
+            fake.release()
+            assert len({id(token) for token in callers.values()}) == 1
+            assert fake.counts()["token_requests"] == round_
+            clock.advance(3600)
+    finally:
+        sys.setswitchinterval(before)
