@@ -152,7 +152,9 @@ def test_event_is_frozen_and_small(clock: ManualClock) -> None:
     assert not hasattr(event, "__dict__")
 
 
-def test_a_good_renewal_is_two_events(credentials: CognitoClientCredentials, events: list[Event], clock: ManualClock) -> None:
+def test_a_good_renewal_is_two_events(
+    credentials: CognitoClientCredentials, events: list[Event], clock: ManualClock
+) -> None:
     """With one key, and the time that it took."""
     credentials.get_token()
     assert names(events) == ["renewal_started", "renewed"]

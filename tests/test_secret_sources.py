@@ -19,7 +19,15 @@ class Hidden:
 
 @pytest.mark.parametrize(
     "given",
-    ["abc", Hidden("abc"), lambda: "abc", lambda: Hidden("abc"), lambda: ["abc"], lambda: ("abc", "abc"), lambda: [Hidden("abc")]],
+    [
+        "abc",
+        Hidden("abc"),
+        lambda: "abc",
+        lambda: Hidden("abc"),
+        lambda: ["abc"],
+        lambda: ("abc", "abc"),
+        lambda: [Hidden("abc")],
+    ],
     ids=["string", "object", "callable", "callable-object", "list", "repeated", "list-object"],
 )
 def test_every_form_is_read(given: object) -> None:

@@ -16,7 +16,10 @@ VALUES = {"domain": "auth.example.com", "client_id": "abc", "client_secret": "s3
 def test_settings_become_credentials(fake: FakeCognito, clock: ManualClock) -> None:
     """Which get tokens; the constructor's other arguments go along."""
     settings = CognitoSettings(
-        domain=fake.domain, client_id=fake.client_id, client_secret=pydantic.SecretStr(fake.client_secret), scopes="demo/read.file"
+        domain=fake.domain,
+        client_id=fake.client_id,
+        client_secret=pydantic.SecretStr(fake.client_secret),
+        scopes="demo/read.file",
     )
     policy = RenewalPolicy(deadline=5)
     with settings.credentials(clock=clock, policy=policy, http_client=plain_client) as credentials:

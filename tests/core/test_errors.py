@@ -113,7 +113,9 @@ def test_unavailable_says_when_another_try_may_help() -> None:
         (TokenResponseInvalid, ("text", 200, None), "TokenResponseInvalid"),
     ],
 )
-def test_failure_is_named_by_its_code_or_its_class(error: type[S2SAuthError], args: tuple[str | int | None, ...], name: str) -> None:
+def test_failure_is_named_by_its_code_or_its_class(
+    error: type[S2SAuthError], args: tuple[str | int | None, ...], name: str
+) -> None:
     """In events and logs."""
     assert Failure(Cause.REQUEST_REFUSED, error, args).name == name
 

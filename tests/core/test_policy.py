@@ -134,7 +134,15 @@ def test_instants_are_in_order(policy: RenewalPolicy, life: float, chance: float
 
 @pytest.mark.parametrize(
     ("life", "window", "margin"),
-    [(1, 0.25, 0.05), (60, 15, 3), (200, 50, 10), (300, 75, 10), (3600, 900, 10), (14_400, 3600, 10), (86_400, 3600, 10)],
+    [
+        (1, 0.25, 0.05),
+        (60, 15, 3),
+        (200, 50, 10),
+        (300, 75, 10),
+        (3600, 900, 10),
+        (14_400, 3600, 10),
+        (86_400, 3600, 10),
+    ],
     ids=repr,
 )
 def test_window_and_margin_scale_with_the_life(life: float, window: float, margin: float) -> None:
@@ -167,7 +175,9 @@ def test_renewal_point_never_lies_beyond_the_usable_life() -> None:
     assert tight.renew_after(60, 1.0) <= tight.usable_for(60)
 
 
-@pytest.mark.parametrize(("value", "is_one"), [(0, True), (1.5, True), (-1, True), *((value, False) for value in NO_NUMBERS)])
+@pytest.mark.parametrize(
+    ("value", "is_one"), [(0, True), (1.5, True), (-1, True), *((value, False) for value in NO_NUMBERS)]
+)
 def test_is_number_knows_finite_numbers(value: object, is_one: bool) -> None:
     """A bool is none."""
     assert is_number(value) is is_one

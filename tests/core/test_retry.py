@@ -51,7 +51,9 @@ def delay(
     policy: RenewalPolicy = POLICY,
 ) -> float | None:
     """`next_delay` with what is usual."""
-    return next_delay(failure(cause, retry_after), attempt, waited_for=waited_for, left=left, policy=policy, chance=chance)
+    return next_delay(
+        failure(cause, retry_after), attempt, waited_for=waited_for, left=left, policy=policy, chance=chance
+    )
 
 
 @pytest.mark.parametrize(("attempt", "expected"), [(1, 0.1), (2, 0.2), (3, None), (4, None)])
@@ -60,13 +62,17 @@ def test_unreachable_is_tried_as_often_as_the_policy_says(attempt: int, expected
     assert delay(attempt=attempt) == expected
 
 
-@pytest.mark.parametrize(("attempt", "expected"), [(1, 0.25), (2, 0.5), (3, 1.0), (4, 2.0), (5, 2.0), (50, 2.0), (10_000, 2.0)])
+@pytest.mark.parametrize(
+    ("attempt", "expected"), [(1, 0.25), (2, 0.5), (3, 1.0), (4, 2.0), (5, 2.0), (50, 2.0), (10_000, 2.0)]
+)
 def test_throttling_is_tried_as_long_as_the_deadline_holds(attempt: int, expected: float) -> None:
     """0.5 s·2ⁿ with full jitter, at most 4 s, whatever the number of attempts."""
     assert delay(Cause.THROTTLED, attempt) == expected
 
 
-@pytest.mark.parametrize("cause", [Cause.UNTRUSTED, Cause.CLIENT_REFUSED, Cause.REQUEST_REFUSED, Cause.MISUSE, Cause.CLOSED])
+@pytest.mark.parametrize(
+    "cause", [Cause.UNTRUSTED, Cause.CLIENT_REFUSED, Cause.REQUEST_REFUSED, Cause.MISUSE, Cause.CLOSED]
+)
 def test_nothing_else_is_tried_again(cause: Cause) -> None:
     """No retry helps."""
     assert delay(cause) is None
@@ -245,7 +251,9 @@ def forced(times: int, life: float = 3600.0, *, rejected: bool = True, policy: R
     """The intervals of so many forced renewals in a row, whose replacement is rejected or not."""
     last, intervals = None, []
     for number in range(times):
-        last = forced_now(last, now=START, number=number, life=life, replaced_forced=rejected and number > 0, policy=policy)
+        last = forced_now(
+            last, now=START, number=number, life=life, replaced_forced=rejected and number > 0, policy=policy
+        )
         intervals.append(last.interval)
     return intervals
 

@@ -99,7 +99,30 @@ def test_scopes_have_one_canonical_form(given_scopes: object, canonical: tuple[s
 
 @pytest.mark.parametrize(
     "wrong",
-    ["", " ", [], (), set(), ["a b"], [""], ["a", ""], "a\tb", "a\nb", 'a"b', "a\\b", "ä", "a\x7f", "a\0", [None], [7], 7, 1.5, True, [b"a"], object()],
+    [
+        "",
+        " ",
+        [],
+        (),
+        set(),
+        ["a b"],
+        [""],
+        ["a", ""],
+        "a\tb",
+        "a\nb",
+        'a"b',
+        "a\\b",
+        "ä",
+        "a\x7f",
+        "a\0",
+        [None],
+        [7],
+        7,
+        1.5,
+        True,
+        [b"a"],
+        object(),
+    ],
     ids=repr,
 )
 def test_wrong_scopes_are_refused_with_the_form(wrong: object) -> None:

@@ -18,7 +18,9 @@ from tests.support.worlds import Asyncio, Threads, World, run_asyncio
 Make = Callable[..., CognitoClientCredentials]
 
 
-def test_cancelled_leader_leaves_its_flight_to_the_others(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+def test_cancelled_leader_leaves_its_flight_to_the_others(
+    credentials: CognitoClientCredentials, fake: FakeCognito
+) -> None:
     """asyncio: the task that began the flight is cancelled; the followers get the token."""
     fake.gate()
 
@@ -67,7 +69,9 @@ def test_cancelled_leader_leaves_its_flight_to_the_others_in_trio(
     assert fake.counts()["token_requests"] == 1
 
 
-def test_token_is_kept_when_all_waiters_were_cancelled(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+def test_token_is_kept_when_all_waiters_were_cancelled(
+    credentials: CognitoClientCredentials, fake: FakeCognito
+) -> None:
     """The flight brings what it was sent for, and nothing is complained about when garbage is collected."""
     fake.gate()
 
@@ -76,7 +80,9 @@ def test_token_is_kept_when_all_waiters_were_cancelled(credentials: CognitoClien
         await asyncio.sleep(0)
         for task in tasks:
             task.cancel()
-        assert {type(result) for result in await asyncio.gather(*tasks, return_exceptions=True)} == {asyncio.CancelledError}
+        assert {type(result) for result in await asyncio.gather(*tasks, return_exceptions=True)} == {
+            asyncio.CancelledError
+        }
 
     run_asyncio(main)
     gc.collect()
@@ -100,7 +106,9 @@ def test_asyncio_timeout_cancels_the_waiter_only(credentials: CognitoClientCrede
     assert fake.counts()["token_requests"] == 1
 
 
-def test_loop_that_dies_with_waiters_harms_nobody(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+def test_loop_that_dies_with_waiters_harms_nobody(
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
+) -> None:
     """A loop is stopped and closed under its waiter; the waiters of the next world get the token of the same flight."""
     fake.gate()
     loop = asyncio.new_event_loop()
@@ -115,7 +123,9 @@ def test_loop_that_dies_with_waiters_harms_nobody(credentials: CognitoClientCred
     assert fake.counts()["token_requests"] == 1
 
 
-def test_trio_run_that_ended_with_waiters_harms_nobody(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+def test_trio_run_that_ended_with_waiters_harms_nobody(
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
+) -> None:
     """The same with a run of trio."""
     fake.gate()
 
@@ -194,7 +204,9 @@ def alarm() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("alarm")
-def test_keyboard_interrupt_of_a_waiter_leaves_the_flight(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+def test_keyboard_interrupt_of_a_waiter_leaves_the_flight(
+    credentials: CognitoClientCredentials, fake: FakeCognito
+) -> None:
     """Ctrl-C ends the wait; the next call joins the same flight."""
     fake.gate()
 
@@ -211,7 +223,9 @@ def test_keyboard_interrupt_of_a_waiter_leaves_the_flight(credentials: CognitoCl
 
 
 @pytest.mark.usefixtures("alarm")
-def test_signal_handler_may_ask_while_the_main_thread_waits(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+def test_signal_handler_may_ask_while_the_main_thread_waits(
+    credentials: CognitoClientCredentials, fake: FakeCognito
+) -> None:
     """The handler interrupts a frame that waits for a token, and asks for one: both get it."""
     fake.gate()
     got = []
@@ -225,7 +239,9 @@ def test_signal_handler_may_ask_while_the_main_thread_waits(credentials: Cognito
     assert [credentials.get_token()] == got
 
 
-def test_time_out_of_one_waiter_leaves_none_behind(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+def test_time_out_of_one_waiter_leaves_none_behind(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
     """A thousand impatient callers of one flight cost it nothing that lasts."""
     fake.gate()
     for _ in range(100):

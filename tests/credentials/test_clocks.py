@@ -43,7 +43,9 @@ def test_wall_clock_set_back_revives_no_token(
     assert fake.counts()["token_requests"] == 2
 
 
-def test_suspended_time_counts(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+def test_suspended_time_counts(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
     """A laptop that slept for two hours has no token that looks two minutes old."""
     old = world.get(credentials)
     clock.suspend(7200)
@@ -59,7 +61,9 @@ def test_restored_snapshot_counts_by_the_wall_clock(
     assert world.get(credentials) is not old
 
 
-def test_freshness_needs_both_clocks(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+def test_freshness_needs_both_clocks(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
     """Either of them alone makes a token STALE."""
     credentials.get_token()
     clock.step_wall(2880)
@@ -82,14 +86,18 @@ def test_step_during_a_flight_ends_it_by_its_deadline(
     assert not flight.flying
 
 
-def test_server_whose_clock_is_wrong_changes_no_life(make: Make, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+def test_server_whose_clock_is_wrong_changes_no_life(
+    make: Make, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
     """Its `Date`, `iat` and `exp` are ten minutes off together: a difference of the same clock is right."""
     for offset in (600, -600):
         fake.set_clock_offset(offset)
         assert world.get(make()).expires_in == 3600
 
 
-def test_clocks_that_disagree_are_an_event(make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event]) -> None:
+def test_clocks_that_disagree_are_an_event(
+    make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event]
+) -> None:
     """`exp` lies before the answer's own `Date`, but after `iat`: somebody's clock is wrong, `exp - iat` counts."""
     fake.set_claims({"iat": 1_000_000, "exp": 1_000_600})
     assert make().get_token().expires_in == 600
@@ -132,9 +140,7 @@ def test_dead_token_is_never_served(steps: list[tuple[str, float]]) -> None:
     """Whatever the clocks do, no caller gets a token that has lived longer than its life in true time."""
     clock = ManualClock()
     with FakeCognito(clock=clock) as fake:
-        credentials = CognitoClientCredentials.from_env(
-            environ=fake.environ, clock=clock, http_client=plain_client
-        )
+        credentials = CognitoClientCredentials.from_env(environ=fake.environ, clock=clock, http_client=plain_client)
         true_time, issued = 0.0, dict[str, float]()
         for kind, seconds in steps:
             getattr(clock, kind)(seconds)

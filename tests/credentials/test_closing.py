@@ -42,7 +42,9 @@ def test_waiters_are_told(credentials: CognitoClientCredentials, fake: FakeCogni
     assert len({id(error) for error in errors}) == 10
 
 
-def test_waiters_in_a_pause_are_told(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+def test_waiters_in_a_pause_are_told(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
     """The flight pauses between two attempts: its pause ends, and no other attempt is made."""
     fake.fail(503)
     callers = world.ask(credentials)

@@ -26,7 +26,9 @@ def test_timeout_shortens_the_wait_not_the_flight(make: Make, fake: FakeCognito,
     assert fake.counts()["token_requests"] == 1
 
 
-def test_timeout_of_a_follower_is_its_own(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+def test_timeout_of_a_follower_is_its_own(
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
+) -> None:
     """Only that one fails; the others get the token of the same flight."""
     fake.gate()
     patient = world.ask(credentials, 3)
@@ -37,7 +39,9 @@ def test_timeout_of_a_follower_is_its_own(credentials: CognitoClientCredentials,
     assert fake.counts()["token_requests"] == 1
 
 
-def test_timeout_0_takes_what_is_cached(credentials: CognitoClientCredentials, clock: ManualClock, world: World) -> None:
+def test_timeout_0_takes_what_is_cached(
+    credentials: CognitoClientCredentials, clock: ManualClock, world: World
+) -> None:
     """FRESH or STALE, at once."""
     token = world.get(credentials)
     assert world.get(credentials, timeout=0) is token
@@ -45,7 +49,9 @@ def test_timeout_0_takes_what_is_cached(credentials: CognitoClientCredentials, c
     assert world.get(credentials, timeout=0) is token
 
 
-def test_timeout_0_without_a_token_fails_at_once(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+def test_timeout_0_without_a_token_fails_at_once(
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
+) -> None:
     """It does not wait; the flight that it found wanting is under way for the next one."""
     fake.gate()
     with pytest.raises(TokenUnavailable):
@@ -76,7 +82,9 @@ HANGS: dict[str, Callable[[FakeCognito], None]] = {
 
 
 @pytest.mark.parametrize("hang", HANGS.values(), ids=HANGS)
-def test_hanging_endpoint_ends_at_the_deadline(make: Make, fake: FakeCognito, world: World, hang: Callable[[FakeCognito], None]) -> None:
+def test_hanging_endpoint_ends_at_the_deadline(
+    make: Make, fake: FakeCognito, world: World, hang: Callable[[FakeCognito], None]
+) -> None:
     """httpx's own time-outs do not stop dripped headers; the deadline does."""
     hang(fake)
     credentials = make(clock=SystemClock(), policy=RenewalPolicy(deadline=0.3))
@@ -101,7 +109,9 @@ def test_deadline_by_the_clock_ends_the_flight(
     assert names(events).count("flight_replaced") == 1
 
 
-def test_given_up_flight_is_replaced(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+def test_given_up_flight_is_replaced(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
     """The next caller, after the remembered pause, starts another one, although the first has not ended."""
     fake.gate()
     callers = world.ask(credentials)
@@ -117,7 +127,9 @@ def test_given_up_flight_is_replaced(credentials: CognitoClientCredentials, fake
     again.values()
 
 
-def test_late_token_counts_if_it_is_newer(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+def test_late_token_counts_if_it_is_newer(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
     """A flight that could not be closed brings its token after all: better than none."""
     fake.gate()
     with pytest.raises(TokenUnavailable):
@@ -142,7 +154,9 @@ def _wait(condition: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-def test_late_token_never_replaces_a_newer_one(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+def test_late_token_never_replaces_a_newer_one(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
     """The successor was asked later; what the given-up flight brings is dropped."""
     fake.gate()
     with pytest.raises(TokenUnavailable):
@@ -166,7 +180,9 @@ def test_late_token_never_replaces_a_newer_one(credentials: CognitoClientCredent
     assert credentials._slot.entry.number == 2
 
 
-def test_late_failure_does_not_count(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+def test_late_failure_does_not_count(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
     """Whoever gave the flight up has remembered that; what it says afterwards is old news."""
     fake.answer_json({"error": "invalid_client"}, 400, times=1)
     fake.gate()
@@ -195,7 +211,9 @@ def test_given_up_flight_ends_soon(make: Make, fake: FakeCognito) -> None:
     _wait(lambda: flight.thread is None)
 
 
-def test_background_flight_that_hangs_is_nobodys_wait(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+def test_background_flight_that_hangs_is_nobodys_wait(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
     """STALE and the endpoint hangs: the old token for everybody, and after its limit the flight is replaced."""
     old = world.get(credentials)
     clock.advance(3400)

@@ -21,9 +21,7 @@ from tests.support.worlds import World
 Make = Callable[..., CognitoClientCredentials]
 
 
-def test_waiters_share_the_failure(
-    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
-) -> None:
+def test_waiters_share_the_failure(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
     """Fifty callers whose flight is refused cost one request, and each gets an exception of its own."""
     fake.answer_json({"error": "invalid_scope"}, 400)
     fake.gate()
@@ -62,9 +60,7 @@ def _files(error: BaseException) -> set[str]:
     return found
 
 
-def test_message_names_the_transports_class_and_text(
-    make: Make, fake: FakeCognito
-) -> None:
+def test_message_names_the_transports_class_and_text(make: Make, fake: FakeCognito) -> None:
     """What httpx said is in the message, since its exception is not there to look at."""
     fake.refuse()
     with pytest.raises(TokenUnavailable, match=r"ConnectError: .*refused"):
@@ -94,7 +90,9 @@ def _asleep(world: World, callers: int) -> int:
 
 
 @pytest.mark.parametrize("status", [408, 425, 500, 502, 503, 504])
-def test_one_outage_answer_is_made_good_by_the_next_attempt(make: Make, fake: FakeCognito, clock: ManualClock, status: int) -> None:
+def test_one_outage_answer_is_made_good_by_the_next_attempt(
+    make: Make, fake: FakeCognito, clock: ManualClock, status: int
+) -> None:
     """The caller notices nothing but the pause."""
     clock.set_random(0.0)
     fake.fail(status, times=1)
@@ -162,7 +160,10 @@ def test_retry_after_is_kept_when_it_fits(
     ids=["invalid_client", "405", "redirect", "no-token"],
 )
 def test_what_no_retry_helps_is_asked_once(
-    credentials: CognitoClientCredentials, fake: FakeCognito, knob: Callable[[FakeCognito], None], error: type[Exception]
+    credentials: CognitoClientCredentials,
+    fake: FakeCognito,
+    knob: Callable[[FakeCognito], None],
+    error: type[Exception],
 ) -> None:
     """A refusal is an answer; asking again would be rude and dear."""
     knob(fake)
@@ -184,9 +185,7 @@ def test_failed_flight_is_reported_once(
     assert events[-1].error == "invalid_scope"
 
 
-def test_caller_starts_no_second_flight(
-    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
-) -> None:
+def test_caller_starts_no_second_flight(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
     """A caller gets the outcome of the flight that it joined, although the endpoint has recovered by then."""
     fake.answer_json({"error": "invalid_scope"}, 400, times=1)
     fake.gate()

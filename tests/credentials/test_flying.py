@@ -128,7 +128,9 @@ def test_leader_interrupted_before_its_thread_started_leaves_the_flight_to_the_n
     assert fake.counts()["token_requests"] == 1
 
 
-def test_flight_is_flown_once_when_two_begin_it(credentials: CognitoClientCredentials, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flight_is_flown_once_when_two_begin_it(
+    credentials: CognitoClientCredentials, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The interrupt came after the thread had started: the second thread finds the work claimed, and leaves."""
     start = _thread.start_new_thread
 
@@ -182,7 +184,9 @@ def test_secret_source_with_a_loop_of_its_own_is_told(make: Make, run: Callable[
         made[0].get_token()
 
 
-def test_secret_source_that_asks_while_stale_gets_the_old_token(make: Make, fake: FakeCognito, clock: ManualClock) -> None:
+def test_secret_source_that_asks_while_stale_gets_the_old_token(
+    make: Make, fake: FakeCognito, clock: ManualClock
+) -> None:
     """The vault is called with the token that this very source renews."""
     got = []
 
@@ -273,5 +277,3 @@ def test_handler_of_an_application_log_that_asks_for_a_token_ends_by_its_deadlin
         logger.removeHandler(handler)
         library.removeHandler(handler)
         library.setLevel(logging.NOTSET)
-
-

@@ -21,7 +21,9 @@ def test_child_has_the_parents_token(credentials: CognitoClientCredentials, fake
     assert fake.counts()["token_requests"] == 1
 
 
-def test_child_of_a_fork_in_mid_flight_makes_its_own_flight(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+def test_child_of_a_fork_in_mid_flight_makes_its_own_flight(
+    credentials: CognitoClientCredentials, fake: FakeCognito
+) -> None:
     """The parent's flight has no thread there; the child neither waits for it nor shares its connection."""
     fake.gate()
     callers = Threads().ask(credentials, 3)
@@ -48,7 +50,9 @@ def test_child_of_a_fork_before_the_first_call_works(credentials: CognitoClientC
     assert len(tokens) == 3
 
 
-def test_child_may_make_views_while_the_parent_held_the_lock(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+def test_child_may_make_views_while_the_parent_held_the_lock(
+    credentials: CognitoClientCredentials, fake: FakeCognito
+) -> None:
     """with_scopes is the one place with a lock; a fork while another thread holds it does not hang the child."""
     held, release = threading.Event(), threading.Event()
 

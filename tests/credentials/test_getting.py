@@ -18,7 +18,9 @@ def test_constructor_sends_nothing(credentials: CognitoClientCredentials, fake: 
     assert fake.counts()["token_connections"] == 0
 
 
-def test_token_is_fetched_at_the_first_call(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+def test_token_is_fetched_at_the_first_call(
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
+) -> None:
     """The first caller gets what the token endpoint issued."""
     token = world.get(credentials)
     assert isinstance(token, AccessToken)
@@ -47,7 +49,9 @@ def test_many_callers_on_a_cold_object_cost_one_token_request(
     assert fake.counts()["token_requests"] == 1
 
 
-def test_threads_and_tasks_of_all_kinds_share_one_flight(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+def test_threads_and_tasks_of_all_kinds_share_one_flight(
+    credentials: CognitoClientCredentials, fake: FakeCognito
+) -> None:
     """Threads, two asyncio loops and a trio run on one object cost one token request."""
     fake.gate()
     crowd = [world.ask(credentials, 20) for world in (Threads(), Asyncio(), Asyncio(), Trio())]
@@ -67,7 +71,9 @@ def test_token_knows_its_life(credentials: CognitoClientCredentials, clock: Manu
     assert token.remaining() == 0
 
 
-def test_life_counts_from_before_the_request_was_sent(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+def test_life_counts_from_before_the_request_was_sent(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
     """An answer that took five seconds brings a token that is five seconds old."""
     fake.gate()
     callers = world.ask(credentials)

@@ -50,7 +50,9 @@ def test_client_is_closed_when_the_flight_fails(make: Make, fake: FakeCognito) -
     assert [client.is_closed for client in factory.made] == [True]
 
 
-def test_no_connection_outlives_a_flight(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+def test_no_connection_outlives_a_flight(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
     """Each flight connects anew: fork, freeze and restore have none to inherit."""
     for _ in range(3):
         credentials.get_token()
@@ -58,7 +60,9 @@ def test_no_connection_outlives_a_flight(credentials: CognitoClientCredentials, 
     assert fake.counts()["token_connections"] == 3
 
 
-def test_attempts_of_a_flight_share_its_connection(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+def test_attempts_of_a_flight_share_its_connection(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
     """One client for all of them."""
     clock.set_random(0.0)
     fake.fail(503, times=2)
@@ -98,7 +102,9 @@ def test_nothing_of_the_client_but_its_transport_takes_part(make: Make, fake: Fa
     assert request.status == 200
 
 
-def test_cookies_of_the_answer_are_never_sent_back(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+def test_cookies_of_the_answer_are_never_sent_back(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
     """Not by the next attempt, not by the next flight."""
     clock.set_random(0.0)
     fake.fail(503, times=1, headers=[("Set-Cookie", "a=b; Path=/")])
@@ -125,8 +131,14 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "a closed one": (lambda: _closed(), "closed one"),
     "with auth": (lambda: httpx.Client(verify=NO_TLS, auth=("user", "word")), "auth or event hooks"),
     "with a function as auth": (lambda: httpx.Client(verify=NO_TLS, auth=auth), "auth or event hooks"),
-    "with a request hook": (lambda: httpx.Client(verify=NO_TLS, event_hooks={"request": [print]}), "auth or event hooks"),
-    "with a response hook": (lambda: httpx.Client(verify=NO_TLS, event_hooks={"response": [print]}), "auth or event hooks"),
+    "with a request hook": (
+        lambda: httpx.Client(verify=NO_TLS, event_hooks={"request": [print]}),
+        "auth or event hooks",
+    ),
+    "with a response hook": (
+        lambda: httpx.Client(verify=NO_TLS, event_hooks={"response": [print]}),
+        "auth or event hooks",
+    ),
     "an exception": (lambda: 1 / 0, "raised ZeroDivisionError"),
 }
 

@@ -64,7 +64,10 @@ KNOBS = {
     "token": ("token", lambda fake: None),
     "refused": ("InvalidClient", lambda fake: fake.answer_json({"error": "invalid_client"}, 400)),
     "503": ("TokenUnavailable", lambda fake: fake.fail(503)),
-    "429 with a date": ("TokenUnavailable", lambda fake: fake.fail(429, headers=[("Retry-After", "Fri, 01 Jan 2100 00:00:00 GMT")])),
+    "429 with a date": (
+        "TokenUnavailable",
+        lambda fake: fake.fail(429, headers=[("Retry-After", "Fri, 01 Jan 2100 00:00:00 GMT")]),
+    ),
     "refused connection": ("TokenUnavailable", lambda fake: fake.refuse()),
     "reset": ("TokenUnavailable", lambda fake: fake.reset()),
     "garbage": ("TokenUnavailable", lambda fake: fake.answer(b"garbage")),
@@ -119,7 +122,9 @@ def test_process_ends_at_once_with_a_flight_under_way(fake: FakeCognito) -> None
         "try: c.get_token(timeout=0.05)\n"
         "except s2sauth.TokenUnavailable: pass\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], env=fake.environ, capture_output=True, text=True, timeout=10, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=fake.environ, capture_output=True, text=True, timeout=10, check=False
+    )
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -131,5 +136,7 @@ def test_token_may_be_asked_for_at_exit(fake: FakeCognito) -> None:
         "c.httpx_auth('https://api.example.com')\n"
         "atexit.register(lambda: print(len(c.get_token().access_token) > 10))\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], env=fake.environ, capture_output=True, text=True, timeout=10, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=fake.environ, capture_output=True, text=True, timeout=10, check=False
+    )
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "True", "")

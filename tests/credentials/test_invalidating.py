@@ -15,7 +15,11 @@ Make = Callable[..., CognitoClientCredentials]
 
 @pytest.mark.parametrize("form", [lambda token: token, lambda token: token.access_token], ids=["token", "string"])
 def test_next_call_after_invalidate_waits_for_another_token(
-    credentials: CognitoClientCredentials, clock: ManualClock, world: World, form: Callable[..., object], events: list[Event]
+    credentials: CognitoClientCredentials,
+    clock: ManualClock,
+    world: World,
+    form: Callable[..., object],
+    events: list[Event],
 ) -> None:
     """It takes an AccessToken or its string."""
     old = world.get(credentials)
@@ -60,7 +64,9 @@ def test_invalidate_without_a_token_is_nothing(credentials: CognitoClientCredent
     assert fake.counts()["token_requests"] == 0
 
 
-def test_invalidate_twice_is_once(credentials: CognitoClientCredentials, clock: ManualClock, events: list[Event]) -> None:
+def test_invalidate_twice_is_once(
+    credentials: CognitoClientCredentials, clock: ManualClock, events: list[Event]
+) -> None:
     """The second says nothing new."""
     token = credentials.get_token()
     clock.advance(60)
@@ -80,7 +86,9 @@ def test_hundred_callers_after_invalidate_cost_one_request(
     assert fake.counts()["token_requests"] == 2
 
 
-def test_young_token_is_not_renewed(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+def test_young_token_is_not_renewed(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
     """It stays suspected, and is renewed when it is old enough."""
     token = world.get(credentials)
     credentials.invalidate(token)

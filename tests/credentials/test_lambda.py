@@ -8,6 +8,7 @@ from s2sauth import CognitoClientCredentials
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.worlds import Threads, World
 
+
 @pytest.fixture(autouse=True)
 def _in_lambda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "caller")

@@ -116,7 +116,9 @@ def test_outage_is_remembered_per_key(make: Make, fake: FakeCognito, clock: Manu
     credentials.with_scopes("demo/write.file").get_token()
 
 
-@pytest.mark.parametrize(("code", "error"), [("invalid_client", InvalidClient), ("unauthorized_client", UnauthorizedClient)])
+@pytest.mark.parametrize(
+    ("code", "error"), [("invalid_client", InvalidClient), ("unauthorized_client", UnauthorizedClient)]
+)
 def test_refusal_of_the_client_holds_for_all_scope_sets(
     make: Make, fake: FakeCognito, world: World, code: str, error: type[Exception]
 ) -> None:
@@ -155,7 +157,9 @@ def test_refusal_pauses_double_to_a_minute(make: Make, fake: FakeCognito, clock:
 
 
 @pytest.mark.parametrize(("chance", "pause"), [(0.0, 1.0), (0.999, 4.996)])
-def test_first_refusal_pause_is_drawn(make: Make, fake: FakeCognito, clock: ManualClock, chance: float, pause: float) -> None:
+def test_first_refusal_pause_is_drawn(
+    make: Make, fake: FakeCognito, clock: ManualClock, chance: float, pause: float
+) -> None:
     """A fleet with a wrong secret does not ask in step."""
     clock.set_random(chance)
     credentials = make(client_secret="wrong")
@@ -169,7 +173,9 @@ def test_first_refusal_pause_is_drawn(make: Make, fake: FakeCognito, clock: Manu
 def test_remembered_refusal_has_all_its_fields(make: Make, fake: FakeCognito) -> None:
     """The second caller learns as much as the first."""
     fake.answer_json(
-        {"error": "invalid_client", "error_description": "no such client"}, 401, headers=[("x-amz-cognito-request-id", "abc-1")]
+        {"error": "invalid_client", "error_description": "no such client"},
+        401,
+        headers=[("x-amz-cognito-request-id", "abc-1")],
     )
     credentials = make()
     caught = []
@@ -184,7 +190,9 @@ def test_remembered_refusal_has_all_its_fields(make: Make, fake: FakeCognito) ->
     assert caught[1].request_id == "abc-1"
 
 
-def test_corrected_secret_is_taken_at_the_next_attempt(make: Make, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+def test_corrected_secret_is_taken_at_the_next_attempt(
+    make: Make, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
     """The operator puts the right one; within a minute everybody works again."""
     secret = ["wrong"]
     credentials = make(client_secret=lambda: secret[0])
@@ -221,7 +229,9 @@ def test_failure_met_with_a_token_in_hand_says_nothing_to_who_has_none(
     assert fake.counts()["token_requests"] == 3
 
 
-def test_cold_start_in_an_outage_is_no_storm(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+def test_cold_start_in_an_outage_is_no_storm(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
     """A call every 50 ms for a minute of outage: a dozen series of attempts, not 1,200."""
     clock.set_random(0.0)
     fake.refuse()

@@ -55,7 +55,9 @@ def test_caller_that_slept_through_the_life_of_its_token_gets_another(make: Make
     assert fake.counts()["token_requests"] == 2
 
 
-def test_caller_that_slept_through_its_deadline_fails_and_the_next_one_has_a_token(make: Make, fake: FakeCognito) -> None:
+def test_caller_that_slept_through_its_deadline_fails_and_the_next_one_has_a_token(
+    make: Make, fake: FakeCognito
+) -> None:
     """The deadline is by our clocks; the flight that it started meanwhile is everybody's."""
     clock = Sleepy()
     clock.nap = 4000.0
@@ -79,9 +81,8 @@ def test_flight_that_has_just_ended_is_not_given_up(
     assert "flight_replaced" not in names(events)
 
 
-@pytest.fixture
-def held_starts(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], Any]]:
-    """Threads that the engine starts do not begin before the test calls them."""
+def hold_starts(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], Any]]:
+    """From now on threads that the engine starts do not begin before the test calls them."""
     waiting: list[Callable[[], Any]] = []
 
     def start(function: Callable[..., Any], arguments: tuple[Any, ...]) -> int:
@@ -98,8 +99,7 @@ def test_flight_whose_thread_begins_after_close_keeps_nothing(
     """Starting a thread and running it are two moments; close() may come between them."""
     old = credentials.get_token()
     clock.advance(60)
-    waiting: list[Callable[[], Any]] = []
-    monkeypatch.setattr(_thread, "start_new_thread", lambda function, arguments: waiting.append(lambda: function(*arguments)))
+    waiting = hold_starts(monkeypatch)
     assert credentials.get_token(rejected=old, timeout=0) is old
     credentials.close()
     waiting[0]()
@@ -108,26 +108,32 @@ def test_flight_whose_thread_begins_after_close_keeps_nothing(
 
 
 def test_flight_that_was_given_up_before_its_thread_began_brings_a_token_all_the_same(
-    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, held_starts: list[Callable[[], Any]]
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A starved machine: late, but better than none."""
+    waiting = hold_starts(monkeypatch)
     with pytest.raises(Exception, match="No token within 0 s"):
         credentials.get_token(timeout=0)
     clock.advance(9)
     with pytest.raises(Exception, match="Remembered"):
         credentials.get_token(timeout=0)
-    held_starts[0]()
     assert isinstance(credentials._slot.flight.outcome, Failure)
+    waiting[0]()
+    assert credentials.get_token(timeout=0).remaining() == 3600
 
 
-def test_decision_that_nobody_knows_is_loud(credentials: CognitoClientCredentials, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decision_that_nobody_knows_is_loud(
+    credentials: CognitoClientCredentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A new Step without a line for it fails the first test that meets it."""
     monkeypatch.setattr(_supply, "next_step", lambda *_, **__: "something new")
     with pytest.raises(AssertionError, match="something new"):
         credentials.get_token()
 
 
-def test_many_threads_and_a_short_switch_interval(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+def test_many_threads_and_a_short_switch_interval(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
     """Fifty threads at each of five expiries, switched every microsecond: one request each time."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

@@ -45,7 +45,15 @@ def credentials(make: Make, fake: FakeCognito) -> CognitoClientCredentials:
 
 def shown(value: object) -> str:
     """Everything that Python says about an object without being forced."""
-    texts = [repr(value), str(value), f"{value}", f"{value!r}", "%s %r" % (value, value), repr([value]), repr({"a": value})]
+    texts = [
+        repr(value),
+        str(value),
+        f"{value}",
+        f"{value!r}",
+        "%s %r" % (value, value),
+        repr([value]),
+        repr({"a": value}),
+    ]
     texts += [repr(getattr(value, name, None)) for name in dir(value) if name not in ("access_token", "authorization")]
     for look in (vars, dataclasses.asdict, json.dumps):
         try:
@@ -104,7 +112,9 @@ def test_nothing_that_is_secret_is_pickled(credentials: CognitoClientCredentials
 
 
 @pytest.mark.parametrize("copying", [copy.copy, copy.deepcopy])
-def test_nothing_that_is_secret_is_copied(credentials: CognitoClientCredentials, copying: Callable[[object], object]) -> None:
+def test_nothing_that_is_secret_is_copied(
+    credentials: CognitoClientCredentials, copying: Callable[[object], object]
+) -> None:
     """A deep copy of a settings object would double the token requests."""
     for value in (credentials, credentials.get_token(), Secret(SENTINEL)):
         with pytest.raises(TypeError, match="cannot be pickled or copied"):
@@ -116,12 +126,18 @@ KNOBS: dict[str, Callable[[FakeCognito], None]] = {
     "reset": lambda fake: fake.reset(),
     "garbage": lambda fake: fake.answer(b"garbage\r\n\r\n"),
     "503": lambda fake: fake.fail(503, body=SENTINEL.encode()),
-    "echo of the secret": lambda fake: fake.answer_json({"error": "invalid_client", "error_description": f"bad {SENTINEL}"}, 400),
+    "echo of the secret": lambda fake: fake.answer_json(
+        {"error": "invalid_client", "error_description": f"bad {SENTINEL}"}, 400
+    ),
     "echo as a code": lambda fake: fake.answer_json({"error": SENTINEL}, 400),
     "echo in a header": lambda fake: fake.fail(403, headers=[("x-amz-cognito-request-id", f"{SENTINEL} x")]),
     "echo in a redirect": lambda fake: fake.redirect(f"https://elsewhere.example/?{SENTINEL}"),
-    "poisoned token": lambda fake: fake.answer_json({"access_token": f"{SENTINEL}\r\n", "token_type": "Bearer", "expires_in": 1}),
-    "not for us": lambda fake: fake.answer_json({"access_token": SENTINEL, "token_type": SENTINEL, "expires_in": SENTINEL}),
+    "poisoned token": lambda fake: fake.answer_json(
+        {"access_token": f"{SENTINEL}\r\n", "token_type": "Bearer", "expires_in": 1}
+    ),
+    "not for us": lambda fake: fake.answer_json(
+        {"access_token": SENTINEL, "token_type": SENTINEL, "expires_in": SENTINEL}
+    ),
     "no json": lambda fake: fake.answer_json(SENTINEL.encode()),
 }
 
@@ -144,7 +160,9 @@ def test_errors_show_no_secret(
         world.get(credentials)
     stack = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     text = "\n".join(stack.format()) + shown(caught.value) + repr(events)
-    said = [record for record in caplog.records if "receive_response_headers" not in record.getMessage()]  # httpcore's own
+    said = [
+        record for record in caplog.records if "receive_response_headers" not in record.getMessage()
+    ]  # httpcore's own
     text += "\n".join(record.getMessage() + repr(vars(record)) for record in said)
     assert not [form for form in forms(SENTINEL, fake.client_id) if form in text]
 
@@ -179,12 +197,18 @@ def test_failure_keeps_no_response_alive(credentials: CognitoClientCredentials, 
     with pytest.raises(S2SAuthError) as caught:
         credentials.get_token()
     gc.collect()
-    kept = [thing for thing in gc.get_objects() if isinstance(thing, httpx.Response) and "oauth2/token" in str(thing.request.url)]
+    kept = [
+        thing
+        for thing in gc.get_objects()
+        if isinstance(thing, httpx.Response) and "oauth2/token" in str(thing.request.url)
+    ]
     assert kept == []
     assert caught.value
 
 
-def test_events_hold_no_scope_and_no_client(make: Make, fake: FakeCognito, events: list[Event], caplog: pytest.LogCaptureFixture) -> None:
+def test_events_hold_no_scope_and_no_client(
+    make: Make, fake: FakeCognito, events: list[Event], caplog: pytest.LogCaptureFixture
+) -> None:
     """A key of eight hex digits stands for all that."""
     caplog.set_level(logging.DEBUG, "s2sauth")
     make(client_metadata={"tenant": "acme"}).get_token()

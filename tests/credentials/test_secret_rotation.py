@@ -42,7 +42,13 @@ def used(fake: FakeCognito) -> list[int]:
 
 @pytest.mark.parametrize(
     "wrap",
-    [str, Hidden, lambda secret: lambda: secret, lambda secret: lambda: [secret], lambda secret: lambda: Hidden(secret)],
+    [
+        str,
+        Hidden,
+        lambda secret: lambda: secret,
+        lambda secret: lambda: [secret],
+        lambda secret: lambda: Hidden(secret),
+    ],
     ids=["string", "object", "callable", "callable-list", "callable-object"],
 )
 def test_every_form_of_secret_works(make: Make, fake: FakeCognito, wrap: Callable[[str], object], world: World) -> None:
@@ -169,7 +175,9 @@ def test_source_that_was_never_up_is_an_outage(make: Make, fake: FakeCognito, wo
     world.get(credentials)
 
 
-@pytest.mark.parametrize("second", [OSError("sealed"), ConfigurationError("empty file"), "", []], ids=["down", "config", "empty", "none"])
+@pytest.mark.parametrize(
+    "second", [OSError("sealed"), ConfigurationError("empty file"), "", []], ids=["down", "config", "empty", "none"]
+)
 def test_source_that_fails_when_asked_again_leaves_the_refusal(make: Make, fake: FakeCognito, second: object) -> None:
     """What the endpoint said stands, and is remembered; a source that is down afterwards does not make it an outage."""
     credentials = make(client_secret=Source("wrong", second))
@@ -224,7 +232,9 @@ def test_one_trailing_newline_is_cut_with_a_warning(
     make(client_secret=Source(fake.client_secret + ending)).get_token()
     assert used(fake) == [200]
     assert "secret_newline_stripped" in names(events)
-    assert [record.levelname for record in caplog.records if "secret_newline_stripped" in record.getMessage()] == ["WARNING"]
+    assert [record.levelname for record in caplog.records if "secret_newline_stripped" in record.getMessage()] == [
+        "WARNING"
+    ]
 
 
 def test_literal_secret_with_a_newline_works_too(make: Make, fake: FakeCognito, events: list[Event]) -> None:
@@ -233,7 +243,9 @@ def test_literal_secret_with_a_newline_works_too(make: Make, fake: FakeCognito, 
     assert "secret_newline_stripped" in names(events)
 
 
-def test_stale_token_is_served_while_the_source_is_wrong(make: Make, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+def test_stale_token_is_served_while_the_source_is_wrong(
+    make: Make, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
     """Even a source that turns out an empty string is nobody's failure while a token lives."""
     source = Source(fake.client_secret)
     credentials = make(client_secret=source)

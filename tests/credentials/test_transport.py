@@ -80,9 +80,7 @@ def test_ssl_context_is_made_once_and_kept(
     assert len(made) == 1
 
 
-def test_certificate_that_is_not_trusted_is_refused_at_once(
-    build: Make, secure: FakeCognito, world: World
-) -> None:
+def test_certificate_that_is_not_trusted_is_refused_at_once(build: Make, secure: FakeCognito, world: World) -> None:
     """TokenUnavailable after one attempt: no retry helps, and the message says what to give."""
     with pytest.raises(TokenUnavailable, match=r"certificate was refused.*verify=ssl_context"):
         world.get(build())
@@ -124,7 +122,9 @@ def test_client_certificate_by_http_client(make: Make, clock: ManualClock) -> No
         make(**keys, http_client=lambda: httpx.Client(verify=context)).get_token()
 
 
-def test_connect_proxy_by_environment(build: Make, secure: FakeCognito, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_connect_proxy_by_environment(
+    build: Make, secure: FakeCognito, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """HTTPS_PROXY, as httpx honours it; the proxy sees a host and a port."""
     file = tmp_path / "ca.pem"
     authority().cert_pem.write_to_path(str(file))

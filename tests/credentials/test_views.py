@@ -97,7 +97,9 @@ def test_slot_that_a_view_holds_survives(credentials: CognitoClientCredentials, 
     assert fake.counts()["token_requests"] == 1
 
 
-def test_slot_that_a_hook_holds_survives(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+def test_slot_that_a_hook_holds_survives(
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
+) -> None:
     """A hook is a holder too."""
     auth = credentials.with_scopes("demo/write.file").httpx_auth(fake.api_url)
     world.send(auth, f"{fake.api_url}/admin")

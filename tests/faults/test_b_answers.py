@@ -87,7 +87,13 @@ GOOD = json.dumps(TOKEN)
 
 @pytest.mark.parametrize(
     "body",
-    [GOOD[:-1].encode(), b"\xef\xbb\xbf" + GOOD.encode(), GOOD.encode("utf-16"), GOOD.encode() + b"\xff", GOOD.encode() + b" x"],
+    [
+        GOOD[:-1].encode(),
+        b"\xef\xbb\xbf" + GOOD.encode(),
+        GOOD.encode("utf-16"),
+        GOOD.encode() + b"\xff",
+        GOOD.encode() + b" x",
+    ],
     ids=["cut", "BOM", "UTF-16", "bad UTF-8", "more behind it"],
 )
 def test_19_broken_json(credentials: CognitoClientCredentials, fake: FakeCognito, body: bytes) -> None:
@@ -97,9 +103,13 @@ def test_19_broken_json(credentials: CognitoClientCredentials, fake: FakeCognito
 
 
 @pytest.mark.parametrize(
-    "value", [b"7" * 5000, b"[" * 20_000 + b"]" * 20_000, b'{"a":' * 9_000 + b"1" + b"}" * 9_000], ids=["digits", "lists", "objects"]
+    "value",
+    [b"7" * 5000, b"[" * 20_000 + b"]" * 20_000, b'{"a":' * 9_000 + b"1" + b"}" * 9_000],
+    ids=["digits", "lists", "objects"],
 )
-def test_20_json_that_python_gives_up_on(credentials: CognitoClientCredentials, fake: FakeCognito, value: bytes) -> None:
+def test_20_json_that_python_gives_up_on(
+    credentials: CognitoClientCredentials, fake: FakeCognito, value: bytes
+) -> None:
     """5,000 digits and endless nesting: no ValueError, no RecursionError."""
     fake.answer_json(b'{"access_token":"abc","token_type":"Bearer","expires_in":3600,"x":' + value + b"}")
     refused(credentials, fake, TokenResponseInvalid)
@@ -115,7 +125,9 @@ def test_21_repeated_member(credentials: CognitoClientCredentials, fake: FakeCog
 @pytest.mark.parametrize(
     "answer", [without("access_token"), *(with_(access_token=value) for value in ("", 7, [], {}, None, True))], ids=repr
 )
-def test_22_access_token_of_the_wrong_type(credentials: CognitoClientCredentials, fake: FakeCognito, answer: object) -> None:
+def test_22_access_token_of_the_wrong_type(
+    credentials: CognitoClientCredentials, fake: FakeCognito, answer: object
+) -> None:
     """Missing, empty, a number, a list, null."""
     fake.answer_json(answer)
     refused(credentials, fake, TokenResponseInvalid)
@@ -134,8 +146,12 @@ def test_23_access_token_that_is_no_header_value(
     assert "Evil" not in str(error)
 
 
-@pytest.mark.parametrize(("length", "fits"), [(16 * 1024, True), (16 * 1024 + 1, False), (60_000, False), (100_000, False)])
-def test_24_long_access_token(credentials: CognitoClientCredentials, fake: FakeCognito, length: int, fits: bool) -> None:
+@pytest.mark.parametrize(
+    ("length", "fits"), [(16 * 1024, True), (16 * 1024 + 1, False), (60_000, False), (100_000, False)]
+)
+def test_24_long_access_token(
+    credentials: CognitoClientCredentials, fake: FakeCognito, length: int, fits: bool
+) -> None:
     """16 KiB are accepted; a server's header line ends at 8 to 64 KiB."""
     fake.answer_json(with_(access_token="a" * length))
     if fits:
@@ -152,7 +168,12 @@ def test_25_token_type_in_any_case(credentials: CognitoClientCredentials, fake: 
 
 
 @pytest.mark.parametrize(
-    "answer", [without("token_type"), *(with_(token_type=value) for value in ("DPoP", "mac", "", 7, None, ["Bearer"], "Bearer "))], ids=repr
+    "answer",
+    [
+        without("token_type"),
+        *(with_(token_type=value) for value in ("DPoP", "mac", "", 7, None, ["Bearer"], "Bearer ")),
+    ],
+    ids=repr,
 )
 def test_25_other_token_types(credentials: CognitoClientCredentials, fake: FakeCognito, answer: object) -> None:
     """RFC 6749 7.1: a type that is not understood must not be used."""
@@ -175,7 +196,9 @@ def test_26_missing_expires_in_and_no_jwt(credentials: CognitoClientCredentials,
 
 
 @pytest.mark.parametrize(("value", "life"), [("3600", 3600), (3600.0, 3600), (3600.9, 3600), ("60.5", 60), (60, 60)])
-def test_27_expires_in_of_another_form(credentials: CognitoClientCredentials, fake: FakeCognito, value: object, life: int) -> None:
+def test_27_expires_in_of_another_form(
+    credentials: CognitoClientCredentials, fake: FakeCognito, value: object, life: int
+) -> None:
     """Numeric text and fractions are fine; whole seconds count."""
     fake.answer_json(with_(expires_in=value))
     assert accepted(credentials).expires_in == life
@@ -183,10 +206,27 @@ def test_27_expires_in_of_another_form(credentials: CognitoClientCredentials, fa
 
 @pytest.mark.parametrize(
     "value",
-    [b"true", b"NaN", b"Infinity", b"1e999", b"-1", b"0", b'"x"', b'""', b"null", b"[]", b"-1e999", b'"1e3"', b'"0x10"', b"0.9"],
+    [
+        b"true",
+        b"NaN",
+        b"Infinity",
+        b"1e999",
+        b"-1",
+        b"0",
+        b'"x"',
+        b'""',
+        b"null",
+        b"[]",
+        b"-1e999",
+        b'"1e3"',
+        b'"0x10"',
+        b"0.9",
+    ],
     ids=repr,
 )
-def test_28_expires_in_that_makes_no_sense(credentials: CognitoClientCredentials, fake: FakeCognito, value: bytes) -> None:
+def test_28_expires_in_that_makes_no_sense(
+    credentials: CognitoClientCredentials, fake: FakeCognito, value: bytes
+) -> None:
     """A bool is no number, a life of 0 is none."""
     fake.answer_json(b'{"access_token":"abc","token_type":"Bearer","expires_in":' + value + b"}")
     refused(credentials, fake, TokenResponseInvalid)
@@ -207,7 +247,9 @@ def test_29_unknown_members(credentials: CognitoClientCredentials, fake: FakeCog
 
 
 @pytest.mark.parametrize("code", ["invalid_client", "invalid_scope", "server_error", "strange"])
-def test_30_error_with_status_200(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, code: str) -> None:
+def test_30_error_with_status_200(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, code: str
+) -> None:
     """The body's error names the error, even beside a token."""
     clock.set_random(0.0)
     fake.answer_json(with_(error=code))
@@ -222,7 +264,17 @@ WAF = b"<html><head><title>403 Forbidden</title></head><body>Request blocked.</b
 
 @pytest.mark.parametrize(
     ("status", "body"),
-    [(400, b""), (400, b"bad request"), (401, b""), (403, WAF), (404, b""), (405, b""), (418, b"{}"), (400, b"[]"), (409, b'{"message":"no"}')],
+    [
+        (400, b""),
+        (400, b"bad request"),
+        (401, b""),
+        (403, WAF),
+        (404, b""),
+        (405, b""),
+        (418, b"{}"),
+        (400, b"[]"),
+        (409, b'{"message":"no"}'),
+    ],
     ids=repr,
 )
 def test_31_4xx_without_an_oauth_body(
@@ -259,7 +311,8 @@ RAW: dict[str, bytes] = {
     "1xx before it": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n" + LENGTH + b"\r\n" + BODY,
     "HTTP/1.0 to the end of the connection": b"HTTP/1.0 200 OK\r\n\r\n" + BODY,
     "no reason phrase": b"HTTP/1.1 200 \r\n" + LENGTH + b"\r\n" + BODY,
-    "chunks and trailers": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x;x=y\r\n%b\r\n0\r\nX-Sum: 1\r\n\r\n" % (len(BODY), BODY),
+    "chunks and trailers": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x;x=y\r\n%b\r\n0\r\nX-Sum: 1\r\n\r\n"
+    % (len(BODY), BODY),
     "more bytes behind it": b"HTTP/1.1 200 OK\r\n" + LENGTH + b"\r\n" + BODY + b"HTTP/1.1 200 OK\r\n\r\n",
     "no Date, no type": b"HTTP/1.1 200 OK\r\n" + LENGTH + b"\r\n" + BODY,
 }

@@ -82,7 +82,11 @@ def test_36_refusals_are_typed_and_asked_once(
 
 @pytest.mark.parametrize("code", CODES)
 def test_36_refusal_while_stale_fails_nobody(
-    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, code: str, caplog: pytest.LogCaptureFixture
+    credentials: CognitoClientCredentials,
+    fake: FakeCognito,
+    clock: ManualClock,
+    code: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The old token is served, and one WARNING says why."""
     old = credentials.get_token()
@@ -210,7 +214,12 @@ def test_39_throttled_for_ever_with_a_token_in_hand(
     ids=repr,
 )
 def test_40_throttling_by_any_name(
-    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, status: int, body: object, headers: list[tuple[str, str]]
+    credentials: CognitoClientCredentials,
+    fake: FakeCognito,
+    clock: ManualClock,
+    status: int,
+    body: object,
+    headers: list[tuple[str, str]],
 ) -> None:
     """It is waited out, like 429: four answers, then a token."""
     clock.set_random(0.0)
@@ -220,7 +229,9 @@ def test_40_throttling_by_any_name(
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_41_one_5xx(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, status: int, world: World) -> None:
+def test_41_one_5xx(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, status: int, world: World
+) -> None:
     """One more request, and nobody notices."""
     clock.set_random(0.0)
     fake.fail(status, times=1, body=b"<html>Bad Gateway</html>")

@@ -86,7 +86,9 @@ def test_147_wrong_domain(domain: object) -> None:
     assert "hunter2" not in message
 
 
-@pytest.mark.parametrize("changes", [{"domain": None}, {"token_url": URL}, {"domain": None, "token_url": None}], ids=repr)
+@pytest.mark.parametrize(
+    "changes", [{"domain": None}, {"token_url": URL}, {"domain": None, "token_url": None}], ids=repr
+)
 def test_147_neither_or_both(changes: dict[str, object]) -> None:
     """Exactly one of domain and token_url."""
     message = mistake(**changes)
@@ -135,7 +137,19 @@ def test_148_bare_prefix_with_region(region: str, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "region", ["", "eu-central", "eu_central_1", "EU-CENTRAL-1", "eu-central-1a", "Frankfurt", " eu-central-1", "eu-central-1\n", *NOT_TEXT], ids=repr
+    "region",
+    [
+        "",
+        "eu-central",
+        "eu_central_1",
+        "EU-CENTRAL-1",
+        "eu-central-1a",
+        "Frankfurt",
+        " eu-central-1",
+        "eu-central-1\n",
+        *NOT_TEXT,
+    ],
+    ids=repr,
 )
 def test_148_wrong_region(region: object) -> None:
     """The field and the form."""
@@ -158,14 +172,18 @@ def test_148_partition_whose_domains_are_not_known(region: str) -> None:
     build(domain="demo.auth.cn-north-1.example.cn")
 
 
-@pytest.mark.parametrize("scopes", [None, "a", "a b", ["a", "b", "a"], ("b",), {"a"}, "demo/read.file https://x/y"], ids=repr)
+@pytest.mark.parametrize(
+    "scopes", [None, "a", "a b", ["a", "b", "a"], ("b",), {"a"}, "demo/read.file https://x/y"], ids=repr
+)
 def test_149_right_scopes(scopes: object) -> None:
     """A string is split once; order and repeats do not matter."""
     build(scopes=scopes)
 
 
 @pytest.mark.parametrize(
-    "scopes", ["", " ", [], (), set(), ["a b"], [""], "a\tb", "a\nb", 'a"b', "a\\b", "ä", [None], [7], 7, True, b"a", object()], ids=repr
+    "scopes",
+    ["", " ", [], (), set(), ["a b"], [""], "a\tb", "a\nb", 'a"b', "a\\b", "ä", [None], [7], 7, True, b"a", object()],
+    ids=repr,
 )
 def test_149_wrong_scopes(scopes: object) -> None:
     """Empty is no way to say all."""
@@ -225,7 +243,9 @@ def test_151_wrong_secret(secret: object) -> None:
     assert "abc" not in message
 
 
-@pytest.mark.parametrize("method", ["", "basic", "POST", "client_secret_jwt", "none", None, 7, True, ["auto"]], ids=repr)
+@pytest.mark.parametrize(
+    "method", ["", "basic", "POST", "client_secret_jwt", "none", None, 7, True, ["auto"]], ids=repr
+)
 def test_151_wrong_auth_method(method: object) -> None:
     """The three that there are."""
     message = mistake(auth_method=method)
@@ -256,7 +276,9 @@ def test_155_wrong_strict(strict: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("http_client", 7), ("http_client", "x"), ("on_event", []), ("on_event", "print"), ("clock", 7), ("clock", "now")], ids=repr
+    ("field", "value"),
+    [("http_client", 7), ("http_client", "x"), ("on_event", []), ("on_event", "print"), ("clock", 7), ("clock", "now")],
+    ids=repr,
 )
 def test_155_wrong_callables(field: str, value: object) -> None:
     """The field and the form."""
@@ -278,7 +300,9 @@ def test_155_unknown_keyword_and_positional_misuse() -> None:
 
 def test_all_mistakes_are_in_one_error() -> None:
     """A line for each."""
-    message = mistake(domain="demo", client_id="", client_secret="", scopes=[], auth_method="x", strict=7, clock=7, policy=None)
+    message = mistake(
+        domain="demo", client_id="", client_secret="", scopes=[], auth_method="x", strict=7, clock=7, policy=None
+    )
     for field in ("domain", "client_id", "client_secret", "scopes", "auth_method", "strict", "clock", "policy"):
         assert f"{field}: " in message
     assert len(message.splitlines()) == 8

@@ -96,13 +96,19 @@ def test_153_explicit_argument_wins(override: dict[str, object], shown: str) -> 
 
 WRONG = {
     "COGNITO_DOMAIN": ["demo", "http://auth.example.com", "eu-central-1_Ab3dEf9hI", "auth.example.com/login", "a b"],
-    "COGNITO_TOKEN_URL": ["auth.example.com", "http://auth.example.com/oauth2/token", "https://u:passw0rd@auth.example.com/x"],
+    "COGNITO_TOKEN_URL": [
+        "auth.example.com",
+        "http://auth.example.com/oauth2/token",
+        "https://u:passw0rd@auth.example.com/x",
+    ],
     "APP_CLIENT_ID": ["with blank", "ä-umlaut", " leading"],
-    "COGNITO_SCOPES": [" ", "a\tb", "wrong\"quote", "umläut"],
+    "COGNITO_SCOPES": [" ", "a\tb", 'wrong"quote', "umläut"],
 }
 
 
-@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values], ids=repr)
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values], ids=repr
+)
 def test_variable_of_the_wrong_form_is_named(name: str, value: str) -> None:
     """At construction, by its variable and with the form."""
     environ = {**RIGHT, name: value}

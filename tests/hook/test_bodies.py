@@ -83,9 +83,7 @@ def test_token_rejected_with_such_a_body_is_suspected(
 
 
 @pytest.mark.parametrize("body", REPLAYABLE)
-def test_body_in_memory_is_sent_again(
-    auth: httpx.Auth, url: str, fake: FakeCognito, world: World, body: str
-) -> None:
+def test_body_in_memory_is_sent_again(auth: httpx.Auth, url: str, fake: FakeCognito, world: World, body: str) -> None:
     """The same bytes twice."""
     assert world.send(auth, url, "POST", **REPLAYABLE[body]).status_code == 200
     first, second = fake.api_requests

@@ -43,7 +43,12 @@ def test_api_that_always_answers_401_costs_under_ten_tokens_an_hour(
 
 
 def test_young_token_is_not_renewed_by_force(
-    credentials: CognitoClientCredentials, url: str, fake: FakeCognito, clock: ManualClock, events: list[Event], world: World
+    credentials: CognitoClientCredentials,
+    url: str,
+    fake: FakeCognito,
+    clock: ManualClock,
+    events: list[Event],
+    world: World,
 ) -> None:
     """Not before half a minute of an hour: what has just been issued is not what is wrong."""
     credentials.get_token()
@@ -148,7 +153,9 @@ def test_403_counts_as_accepted(
     assert world.send(auth, url).status_code == 200
 
 
-def test_interval_doubles_up_to_three_quarters_of_the_life(make: Make, url: str, fake: FakeCognito, clock: ManualClock) -> None:
+def test_interval_doubles_up_to_three_quarters_of_the_life(
+    make: Make, url: str, fake: FakeCognito, clock: ManualClock
+) -> None:
     """A day of 401 costs a few tokens more than the life of one asks for."""
     fake.api_answer(401)
     credentials = make()

@@ -52,7 +52,9 @@ def test_short_401_is_drained_and_its_connection_used_again(
     assert fake.counts()["api_connections"] == 1
 
 
-def test_401_of_more_than_64_kib_costs_its_connection(auth: httpx.Auth, url: str, fake: FakeCognito, world: World) -> None:
+def test_401_of_more_than_64_kib_costs_its_connection(
+    auth: httpx.Auth, url: str, fake: FakeCognito, world: World
+) -> None:
     """Beyond the cap it is cheaper to connect again."""
     fake.api_answer(401, body=b"x" * 10_000_000, times=1)
     assert world.send(auth, url).status_code == 200
@@ -73,7 +75,9 @@ def test_dripped_401_ends_within_a_second(auth: httpx.Auth, url: str, fake: Fake
     assert time.monotonic() - began < 1.5
 
 
-def test_401_that_stops_in_mid_body_ends_within_a_second(auth: httpx.Auth, url: str, fake: FakeCognito, world: World) -> None:
+def test_401_that_stops_in_mid_body_ends_within_a_second(
+    auth: httpx.Auth, url: str, fake: FakeCognito, world: World
+) -> None:
     """The request's own read time-out of a minute does not hold here. Takes half a second, which is the cap itself."""
     fake.api_answer(401, body=b"xx", interval=30, times=1)
     began = time.monotonic()
@@ -101,7 +105,9 @@ def test_compressed_401_is_never_decoded(auth: httpx.Auth, url: str, fake: FakeC
     assert peak < 20_000_000
 
 
-def test_drained_401_is_in_the_history_with_its_body(auth: httpx.Auth, url: str, fake: FakeCognito, world: World) -> None:
+def test_drained_401_is_in_the_history_with_its_body(
+    auth: httpx.Auth, url: str, fake: FakeCognito, world: World
+) -> None:
     """As httpx keeps the 401 of its own auth classes."""
     fake.api_answer(401, times=1)
     response = world.send(auth, url)
@@ -111,7 +117,12 @@ def test_drained_401_is_in_the_history_with_its_body(auth: httpx.Auth, url: str,
 
 @pytest.mark.parametrize("reason", ["no-renewal", "second"])
 def test_returned_401_is_untouched_and_unread(
-    auth: httpx.Auth, url: str, fake: FakeCognito, reason: str, credentials: CognitoClientCredentials, clock: ManualClock
+    auth: httpx.Auth,
+    url: str,
+    fake: FakeCognito,
+    reason: str,
+    credentials: CognitoClientCredentials,
+    clock: ManualClock,
 ) -> None:
     """`stream()` hands it to the caller as it came: nobody has read of it or decoded it."""
     if reason == "no-renewal":
@@ -124,5 +135,3 @@ def test_returned_401_is_untouched_and_unread(
         assert not response.is_closed
         assert response.read() == b'{"message":"no"}'
     assert len(fake.api_requests) == (1 if reason == "no-renewal" else 2)
-
-

@@ -64,7 +64,9 @@ ACCEPTED = {
 
 
 @pytest.mark.parametrize("url", REFUSED.values(), ids=REFUSED)
-def test_request_to_another_origin_is_refused(credentials: CognitoClientCredentials, fake: FakeCognito, url: str) -> None:
+def test_request_to_another_origin_is_refused(
+    credentials: CognitoClientCredentials, fake: FakeCognito, url: str
+) -> None:
     """No byte leaves, and not even a token is fetched."""
     try:
         httpx.URL(url)

@@ -104,7 +104,9 @@ def test_per_request_auth_works(credentials: CognitoClientCredentials, fake: Fak
         assert client.get(url).status_code == 401
 
 
-def test_token_of_a_view_carries_its_scopes(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+def test_token_of_a_view_carries_its_scopes(
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
+) -> None:
     """The hook of a view is the view's."""
     auth = credentials.with_scopes("demo/write.file").httpx_auth(fake.api_url)
     assert world.send(auth, f"{fake.api_url}/admin").status_code == 200
@@ -130,4 +132,3 @@ def test_configuration_errors_pass_through(make: Make, fake: FakeCognito, world:
 
     with pytest.raises(ConfigurationError, match="sealed"):
         world.send(make(client_secret=broken).httpx_auth(fake.api_url), f"{fake.api_url}/files")
-

@@ -27,7 +27,9 @@ def auth(credentials: CognitoClientCredentials, url: str, clock: ManualClock) ->
     return credentials.httpx_auth(url)
 
 
-def test_revoked_token_heals_itself(auth: httpx.Auth, url: str, fake: FakeCognito, world: World, events: list[Event]) -> None:
+def test_revoked_token_heals_itself(
+    auth: httpx.Auth, url: str, fake: FakeCognito, world: World, events: list[Event]
+) -> None:
     """One renewal, one more sending, and the caller sees 200."""
     fake.revoke()
     assert world.send(auth, url).status_code == 200
@@ -51,16 +53,16 @@ def test_second_sending_is_byte_for_byte_the_first(auth: httpx.Auth, url: str, f
     assert first.header("authorization") != second.header("authorization")
 
 
-def test_connection_is_used_again_for_the_second_sending(auth: httpx.Auth, url: str, fake: FakeCognito, world: World) -> None:
+def test_connection_is_used_again_for_the_second_sending(
+    auth: httpx.Auth, url: str, fake: FakeCognito, world: World
+) -> None:
     """The 401 was read to its end."""
     fake.revoke()
     world.send(auth, url)
     assert fake.counts()["api_connections"] == 1
 
 
-def test_fifty_rejected_requests_cost_one_renewal(
-    auth: httpx.Auth, url: str, fake: FakeCognito, world: World
-) -> None:
+def test_fifty_rejected_requests_cost_one_renewal(auth: httpx.Auth, url: str, fake: FakeCognito, world: World) -> None:
     """All are sent again with the one replacement."""
     fake.revoke()
     responses = world.start([Send(auth, url)] * 50).values()
@@ -117,7 +119,12 @@ def test_others_are_served_the_old_token_until_the_replacement_is_there(
 
 
 def test_failed_forced_flight_returns_the_401_and_leaves_the_slot_as_it_was(
-    credentials: CognitoClientCredentials, auth: httpx.Auth, url: str, fake: FakeCognito, clock: ManualClock, world: World
+    credentials: CognitoClientCredentials,
+    auth: httpx.Auth,
+    url: str,
+    fake: FakeCognito,
+    clock: ManualClock,
+    world: World,
 ) -> None:
     """The caller sees the API's own answer; everybody else keeps the old token."""
     old = credentials.get_token()
@@ -152,7 +159,9 @@ def test_new_token_equal_to_the_old_is_not_sent_again(
 
 
 @pytest.mark.parametrize("status", [400, 403, 407, 429, 500, 503])
-def test_no_other_status_is_a_rejected_token(auth: httpx.Auth, url: str, fake: FakeCognito, world: World, status: int) -> None:
+def test_no_other_status_is_a_rejected_token(
+    auth: httpx.Auth, url: str, fake: FakeCognito, world: World, status: int
+) -> None:
     """403 least of all: another token would have the same scopes."""
     fake.api_answer(status)
     assert world.send(auth, url).status_code == status
@@ -199,7 +208,9 @@ def test_request_goes_out_at_most_twice(auth: httpx.Auth, url: str, fake: FakeCo
     assert fake.counts()["token_requests"] == 2
 
 
-def test_error_in_the_second_sending_is_the_callers(auth: httpx.Auth, url: str, fake: FakeCognito, world: World) -> None:
+def test_error_in_the_second_sending_is_the_callers(
+    auth: httpx.Auth, url: str, fake: FakeCognito, world: World
+) -> None:
     """Nothing is swallowed, and the next call works."""
     fake.revoke()
     fake.api_answer(raw_data=b"", times=1)

@@ -114,7 +114,9 @@ def test_request_without_the_extension_waits_as_the_policy_says(
     flow.close()
 
 
-def test_closed_credentials_refuse_to_send(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+def test_closed_credentials_refuse_to_send(
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
+) -> None:
     """Nothing is sent without a token."""
     auth = credentials.httpx_auth(fake.api_url)
     credentials.close()

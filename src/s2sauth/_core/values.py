@@ -125,12 +125,12 @@ def scope_set(scopes: str | Iterable[str] | None) -> tuple[str, ...] | None:
         raise ConfigurationError(f"{form}; got {type(scopes).__name__}")
     if not items:
         raise ConfigurationError(f"{form}; got an empty one, which would silently mean all scopes")
-    for item in items:
+    for number, item in enumerate(items, 1):
         if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
-            raise ConfigurationError(f"{form}; got an item of type {type(item).__name__}")
+            raise ConfigurationError(f"{form}; item {number} is of type {type(item).__name__}")
         if " " in item:
-            raise ConfigurationError(f"{form}; the item {item!r} holds a blank: give one scope an item")
+            raise ConfigurationError(f"{form}; item {number} holds a blank: give one scope an item")
         # RFC 6749 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
         if not item or not all("!" <= c <= "~" and c not in '"\\' for c in item):
-            raise ConfigurationError(f"{form}; {item!r} holds a character that RFC 6749 3.3 does not allow in a scope")
+            raise ConfigurationError(f"{form}; item {number} holds a character that RFC 6749 3.3 does not allow")
     return tuple(sorted(set(items)))
