@@ -133,7 +133,7 @@ def figures(report: Report) -> None:
     progress("an API that always answers 401: an hour of injected time")
     alone, with_another = together(always_unauthorized, (False,), (True,))
     report.row("always 401: tokens in an hour of calls, one a second", s2sauth=alone, at_most=9)
-    report.row("always 401, while another API takes the tokens: the same", s2sauth=with_another)
+    report.row("always 401, while another API takes the tokens: the same", s2sauth=with_another, at_most=9)
 
     progress("an API that always answers 401 beside a healthy one, while the token endpoint is down")
     for kind, run in zip(DOWN, together(beside, *((kind,) for kind in DOWN)), strict=True):

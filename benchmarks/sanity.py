@@ -186,6 +186,7 @@ class Interrupted:
 def interruptions(environ: dict[str, str]) -> Interrupted:
     """In a process of its own: a timer's handler asks for the token that the frame it interrupts waits for."""
     credentials = CognitoClientCredentials.from_env(environ=environ)
+    credentials.httpx_auth(environ["FILES_SERVICE_URL"])
     seen = Interrupted()
     view, asked, waiting, nested = credentials, ("",), False, 0
 

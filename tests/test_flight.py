@@ -77,7 +77,12 @@ def test_time_left_counts_by_the_larger_clock() -> None:
 def test_waiting_thread_is_woken_by_the_outcome() -> None:
     """And by nothing before it."""
     one, woken = flight(), threading.Event()
-    waiting = threading.Thread(target=lambda: (one.wait_in_thread(CLOCK, PATIENCE), woken.set()))
+
+    def wait() -> None:
+        one.wait_in_thread(CLOCK, PATIENCE)
+        woken.set()
+
+    waiting = threading.Thread(target=wait)
     waiting.start()
     assert not woken.wait(0.02)
     one.settle(failure())

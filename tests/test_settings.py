@@ -68,4 +68,4 @@ def test_wrong_forms_are_refused_when_credentials_are_made(wrong: dict[str, obje
 def test_settings_are_frozen() -> None:
     """Credentials are built once."""
     with pytest.raises(pydantic.ValidationError):
-        CognitoSettings.model_validate(VALUES).domain = "other"  # type: ignore[misc]  # that is the test
+        CognitoSettings.model_validate(VALUES).domain = "other"

@@ -3,131 +3,15 @@
 import gc
 import itertools
 import threading
-from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from s2sauth import CredentialsClosed, Freshness, TokenUnavailable
-from s2sauth._core.config import Settings
 from s2sauth._core.errors import Cause, Failure, InvalidClient
-from s2sauth._core.freshness import Entry
 from s2sauth._core.retry import Forced
 from s2sauth._process import next_generation
 from s2sauth._slots import KEPT, Client, Slot, SlotMap, state
-from tests.support.entries import POLICY, START, after, entry, failure, token
-
-
-def settings(scopes: str = "a") -> Settings:
-    """Settings that differ by their scopes."""
-    return Settings(
-        token_url="https://auth.example.com/oauth2/token",
-        client_id="abc",
-        auth_method="auto",
-        scopes=(scopes,),
-        client_metadata=None,
-        strict=False,
-    )
-
-
-def slot() -> Slot:
-    """An empty one."""
-    return Slot(settings(), Client())
-
-
-def test_slot_keeps_what_is_offered_if_it_is_newer() -> None:
-    """By the number of the flight, then by suspicion."""
-    held, one, two = slot(), entry(number=1), entry(number=2)
-    held.offer(two)
-    held.offer(one)
-    assert held.entry is two
-    suspected = two.under_suspicion()
-    held.offer(suspected)
-    held.offer(two)
-    assert held.entry is suspected
-    held.offer(entry(number=3))
-    assert held.entry is not suspected
-
-
-def test_the_first_of_equals_stays() -> None:
-    """Two callers suspect the same token: both see one entry."""
-    held, base = slot(), entry()
-    first, second = base.under_suspicion(), base.under_suspicion()
-    held.offer(first)
-    held.offer(second)
-    assert held.entry is first
-
-
-def test_many_offers_are_forgotten() -> None:
-    """A slot does not keep every token it ever had."""
-    held = slot()
-    for number in range(100):
-        held.offer(entry(number=number))
-    assert held.entry is not None
-    assert held.entry.number == 99
-    assert len(held._arrived) <= 8
-
-
-class Meddling(Entry):
-    """An entry that lets somebody else offer something, in whole, whenever its rank is asked for."""
-
-    def __init__(self, number: int, others: list[Callable[[], object]]) -> None:
-        super().__init__(token(), asked_at=START, life=3600, renew_after=2880, usable_for=3590, number=number)
-        self._others = others
-
-    @property
-    def rank(self) -> tuple[int, bool]:
-        if self._others:
-            self._others.pop(0)()
-        return (self.number, self.suspected)
-
-
-@given(st.permutations([1, 2, 3, 4, 5, 6]), st.lists(st.booleans(), min_size=6, max_size=6))
-def test_offer_keeps_the_highest_rank_in_any_interleaving(numbers: list[int], nested: list[bool]) -> None:
-    """Each offer may be interrupted while it looks, by the next one in whole, which may be interrupted as well."""
-    held = slot()
-    waiting: list[Callable[[], object]] = []
-    entries = [Meddling(number, waiting) for number in numbers]
-    waiting += [lambda each=each: held.offer(each) for each, inside in zip(entries, nested, strict=True) if inside]  # type: ignore[misc]  # bound early
-    for each, inside in zip(entries, nested, strict=True):
-        if not inside:
-            held.offer(each)
-    while waiting:
-        waiting.pop(0)()
-    assert held.entry is not None
-    assert held.entry.number == 6
-
-
-def test_late_suspicions_of_many_callers_leave_the_newer_token() -> None:
-    """They read the old token, were held up, and mark it as suspected when the new one is there already."""
-    held, old, new = slot(), entry(number=1), entry(number=2)
-    held.offer(old)
-    suspicions = [old.under_suspicion() for _ in range(20)]
-    held.offer(new)
-    for suspicion in suspicions:
-        held.offer(suspicion)
-    assert held.entry is new
-
-
-def test_offers_of_many_threads_leave_the_highest() -> None:
-    """For real."""
-    for _ in range(20):
-        held = slot()
-        entries = [entry(number=number) for number in range(16)]
-        barrier = threading.Barrier(16)
-
-        def offer(each: Entry, held: Slot = held, barrier: threading.Barrier = barrier) -> None:
-            barrier.wait()
-            held.offer(each)
-
-        threads = [threading.Thread(target=offer, args=(each,)) for each in entries]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert held.entry is entries[-1]
-
+from tests.support.entries import POLICY, START, after, empty_slot, entry, failure, settings
 
 REFUSED = Failure(Cause.CLIENT_REFUSED, InvalidClient, ("no", "invalid_client", None, 400, None))
 
@@ -147,7 +31,7 @@ REFUSED = Failure(Cause.CLIENT_REFUSED, InvalidClient, ("no", "invalid_client", 
 )
 def test_failure_without_a_token_is_remembered_where_it_belongs(failed: Failure, own: bool, clients: bool) -> None:
     """By the key, by the client, or, when our caller is at fault, by nobody."""
-    held = slot()
+    held = empty_slot()
     held.remember(failed, now=START, policy=POLICY, chance=0.5)
     assert (held.memory is not None, held.client.memory is not None) == (own, clients)
     assert held.last_error == failed.name
@@ -156,7 +40,7 @@ def test_failure_without_a_token_is_remembered_where_it_belongs(failed: Failure,
 @pytest.mark.parametrize("cause", list(Cause))
 def test_failure_with_a_token_in_hand_pauses_the_renewal(cause: Cause) -> None:
     """Whatever the cause; a refused client is remembered for all as well."""
-    held = slot()
+    held = empty_slot()
     held.offer(entry())
     held.remember(failure(cause), now=after(2900), policy=POLICY, chance=0.5)
     assert held.memory is not None
@@ -166,7 +50,7 @@ def test_failure_with_a_token_in_hand_pauses_the_renewal(cause: Cause) -> None:
 
 def test_token_in_hand_that_has_ended_is_none() -> None:
     """The failure is an outage then."""
-    held = slot()
+    held = empty_slot()
     held.offer(entry())
     held.remember(failure(), now=after(3590), policy=POLICY, chance=0.5)
     assert held.memory is not None
@@ -175,7 +59,7 @@ def test_token_in_hand_that_has_ended_is_none() -> None:
 
 def test_success_forgets_the_failures() -> None:
     """Of the key and of the client."""
-    held = slot()
+    held = empty_slot()
     held.remember(failure(), now=START, policy=POLICY, chance=0.5)
     held.remember(REFUSED, now=START, policy=POLICY, chance=0.5)
     held.succeeded(entry())
@@ -184,7 +68,7 @@ def test_success_forgets_the_failures() -> None:
 
 def test_success_after_close_keeps_nothing() -> None:
     """Closed while it was under way."""
-    held = slot()
+    held = empty_slot()
     held.client.closed = True
     held.succeeded(entry())
     assert held.entry is None
@@ -192,7 +76,7 @@ def test_success_after_close_keeps_nothing() -> None:
 
 def test_trial_is_passed_once_and_for_its_own_flight() -> None:
     """A late answer to another token resets nothing."""
-    held = slot()
+    held = empty_slot()
     held.trial_passed(1)
     assert held.forced is None
     held.forced = Forced(START, 960.0, 2, 60.0)
@@ -205,7 +89,7 @@ def test_trial_is_passed_once_and_for_its_own_flight() -> None:
     assert held.forced is kept
 
 
-def test_equal_settings_share_a_slot() -> None:
+def test_equal_settings_share_a_empty_slot() -> None:
     """As long as somebody holds it, or it is among the most recent."""
     slots = SlotMap(Client())
     assert slots.slot(settings("a")) is slots.slot(settings("a"))
@@ -259,7 +143,7 @@ def test_map_is_safe_for_threads() -> None:
     def look() -> None:
         barrier.wait()
         for number in itertools.islice(itertools.cycle(range(3)), 300):
-            found.append(slots.slot(settings(f"s{number}")))
+            found.append(slots.slot(settings(f"s{number}")))  # noqa: PERF401  # one look-up at a time is what is tested
 
     threads = [threading.Thread(target=look) for _ in range(8)]
     for thread in threads:
@@ -271,13 +155,13 @@ def test_map_is_safe_for_threads() -> None:
 
 def test_state_of_nothing() -> None:
     """No token is EXPIRED."""
-    found = state(slot(), START)
+    found = state(empty_slot(), START)
     assert (found.freshness, found.expires_in, found.next_renewal_in) == (Freshness.EXPIRED, None, 0.0)
 
 
 def test_state_of_a_remembered_failure_of_the_client() -> None:
     """The pause that holds longest."""
-    held = slot()
+    held = empty_slot()
     held.remember(REFUSED, now=START, policy=POLICY, chance=0.5)
     held.remember(failure(), now=START, policy=POLICY, chance=0.5)
     assert state(held, START).next_renewal_in == 3.0
@@ -285,7 +169,7 @@ def test_state_of_a_remembered_failure_of_the_client() -> None:
 
 def test_first_flight_gives_nobody_its_outcome() -> None:
     """It stands for 'none yet': settled, number 0."""
-    flight = slot().flight
+    flight = empty_slot().flight
     assert flight.number == 0
     assert isinstance(flight.outcome, Failure)
     assert flight.outcome.error in (TokenUnavailable, CredentialsClosed)

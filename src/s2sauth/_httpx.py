@@ -1,10 +1,12 @@
 """All that knows httpx: the Auth class, the sender of token requests, the error that is also httpx's."""
 
+import os
 import ssl
 from collections.abc import Callable
 from typing import Any, final
 
 import certifi
+import httpcore  # noqa: F401  # pyright: ignore[reportUnusedImport]  # else the first client imports it, in a flight
 import httpx
 
 from ._core import errors
@@ -49,10 +51,9 @@ class Senders:
     def __init__(self, http_client: Callable[[], httpx.Client] | None) -> None:
         self._factory = http_client
         self._tls: ssl.SSLContext | None = None
-        # What a client imports on first use, it imports here.
-        if http_client is None:
+        # What is imported on first use: certifi's way to its file, and the codec of host names.
+        if http_client is None and not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
             certifi.where()
-        httpx.Client(verify=False).close()  # noqa: S501  # opens no connection; reading the CA file is left to the flight
         "localhost".encode("idna")
 
     def __call__(self) -> "HttpxSender":

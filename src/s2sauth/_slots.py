@@ -1,7 +1,6 @@
 """What is known per key, and the bounded map of the keys that one credentials object has in use."""
 
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, final
 from weakref import WeakValueDictionary
 
@@ -9,6 +8,7 @@ from ._core.config import Settings, key, key_id
 from ._core.errors import Cause, Failure
 from ._core.freshness import Entry, Freshness, Instant, freshness
 from ._core.policy import RenewalPolicy
+from ._core.record import Record
 from ._core.retry import Forced, Memory, holding, remember_in_hand, remember_outage, remember_refusal
 from ._flight import Flight
 from ._process import generation
@@ -74,7 +74,7 @@ class Slot:
         """
         arrived = self._arrived
         arrived.setdefault(entry.rank, entry)
-        while (best := arrived[max(list(arrived))]) is not self.entry:
+        while (best := max(list(arrived.values()), key=lambda entry: entry.rank)) is not self.entry:
             self.entry = best
         for rank in list(arrived):
             if rank < best.rank:
@@ -165,8 +165,7 @@ class SlotMap:
         self._recent[name] = slot
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Record):
     """A snapshot for people: what is cached, what comes next, what went wrong, what it cost."""
 
     freshness: Freshness

@@ -107,13 +107,14 @@ class CognitoClientCredentials:
         Args:
             prefix: goes before each name: `"BILLING_"` reads `BILLING_COGNITO_DOMAIN`.
             environ: read instead of `os.environ`.
-            **overrides: arguments of the constructor; they win over the environment. None is unset.
+            **overrides: arguments of the constructor; they win over the environment.
 
         Raises:
             ConfigurationError: lists every variable that is missing or wrong, never a value.
         """
         environ = os.environ if environ is None else environ
-        given = {name: value for name, value in overrides.items() if value is not None}  # None is unset
+        # None is unset, but for scopes, where it asks for none.
+        given = {name: value for name, value in overrides.items() if value is not None or name == "scopes"}
         found = from_environment(prefix, environ, frozenset(given))
         arguments: dict[str, Any] = {
             "domain": found.domain,
@@ -122,7 +123,8 @@ class CognitoClientCredentials:
             "client_secret": EnvironmentSecret(found.secret_variables, environ, variables=found.variables),
             "scopes": found.scopes,
         }
-        return cls(**{**arguments, **given})
+        arguments.update(given)
+        return cls(**arguments)
 
     def get_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:
         """The cached token, else a new one.

@@ -5,10 +5,10 @@ import logging
 from _thread import get_ident
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Literal, final
 
 from ._core.freshness import Instant, elapsed
+from ._core.record import Record
 from ._process import Clock, generation
 
 EventName = Literal[
@@ -68,8 +68,7 @@ _TO_ACT_ON: frozenset[EventName] = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Record):
     """One thing that happened. Holds no token, no secret and no scope text."""
 
     name: EventName

@@ -126,4 +126,4 @@ def test_failure_makes_a_fresh_exception_each_time() -> None:
     one, other = failure.exception(), failure.exception()
     assert one is not other
     assert one.args == other.args == ("text", 3.0)
-    assert one.__cause__ is one.__context__ is one.__traceback__ is None
+    assert (one.__cause__, one.__context__, one.__traceback__) == (None, None, None)

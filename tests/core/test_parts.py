@@ -11,7 +11,7 @@ from s2sauth.testing import ManualClock
 def found(**changes: object) -> list[tuple[str, str]]:
     """The mistakes, with all else in order."""
     arguments: dict[str, object] = {"policy": RenewalPolicy(), "http_client": None, "on_event": None, "clock": None}
-    return list(mistakes(**{**arguments, **changes}))  # type: ignore[arg-type]  # that is what it checks
+    return list(mistakes(**{**arguments, **changes}))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """RenewalPolicy: the knobs, their forms, and the times that follow from them."""
 
-import dataclasses
 import math
 import pickle
 from datetime import timedelta
@@ -28,7 +27,7 @@ def policies(draw: st.DrawFn) -> RenewalPolicy:
 
 def test_defaults_are_those_of_the_contract() -> None:
     """Changing one is a decision."""
-    assert dataclasses.asdict(RenewalPolicy()) == {
+    assert vars(RenewalPolicy()) == {
         "renew_at": 0.75,
         "expiry_margin": 10.0,
         "deadline": 8.0,
@@ -40,10 +39,10 @@ def test_defaults_are_those_of_the_contract() -> None:
 def test_policy_is_frozen_and_keyword_only() -> None:
     """And travels, since it holds no secret."""
     policy = RenewalPolicy(deadline=5)
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         policy.deadline = 6  # type: ignore[misc]  # that is the test
     with pytest.raises(TypeError):
-        RenewalPolicy(0.5)  # type: ignore[misc]  # that is the test
+        RenewalPolicy(0.5)  # type: ignore[call-arg]  # that is the test
     with pytest.raises(TypeError):
         RenewalPolicy(unknown=1)  # type: ignore[call-arg]  # that is the test
     assert pickle.loads(pickle.dumps(policy)) == policy

@@ -179,7 +179,9 @@ def test_no_memory_holds_longer_than_its_cap(
         stale = remember_in_hand(failed, stale, now=START, window=window, usable_left=usable_left, chance=chance)
         outage = remember_outage(failed, outage, now=START, chance=chance)
         refusal = remember_refusal(failed, refusal, now=START, chance=chance)
-    assert stale is not None and outage is not None and refusal is not None
+    assert stale is not None
+    assert outage is not None
+    assert refusal is not None
     assert 0 < stale.pause <= max(60, window / 8, usable_left / 2)
     assert stale.pause <= max(min(60, window / 8), min(retry_after or 0, usable_left / 2))
     assert 0 < outage.pause <= 30

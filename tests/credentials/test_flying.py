@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 import trio
 
-from s2sauth import CognitoClientCredentials, ConfigurationError, Event, TokenUnavailable
+from s2sauth import AccessToken, CognitoClientCredentials, ConfigurationError, Event, TokenUnavailable
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.settled import settled
-from tests.support.worlds import GetToken, Threads, World
+from tests.support.worlds import Threads, World
 
 Make = Callable[..., CognitoClientCredentials]
 
@@ -135,7 +135,7 @@ def test_flight_is_flown_once_when_two_begin_it(
     start = _thread.start_new_thread
 
     def started_then_interrupted(*arguments: object) -> int:
-        start(*arguments)  # type: ignore[arg-type]  # passed on
+        start(*arguments)  # type: ignore[call-overload]  # passed on
         raise KeyboardInterrupt
 
     fake.gate()
@@ -150,7 +150,7 @@ def test_flight_is_flown_once_when_two_begin_it(
 
 
 def test_secret_source_that_asks_for_a_token_is_told(make: Make, fake: FakeCognito, world: World) -> None:
-    """Without a token it could only wait for itself: a ConfigurationError, which reaches the caller; never a deadlock."""
+    """Without a token it could only wait for itself: a ConfigurationError for the caller; never a deadlock."""
 
     def secret() -> str:
         return made[0].get_token().access_token
@@ -188,7 +188,7 @@ def test_secret_source_that_asks_while_stale_gets_the_old_token(
     make: Make, fake: FakeCognito, clock: ManualClock
 ) -> None:
     """The vault is called with the token that this very source renews."""
-    got = []
+    got: list[AccessToken] = []
 
     def secret() -> str:
         if got:
@@ -206,7 +206,7 @@ def test_secret_source_that_asks_while_stale_gets_the_old_token(
 
 def test_on_event_that_asks_for_a_token_harms_nobody(make: Make, fake: FakeCognito, world: World) -> None:
     """What it raises is dropped; the flight goes on."""
-    raised = []
+    raised: list[type[Exception]] = []
 
     def on_event(event: Event) -> None:
         try:
@@ -264,7 +264,7 @@ def test_handler_of_an_application_log_that_asks_for_a_token_ends_by_its_deadlin
     credentials = make(clock=SystemClock(), policy=RenewalPolicy(deadline=0.3))
     handler, logger = Asking(credentials), logging.getLogger("application")
     library = logging.getLogger("s2sauth")
-    raised = []
+    raised: list[logging.LogRecord] = []
     handler.handleError = raised.append  # type: ignore[assignment, method-assign]  # not called: emit raises itself
     logger.addHandler(handler)
     library.addHandler(handler)

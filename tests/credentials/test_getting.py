@@ -61,7 +61,7 @@ def test_threads_and_tasks_of_all_kinds_share_one_flight(
 
 
 def test_token_knows_its_life(credentials: CognitoClientCredentials, clock: ManualClock) -> None:
-    """`expires_in` is the life it was issued with, `remaining()` what is left by our clocks, `expires_at` is for people."""
+    """`expires_in` is the life it was issued with, `remaining()` what is left of it, `expires_at` is for people."""
     token = credentials.get_token()
     assert token.expires_in == 3600
     assert token.expires_at == datetime.fromtimestamp(clock.wall() + 3600, UTC)
@@ -107,7 +107,7 @@ def test_a_timeout_that_is_no_number_of_seconds_is_refused(
 def test_arguments_are_keyword_only(credentials: CognitoClientCredentials) -> None:
     """`get_token(5)` could mean anything."""
     with pytest.raises(TypeError):
-        credentials.get_token(5)  # type: ignore[misc]  # that is the test
+        credentials.get_token(5)  # type: ignore[call-arg]  # that is the test
 
 
 def test_scopes_none_asks_for_none_and_gets_all(make: Make, fake: FakeCognito) -> None:

@@ -37,7 +37,7 @@ print(json.dumps([len(tokens), len(ticks)]))
 
 @pytest.mark.parametrize("first", ["", "import s2sauth; s2sauth.CognitoClientCredentials"], ids=["before", "after"])
 def test_greenlets_share_one_flight_and_the_hub_goes_on(fake: FakeCognito, first: str) -> None:
-    """A hundred greenlets, one token request, and other greenlets run while they wait. A fresh interpreter, about a second."""
+    """A hundred greenlets, one token request; other greenlets run meanwhile. A fresh interpreter, about a second."""
     fake.set_latency(0.2)
     script = textwrap.dedent(SCRIPT).replace("FIRST", first)
     done = subprocess.run(

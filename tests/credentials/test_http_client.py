@@ -124,11 +124,18 @@ def auth(request: httpx.Request) -> httpx.Request:
     return request
 
 
+def closed() -> httpx.Client:
+    """A client that somebody has used before."""
+    client = plain_client()
+    client.close()
+    return client
+
+
 WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "nothing": (lambda: None, "it gave NoneType"),
     "an async client": (lambda: httpx.AsyncClient(verify=NO_TLS), "it gave AsyncClient"),
     "a class": (lambda: httpx.Client, "it gave type"),
-    "a closed one": (lambda: _closed(), "closed one"),
+    "a closed one": (closed, "closed one"),
     "with auth": (lambda: httpx.Client(verify=NO_TLS, auth=("user", "word")), "auth or event hooks"),
     "with a function as auth": (lambda: httpx.Client(verify=NO_TLS, auth=auth), "auth or event hooks"),
     "with a request hook": (
@@ -141,12 +148,6 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "an exception": (lambda: 1 / 0, "raised ZeroDivisionError"),
 }
-
-
-def _closed() -> httpx.Client:
-    client = plain_client()
-    client.close()
-    return client
 
 
 @pytest.mark.parametrize(("factory", "says"), WRONG.values(), ids=WRONG)
@@ -196,7 +197,7 @@ def test_token_request_has_a_pool_of_its_own(make: Make, fake: FakeCognito, cloc
 
 
 def test_transport_that_raises_what_it_likes_is_an_outage(make: Make, clock: ManualClock, world: World) -> None:
-    """A factory may bring its own transport; its errors are TokenUnavailable, without their text, which may quote the header."""
+    """Its errors are TokenUnavailable, without their text, which may quote the header."""
     clock.set_random(0.0)
 
     def broken(request: httpx.Request) -> httpx.Response:

@@ -107,7 +107,8 @@ def test_first_flight_after_a_hook_never_imports(fake: FakeCognito) -> None:
 def test_package_has_no_thread_of_its_own() -> None:
     """Importing it and building an object starts none."""
     code = (
-        "import threading, s2sauth; s2sauth.CognitoClientCredentials(domain='auth.example.com', client_id='a', client_secret='b');"
+        "import threading, s2sauth;"
+        "s2sauth.CognitoClientCredentials(domain='auth.example.com', client_id='a', client_secret='b');"
         "assert threading.active_count() == 1"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -129,7 +130,7 @@ def test_process_ends_at_once_with_a_flight_under_way(fake: FakeCognito) -> None
 
 
 def test_token_may_be_asked_for_at_exit(fake: FakeCognito) -> None:
-    """In an atexit handler, when no thread may be started any more in newer Pythons: a token, or an error; never a hang."""
+    """In an atexit handler, when newer Pythons start no thread any more: the caller flies, and never hangs."""
     script = (
         "import atexit, s2sauth\n"
         "c = s2sauth.CognitoClientCredentials.from_env()\n"

@@ -1,4 +1,4 @@
-"""`invalidate(token)` and `get_token(rejected=token)`: another token is wanted, within the budget of forced renewals."""
+"""`invalidate(token)` and `get_token(rejected=token)`: another token, within the budget of forced renewals."""
 
 from collections.abc import Callable
 

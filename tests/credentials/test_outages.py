@@ -1,4 +1,4 @@
-"""A failure is remembered for a while: a cold start in an outage, or a wrong secret, must not become a storm of requests."""
+"""A failure is remembered for a while: a cold start in an outage, or a wrong secret, must not become a storm."""
 
 from collections.abc import Callable
 

@@ -35,7 +35,7 @@ def test_caller_with_old_news_finds_the_flight_that_came_and_went(
     assert fake.counts()["token_requests"] == 1
 
 
-class Sleepy(ManualClock):
+class Sleepy(ManualClock):  # type: ignore[misc]  # final for users; this one falls asleep
     """The machine is suspended for a while between an outcome and the waiter's waking."""
 
     nap = 0.0

@@ -132,7 +132,7 @@ def test_views_share_what_worked(make: Make, fake: FakeCognito) -> None:
 def test_rotation_with_two_live_secrets_fails_nobody(
     make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event]
 ) -> None:
-    """Create the new one, switch, delete the old one: a token at each step, and an event when another one was accepted."""
+    """Create the new one, switch, delete the old one: a token at each step, and one event."""
     source = Source([fake.client_secret])
     credentials = make(client_secret=source)
     credentials.get_token()

@@ -1,5 +1,6 @@
 """The token request's way: TLS, private CAs, client certificates, proxies, redirects; and what it leaves out."""
 
+import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -70,8 +71,13 @@ def test_ssl_context_is_made_once_and_kept(
     make: Make, fake: FakeCognito, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Reading the CA file takes longer than all the rest of a flight."""
-    made, create = [], httpx.create_ssl_context
-    monkeypatch.setattr(httpx, "create_ssl_context", lambda: made.append(create()) or made[-1])
+    made, create = list[ssl.SSLContext](), httpx.create_ssl_context
+
+    def counting() -> ssl.SSLContext:
+        made.append(create())
+        return made[-1]
+
+    monkeypatch.setattr(httpx, "create_ssl_context", counting)
     credentials = make(http_client=None)
     for _ in range(3):
         credentials.get_token()

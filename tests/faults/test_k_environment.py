@@ -88,7 +88,7 @@ def test_153_domain_and_token_url() -> None:
     ],
     ids=repr,
 )
-def test_153_explicit_argument_wins(override: dict[str, object], shown: str) -> None:
+def test_153_explicit_argument_wins(override: dict[str, Any], shown: str) -> None:
     """Over its variable, which may even be wrong."""
     environ = {**RIGHT, "COGNITO_SCOPES": "from/environment"}
     assert shown in repr(CognitoClientCredentials.from_env(environ=environ, **override))
@@ -120,9 +120,14 @@ def test_variable_of_the_wrong_form_is_named(name: str, value: str) -> None:
 
 
 SECRETS = {
-    "blank": "pass word", "quotes": '"password"', "ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:password",
-    "JSON": '{"secret":"password"}', "non-ASCII": "pässword", "25 kB": "password" * 3000, "BOM": "\ufeffpassword",
-}  # fmt: skip
+    "blank": "pass word",
+    "quotes": '"password"',
+    "ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:password",
+    "JSON": '{"secret":"password"}',
+    "non-ASCII": "pässword",
+    "25 kB": "password" * 3000,
+    "BOM": "\ufeffpassword",
+}
 
 
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)

@@ -1,4 +1,4 @@
-"""What rejected tokens may cost: forced renewals have an interval, which doubles while the replacement is rejected as well."""
+"""What rejected tokens may cost: forced renewals have an interval, which doubles while the replacement is rejected."""
 
 from collections.abc import Callable
 
@@ -116,41 +116,57 @@ def test_policy_sets_the_interval(make: Make, url: str, fake: FakeCognito, clock
         assert client.get(url).status_code == 200
 
 
+def reject_twice(world: World, auth: httpx.Auth, url: str, fake: FakeCognito, clock: ManualClock) -> None:
+    """The API takes neither the token nor its first two replacements: the interval is two minutes now."""
+    fake.api_answer(401)
+    for wait in (40, 60):
+        clock.advance(wait)
+        assert world.send(auth, url).status_code == 401
+    fake.recover_api()
+    clock.advance(120)
+
+
 def test_accepted_replacement_resets_the_doubling(
     credentials: CognitoClientCredentials, url: str, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
-    """Two rejected replacements made the interval four minutes; the first answer that is not 401 makes it one again."""
+    """The request goes out again and is answered 200: the next forced renewal may come a minute later."""
     auth = credentials.httpx_auth(url)
     credentials.get_token()
-    fake.api_answer(401)
-    for wait in (40, 60, 120):
-        clock.advance(wait)
-        world.send(auth, url)
-    assert fake.counts()["token_requests"] == 4
-    fake.recover_api()
-    assert world.send(auth, url).status_code == 200
-    fake.revoke()
-    clock.advance(60)
-    assert world.send(auth, url).status_code == 200
-    assert fake.counts()["token_requests"] == 5
+    reject_twice(world, auth, url, fake, clock)
+    for _ in range(3):
+        fake.revoke()
+        assert world.send(auth, url).status_code == 200
+        clock.advance(60)
 
 
 def test_403_counts_as_accepted(
     credentials: CognitoClientCredentials, url: str, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """The API knew who called."""
-    auth = credentials.httpx_auth(url)
+    fake.set_scope_status(403)
+    auth, admin = credentials.httpx_auth(url), f"{fake.api_url}/admin"
     credentials.get_token()
-    fake.api_answer(401)
-    for wait in (40, 60):
-        clock.advance(wait)
-        world.send(auth, url)
-    fake.api_answer(403)
-    world.send(auth, url)
-    fake.recover_api()
+    reject_twice(world, auth, url, fake, clock)
     fake.revoke()
+    assert world.send(auth, admin).status_code == 403
     clock.advance(60)
+    fake.revoke()
     assert world.send(auth, url).status_code == 200
+
+
+def test_answers_of_another_api_reset_nothing(
+    credentials: CognitoClientCredentials, url: str, fake: FakeCognito, clock: ManualClock
+) -> None:
+    """A healthy API beside a misconfigured one does not make that one dear: 7 tokens an hour, not 61."""
+    with FakeCognito() as misconfigured:
+        auth = credentials.httpx_auth(url, misconfigured.api_url)
+        with httpx.Client(auth=auth, verify=False, trust_env=False) as client:
+            for _ in range(360):
+                assert client.get(url).status_code == 200
+                assert client.get(f"{misconfigured.api_url}/files").status_code == 401
+                settled(credentials)
+                clock.advance(10)
+    assert fake.counts()["token_requests"] <= 8
 
 
 def test_interval_doubles_up_to_three_quarters_of_the_life(

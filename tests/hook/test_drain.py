@@ -16,7 +16,7 @@ from tests.support.worlds import World
 Make = Callable[..., CognitoClientCredentials]
 
 
-class Passing(ManualClock):
+class Passing(ManualClock):  # type: ignore[misc]  # final for users; one of its clocks is another here
     """A manual clock whose monotonic time is the machine's: what a drain is measured by."""
 
     def monotonic(self) -> float:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from s2sauth import ConfigurationError, CognitoClientCredentials, Event
+from s2sauth import CognitoClientCredentials, ConfigurationError, Event
 from s2sauth.testing import FakeCognito
 from tests.support.fixtures import names
 from tests.support.worlds import WORLDS, World

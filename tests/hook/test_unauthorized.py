@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from s2sauth import CognitoClientCredentials, Event, Freshness
+from s2sauth import AccessToken, CognitoClientCredentials, Event, Freshness
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.worlds import Send, World
@@ -92,15 +92,18 @@ def test_token_that_is_no_longer_the_cached_one_is_replaced_free_of_charge(
 class _Stubborn:
     """Hands out an old token first, as a caller that has held it for a while."""
 
-    def __init__(self, credentials: CognitoClientCredentials, token: object) -> None:
+    def __init__(self, credentials: CognitoClientCredentials, token: AccessToken) -> None:
         self._credentials = credentials
         self._token = token
 
-    def get_token(self, **arguments: object) -> object:
-        return self._credentials.get_token(**arguments) if arguments.get("rejected") else self._token  # type: ignore[arg-type]  # passed on
+    def get_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:
+        return self._credentials.get_token(rejected=rejected) if rejected else self._token
 
-    async def aget_token(self, **arguments: object) -> object:
-        return await self._credentials.aget_token(**arguments) if arguments.get("rejected") else self._token  # type: ignore[arg-type]  # passed on
+    async def aget_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:  # noqa: ASYNC109  # as the real one
+        return await self._credentials.aget_token(rejected=rejected) if rejected else self._token
+
+    def invalidate(self, token: AccessToken | str, /) -> None:
+        raise NotImplementedError
 
 
 def test_others_are_served_the_old_token_until_the_replacement_is_there(

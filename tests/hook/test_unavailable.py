@@ -68,6 +68,7 @@ def test_it_travels_between_processes(make: Make, fake: FakeCognito) -> None:
     assert type(again) is type(caught.value)
     assert str(again) == str(caught.value)
     assert again.retry_after == caught.value.retry_after
+    assert isinstance(again, httpx.TransportError)
     with pytest.raises(RuntimeError):
         again.request  # noqa: B018  # httpx's own answer for an error without one
 

@@ -1,9 +1,11 @@
 """Tokens and entries as the pure decisions take them."""
 
+from s2sauth._core.config import Settings
 from s2sauth._core.errors import Cause, Failure, TokenUnavailable
 from s2sauth._core.freshness import Entry, Instant, new_entry
 from s2sauth._core.policy import RenewalPolicy
 from s2sauth._core.values import AccessToken
+from s2sauth._slots import Client, Slot
 
 START = Instant(1_790_000_000.0, 7_000.0)
 POLICY = RenewalPolicy()
@@ -38,3 +40,20 @@ def entry(
 def failure(cause: Cause = Cause.UNREACHABLE, retry_after: float | None = None) -> Failure:
     """A failed token request."""
     return Failure(cause, TokenUnavailable, ("down", None), retry_after)
+
+
+def settings(scopes: str = "a") -> Settings:
+    """Settings that differ by their scopes."""
+    return Settings(
+        token_url="https://auth.example.com/oauth2/token",
+        client_id="abc",
+        auth_method="auto",
+        scopes=(scopes,),
+        client_metadata=None,
+        strict=False,
+    )
+
+
+def empty_slot() -> Slot:
+    """A slot that nobody has used."""
+    return Slot(settings(), Client())

@@ -1,8 +1,9 @@
 """Waiting for a renewal that nobody waits for."""
 
+import _thread
+
 from s2sauth import CognitoClientCredentials
 from tests.support.worlds import PATIENCE
-import _thread
 
 
 def settled(credentials: CognitoClientCredentials) -> None:

@@ -1,6 +1,6 @@
 """A private CA, certificates of it, and contexts for both sides."""
 
-import datetime
+import datetime as dt
 import ssl
 from functools import cache
 
@@ -16,8 +16,8 @@ def authority() -> trustme.CA:
 @cache
 def server_context(name: str = "localhost", *, expired: bool = False, wants_client: bool = False) -> ssl.SSLContext:
     """A server's context with a certificate for `name`."""
-    until = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC) if expired else None
-    since = datetime.datetime(2019, 1, 1, tzinfo=datetime.UTC) if expired else None
+    until = dt.datetime(2020, 1, 1, tzinfo=dt.UTC) if expired else None
+    since = dt.datetime(2019, 1, 1, tzinfo=dt.UTC) if expired else None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority().issue_cert(name, not_before=since, not_after=until).configure_cert(context)
     if wants_client:

@@ -1,7 +1,7 @@
 """The three worlds in which callers live: threads, asyncio tasks and trio tasks.
 
-A job is what one caller does, said once blocking and once awaiting. `World.start` lets any number of callers do one each, at
-the same time and away from the test's own thread, which is free to move the clock and to open the gate meanwhile.
+A job is what one caller does, said once blocking and once awaiting. `World.start` lets any number of callers do one
+each, at the same time and away from the test's own thread, which is free to move the clock and to open the gate.
 """
 
 import asyncio
@@ -74,12 +74,15 @@ class Callers:
     def __init__(self, n: int) -> None:
         self.outcomes: list[Any] = [None] * n
         self.waiting = threading.Event()
-        """Every one of them has done what it can without another's help."""
+        """Set when every one of them has done what it can without another's help."""
+        self.asleep: Callable[[], None] = lambda: None
+        """Returns when that is seen through a clock."""
         self.threads: list[threading.Thread] = []
 
     def all_wait(self) -> "Callers":
         """Block until none of them can go on by itself."""
         assert self.waiting.wait(PATIENCE), "the callers never came to wait"
+        self.asleep()
         return self
 
     def results(self) -> list[Any]:
@@ -155,16 +158,10 @@ class Threads(World):
         sleepers = 0 if clock is None else len(clock._sleepers)
         for thread in callers.threads:
             thread.start()
-        if clock is None or not jobs:
-            callers.waiting.set()
-        else:
-            callers.waiting.wait = lambda _: _sleep_on(clock, sleepers + len(jobs))  # type: ignore[method-assign, assignment]  # another way to know
+        if clock is not None:
+            callers.asleep = lambda: clock.wait_for_sleepers(sleepers + len(jobs), PATIENCE)
+        callers.waiting.set()
         return callers
-
-
-def _sleep_on(clock: ManualClock, n: int) -> bool:
-    clock.wait_for_sleepers(n, PATIENCE)
-    return True
 
 
 class Asyncio(World):

@@ -9,19 +9,20 @@ MAX_TOKEN = 16 * 1024
 MAX_CHALLENGE = 8 * 1024
 """Characters of one WWW-Authenticate header that are read."""
 
-_B64TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+# Patterns are compiled when first used, here and in the rest of the core: `import s2sauth` must cost next to nothing.
+_B64TOKEN = r"[A-Za-z0-9\-._~+/]+=*"
 
 _TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # noqa: S105  # RFC 9110 5.6.2: token, a word of the grammar
-_SEPARATOR = re.compile(r"[\s,]*")
+_SEPARATOR = r"[\s,]*"
 # A closing quote that is missing is taken to be at the end of the header: each character is looked at once.
-_PARAMETER = re.compile(rf'({_TOKEN})\s*=\s*(?:({_TOKEN})|"((?:[^"\\]|\\.)*)(?:"|\\?\Z))', re.DOTALL)
-_SCHEME = re.compile(rf"({_TOKEN})(?=[\s,]|\Z)(?:[ \t]+[A-Za-z0-9\-._~+/]+=*(?=\s*(?:,|\Z)))?")
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_PARAMETER = rf'(?s:({_TOKEN})\s*=\s*(?:({_TOKEN})|"((?:[^"\\]|\\.)*)(?:"|\\?\Z)))'
+_SCHEME = rf"({_TOKEN})(?=[\s,]|\Z)(?:[ \t]+[A-Za-z0-9\-._~+/]+=*(?=\s*(?:,|\Z)))?"
+_ESCAPED = r"(?s:\\(.))"
 
 
 def is_b64token(value: str) -> bool:
     """Whether `value` may follow "Bearer " in a header: RFC 6750 2.1, `1*(ALPHA / DIGIT / "-._~+/") *"="`."""
-    return _B64TOKEN.fullmatch(value) is not None
+    return re.fullmatch(_B64TOKEN, value) is not None
 
 
 def challenges(headers: Iterable[str], limit: int = MAX_CHALLENGE) -> list[tuple[str, dict[str, str]]]:
@@ -38,13 +39,14 @@ def challenges(headers: Iterable[str], limit: int = MAX_CHALLENGE) -> list[tuple
 
 def _challenges(text: str) -> list[tuple[str, dict[str, str]]]:
     found: list[tuple[str, dict[str, str]]] = []
+    a_separator, a_parameter, a_scheme = map(re.compile, (_SEPARATOR, _PARAMETER, _SCHEME))
     at = 0
-    while (at := _end(_SEPARATOR.match(text, at), at)) < len(text):
-        if found and (parameter := _PARAMETER.match(text, at)):
+    while (at := _end(a_separator.match(text, at), at)) < len(text):
+        if found and (parameter := a_parameter.match(text, at)):
             name, plain, quoted = parameter.groups()
-            found[-1][1].setdefault(name.lower(), plain if quoted is None else _ESCAPED.sub(r"\1", quoted))
+            found[-1][1].setdefault(name.lower(), plain if quoted is None else re.sub(_ESCAPED, r"\1", quoted))
             at = parameter.end()
-        elif scheme := _SCHEME.match(text, at):
+        elif scheme := a_scheme.match(text, at):
             found.append((scheme[1].lower(), {}))
             at = scheme.end()
         else:

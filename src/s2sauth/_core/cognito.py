@@ -8,8 +8,8 @@ from typing import Final
 from .strict_json import json_object
 
 _REQUEST_ID_HEADERS: Final = ("x-amz-cognito-request-id", "x-amzn-requestid")  # the second is API Gateway's, as a proxy
-_REQUEST_ID = re.compile(r"[A-Za-z0-9=._:-]{1,128}")
-_THROTTLED = re.compile(r"too[ _]?many[ _]?requests|rate exceeded", re.IGNORECASE)
+_REQUEST_ID = r"[A-Za-z0-9=._:-]{1,128}"
+_THROTTLED = r"(?i:too[ _]?many[ _]?requests|rate exceeded)"
 
 _CAUSES: Final = {
     "invalid_client": (
@@ -88,7 +88,7 @@ def likely_cause(error: str | None, status: int) -> str:
 def request_id(headers: Mapping[str, str]) -> str | None:
     """What AWS support asks for; None if there is none or it does not look like one."""
     found = next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), "")
-    return found if _REQUEST_ID.fullmatch(found) else None
+    return found if re.fullmatch(_REQUEST_ID, found) else None
 
 
 def is_throttling(status: int, headers: Mapping[str, str], members: Mapping[str, object]) -> bool:
@@ -96,7 +96,7 @@ def is_throttling(status: int, headers: Mapping[str, str], members: Mapping[str,
     if status == 429:
         return True
     said = [headers.get("x-amzn-errortype"), *(members.get(name) for name in ("__type", "error", "code", "message"))]
-    return any(isinstance(text, str) and _THROTTLED.search(text) for text in said)
+    return any(isinstance(text, str) and re.search(_THROTTLED, text) for text in said)
 
 
 def claims(access_token: str) -> Mapping[str, object] | None:

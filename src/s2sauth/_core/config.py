@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Final, Literal, cast, get_args
+from typing import Any, Final, Literal, cast, get_args
 
 from .endpoint import UNKNOWN_REGION, from_domain, from_token_url, is_region
 from .errors import ConfigurationError
+from .record import Record
 from .values import Secret, scope_set
 
 AuthMethod = Literal["auto", "client_secret_basic", "client_secret_post"]
@@ -34,21 +34,24 @@ _FORMS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(Record):
     """What identifies a token: all that goes on the wire but the secret, validated and in one canonical form."""
 
     token_url: str
     client_id: str
     auth_method: AuthMethod
     scopes: tuple[str, ...] | None
-    client_metadata: str | None = field(repr=False)
+    client_metadata: str | None
     """`aws_client_metadata`: compact JSON, keys sorted."""
     strict: bool
 
+    def __repr__(self) -> str:
+        return f"<Settings of {self.client_id} at {self.token_url}>"  # client_metadata may hold what is private
+
     def with_scopes(self, scopes: str | Iterable[str] | None) -> "Settings":
         """The same settings for other scopes; raises ConfigurationError like the constructor's `scopes`."""
-        return replace(self, scopes=scope_set(scopes))
+        changed: dict[str, Any] = {**vars(self), "scopes": scope_set(scopes)}
+        return Settings(**changed)
 
 
 def key(settings: Settings) -> str:

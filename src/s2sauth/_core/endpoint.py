@@ -12,19 +12,19 @@ from .origin import is_loopback, parse_url
 UNKNOWN_REGION: Final = ""
 """Stands for a region that is given, but wrong."""
 
-_REGION = re.compile(r"[a-z]{2,6}(-[a-z]+)+-[0-9]{1,2}")
-_POOL_ID = re.compile(rf"{_REGION.pattern}_\w+")
-_PREFIX = re.compile(r"(?!localhost\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_REGION = r"[a-z]{2,6}(-[a-z]+)+-[0-9]{1,2}"
+_POOL_ID = rf"{_REGION}_\w+"
+_PREFIX = r"(?!localhost\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 
 
 def is_region(region: str) -> bool:
     """Whether this could be an AWS Region's name; AWS adds new ones, so there is no list."""
-    return _REGION.fullmatch(region) is not None
+    return re.fullmatch(_REGION, region) is not None
 
 
 def from_domain(domain: str, region: str | None) -> str:
     """The token endpoint of a user pool's domain, or of a bare prefix in `region`."""
-    if _PREFIX.fullmatch(domain.lower()):
+    if re.fullmatch(_PREFIX, domain.lower()):
         if region is None:
             raise ValueError("is a bare prefix, which needs region")
         if region.startswith(("cn-", "eusc-")):
@@ -57,7 +57,7 @@ def _https_url(text: str, region: str | None) -> tuple[str, str, str | None]:
         raise ValueError("holds a fragment")
     url = parse_url(text)
     host = url.origin.host.decode("ascii")
-    if _POOL_ID.fullmatch(host):
+    if re.fullmatch(_POOL_ID, host):
         raise ValueError("is a user pool's id, not its domain (Cognito console: Branding, Domain)")
     if host.startswith(("cognito-idp.", "issuer-cognito-idp.")):
         raise ValueError("is the user pool's issuer, not its domain (Cognito console: Branding, Domain)")

@@ -1,9 +1,10 @@
 """Environment variables become arguments, or one error that lists all that is missing or clashes and no value."""
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from .errors import ConfigurationError
+from .record import Record
 
 VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "domain": ("COGNITO_DOMAIN",),
@@ -15,7 +16,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
 """Argument -> the variables that may hold it, aliases of each other."""
 
 
-class Found(NamedTuple):
+class Found(Record):
     """What the environment says; None and () where it says nothing or an explicit argument has the word."""
 
     domain: str | None

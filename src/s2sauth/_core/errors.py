@@ -14,7 +14,8 @@ Celery and multiprocessing unharmed. A message never holds a token, a secret or 
 """
 
 from enum import Enum, auto
-from typing import NamedTuple
+
+from .record import Record
 
 
 class S2SAuthError(Exception):
@@ -132,7 +133,7 @@ class Cause(Enum):
     """close() was called."""
 
 
-class Failure(NamedTuple):
+class Failure(Record):
     """The record of a failed renewal. Each waiter gets a fresh exception built from it: no traceback is shared."""
 
     cause: Cause

@@ -3,40 +3,42 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple
+from typing import Literal
 
 from . import cognito
 from .bearer import MAX_TOKEN, is_b64token
 from .config import Settings
-
-MAX_LIFETIME: Final = 86_400
-"""Seconds. Cognito's longest access token lives a day; a longer life is taken to be one."""
-
-DEFAULT_LIFETIME: Final = 300
-"""Seconds, Cognito's shortest life, for a token that says nothing about its own: "never expires" is the wrong guess."""
+from .policy import LONGEST_LIFE, SHORTEST_LIFE
+from .record import Record
 
 
-class Finding(NamedTuple):
+class Finding(Record):
     """Something odd about a token that was issued all the same."""
 
     event: Literal["scope_narrowed", "client_mismatch", "clocks_disagree", "expires_in_missing"]
     text: str
 
 
-@dataclass(frozen=True, slots=True)
 class Issued:
-    """A usable token."""
+    """A usable token, which no repr shows."""
 
-    access_token: str = field(repr=False)
-    lifetime: float
-    """Seconds from the moment before the request was sent."""
-    scopes: tuple[str, ...] | None
-    """Those in the JWT, else those asked for, else None."""
-    findings: tuple[Finding, ...] = ()
+    __slots__ = ("access_token", "findings", "lifetime", "scopes")
+
+    def __init__(
+        self, access_token: str, lifetime: float, scopes: tuple[str, ...] | None, findings: tuple[Finding, ...] = ()
+    ) -> None:
+        self.access_token = access_token
+        self.lifetime = lifetime
+        """Seconds from the moment before the request was sent."""
+        self.scopes = scopes
+        """Those in the JWT, else those asked for, else None."""
+        self.findings = findings
+
+    def __repr__(self) -> str:
+        return f"<Issued for {self.lifetime:g} s>"
 
 
-class Unusable(NamedTuple):
+class Unusable(Record):
     """Why there is no token in the answer."""
 
     what: str
@@ -80,8 +82,8 @@ def _wrong_with_token(token: str, token_type: object) -> str | None:
 def _lifetime(
     members: Mapping[str, object], claims: Mapping[str, object], date: float | None, findings: list[Finding]
 ) -> float | None:
-    """The smallest of what the answer says, the JWT says and MAX_LIFETIME, or 0; None if expires_in makes no sense."""
-    lives: list[float] = [MAX_LIFETIME]
+    """The smallest of what the answer says, the JWT says and LONGEST_LIFE, or 0; None if expires_in makes no sense."""
+    lives: list[float] = [LONGEST_LIFE]
     by_jwt = _jwt_life(claims, date, findings)
     if by_jwt is not None:
         lives.append(by_jwt)
@@ -94,16 +96,16 @@ def _lifetime(
     else:
         findings.append(Finding("expires_in_missing", "the answer has no expires_in"))
         if by_jwt is None:
-            lives.append(DEFAULT_LIFETIME)
+            lives.append(SHORTEST_LIFE)  # "never expires" is the wrong guess
     return float(max(0, min(lives)))  # a negative life may be beyond every float
 
 
-_DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
+_DECIMAL = r"-?[0-9]{1,18}(\.[0-9]{1,18})?"
 
 
 def _seconds(value: object) -> int | None:
     """Whole seconds; the numeric text that some servers send is fine, bool and infinity are not."""
-    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_DECIMAL, value):
         value = float(value)
     if isinstance(value, float) and math.isfinite(value):
         return math.floor(value)

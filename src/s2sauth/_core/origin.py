@@ -4,17 +4,18 @@ import re
 from collections.abc import Iterable
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
 
 from .errors import ConfigurationError
+from .record import Record
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _FORM: Final = 'list the services that may see the token, as httpx_auth("https://files.example.com")'
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
-_NAME = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}\.?")
-_DOTS = re.compile("[.\u3002\uff0e\uff61]")  # IDNA (RFC 3490 3.1): the full stops that separate labels
+_NAME = rf"(?:{_LABEL}\.)*{_LABEL}\.?"
+_DOTS = "[.\u3002\uff0e\uff61]"  # IDNA (RFC 3490 3.1): the full stops that separate labels
 
 
 class AnyOrigin(Enum):
@@ -30,7 +31,7 @@ ANY_ORIGIN: Final = AnyOrigin.ANY_ORIGIN
 """Lifts the list of origins, not the rule that tokens travel over https."""
 
 
-class Origin(NamedTuple):
+class Origin(Record):
     """Scheme, host and port in the form in which they compare: lower case, IDNA-encoded, the port always a number."""
 
     scheme: str
@@ -49,7 +50,7 @@ def origin(scheme: str, raw_host: bytes, port: int | None) -> Origin:
     return Origin(scheme, raw_host.lower(), DEFAULT_PORTS.get(scheme, 0) if port is None else port)
 
 
-class Url(NamedTuple):
+class Url(Record):
     """An absolute http or https URL without userinfo."""
 
     origin: Origin
@@ -86,8 +87,8 @@ def _raw_host(host: str, *, in_brackets: bool) -> bytes:
         elif host.replace(".", "").isdecimal():
             IPv4Address(host)
         else:
-            host = ".".join(map(_ascii_label, _DOTS.split(host)))
-            if not _NAME.fullmatch(host):
+            host = ".".join(map(_ascii_label, re.split(_DOTS, host)))
+            if not re.fullmatch(_NAME, host):
                 raise ValueError
         return host.encode("ascii")
     except ValueError:
@@ -109,7 +110,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-class OriginList(NamedTuple):
+class OriginList(Record):
     """Where the token may go. `allows` is asked for every request, `explain` only when it said no."""
 
     listed: frozenset[tuple[str, bytes, int | None]] | None

@@ -1,9 +1,9 @@
 """The knobs, and every other number with its source (RenewalPolicy is public; the constants are not)."""
 
-from dataclasses import dataclass
 from math import inf
 
 from .errors import ConfigurationError
+from .record import Record
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -22,25 +22,39 @@ LAMBDA_WAIT = 1.0
 """In Lambda whoever starts a renewal of a STALE token waits this long: threads stand still between invocations."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenewalPolicy:
+class RenewalPolicy(Record):
     """When tokens are renewed and how long callers wait. Seconds, but for `renew_at` and `attempts`.
 
     Raises ConfigurationError at construction for a value that is no finite number or out of its range.
     """
 
-    renew_at: float = 0.75
+    renew_at: float
     """The fraction of its life (between 0 and 1) after which a token is STALE at the earliest. AWS advises 75 %."""
-    expiry_margin: float = 10.0
+    expiry_margin: float
     """A token is not used in the last seconds of its life; at most 5 % of it. 0 or more."""
-    deadline: float = 8.0
+    deadline: float
     """The longest that any call waits for a token, and that the token request may take. More than 0."""
-    attempts: int = 3
+    attempts: int
     """Token requests made for one caller that waits, when the endpoint cannot be reached or answers 5xx. 1 or more."""
-    forced_renewal_every: float = 60.0
+    forced_renewal_every: float
     """The shortest time between two renewals that an API's 401 or `invalidate()` asks for. More than 0."""
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        *,
+        renew_at: float = 0.75,
+        expiry_margin: float = 10.0,
+        deadline: float = 8.0,
+        attempts: int = 3,
+        forced_renewal_every: float = 60.0,
+    ) -> None:
+        super().__init__(
+            renew_at=renew_at,
+            expiry_margin=expiry_margin,
+            deadline=deadline,
+            attempts=attempts,
+            forced_renewal_every=forced_renewal_every,
+        )
         wrong = [text for text in map(self._mistake, _FORMS) if text]
         if not wrong and not self._window_holds():
             wrong = [

@@ -1,10 +1,9 @@
 """What is tried again, when, and for how long a failure is remembered. All times in seconds, `chance` from [0, 1)."""
 
-from typing import NamedTuple
-
 from .errors import Cause, Failure
 from .freshness import Instant, elapsed
 from .policy import RenewalPolicy
+from .record import Record
 
 CONNECT_TIMEOUT = 2.0
 READ_TIMEOUT = 4.0
@@ -22,7 +21,7 @@ SHORTEST_LIMIT = 0.05
 """An attempt is given at least this long; 0 would mean another thing to an HTTP client."""
 
 
-class Timeouts(NamedTuple):
+class Timeouts(Record):
     """The limits of one attempt."""
 
     connect: float
@@ -61,7 +60,7 @@ def next_delay(
     return delay if delay < left else None
 
 
-class Memory(NamedTuple):
+class Memory(Record):
     """A failure that is remembered, so that the next caller does not repeat it at once."""
 
     failure: Failure
@@ -122,7 +121,7 @@ def _doubled(times: int) -> float:
     return float(2 ** min(times, 32))  # beyond every cap, and never an overflow
 
 
-class Forced(NamedTuple):
+class Forced(Record):
     """The latest forced renewal of a key: 401, `invalidate()`."""
 
     at: Instant
@@ -137,7 +136,7 @@ class Forced(NamedTuple):
 
     def accepted(self) -> "Forced":
         """The same after the first answer that is not 401."""
-        return self._replace(interval=self.base, passed=True)
+        return Forced(self.at, self.base, self.number, self.base, passed=True)
 
 
 def forced_now(

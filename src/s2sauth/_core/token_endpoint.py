@@ -3,7 +3,6 @@
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote_plus, urlencode
@@ -46,13 +45,18 @@ _HEADERS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """A POST. Headers or body hold the secret, so no repr shows them."""
+    """A POST. Headers or body hold the secret, so no repr shows them, and it is no tuple that a tool would walk."""
 
-    url: str
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes = field(repr=False)
+    __slots__ = ("body", "headers", "url")
+
+    def __init__(self, url: str, headers: tuple[tuple[str, str], ...], body: bytes) -> None:
+        self.url = url
+        self.headers = headers
+        self.body = body
+
+    def __repr__(self) -> str:
+        return f"<TokenRequest to {self.url}>"
 
 
 def token_request(settings: Settings, secret: Secret) -> TokenRequest:
@@ -85,17 +89,22 @@ def _basic(client_id: str, secret: Secret) -> str:
     return "Basic " + b64encode(f"{client_id}:{secret.reveal()}".encode()).decode("ascii")
 
 
-@dataclass(frozen=True, slots=True)
 class Answer:
     """What came back. The body may hold a token, so no repr shows it."""
 
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    """Names in lower case."""
-    body: bytes = field(repr=False)
-    """Raw: no content-encoding was undone. At most MAX_ANSWER bytes."""
-    truncated: bool = False
-    """Whether there was more than that."""
+    __slots__ = ("body", "headers", "status", "truncated")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes, truncated: bool = False) -> None:  # noqa: FBT001, FBT002  # a value's field
+        self.status = status
+        self.headers = headers
+        """Names in lower case."""
+        self.body = body
+        """Raw: no content-encoding was undone. At most MAX_ANSWER bytes."""
+        self.truncated = truncated
+        """Whether there was more than that."""
+
+    def __repr__(self) -> str:
+        return f"<Answer with status {self.status}>"
 
 
 _REFUSALS: Final[Mapping[str, type[TokenRequestRefused]]] = {
@@ -135,23 +144,23 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     The past is 0; None without the header, for garbage and for more than MAX_RETRY_AFTER.
     """
     text = headers.get("retry-after", "").strip()
-    seconds = float(text) if _SECONDS.fullmatch(text) else None
+    seconds = float(text) if re.fullmatch(_SECONDS, text) else None
     if seconds is None:
         then, now = http_date(text), http_date(headers.get("date", ""))
         seconds = None if then is None or now is None else then - now
     return None if seconds is None or seconds > MAX_RETRY_AFTER else max(0.0, seconds)
 
 
-_SECONDS = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
+_SECONDS = r"-?[0-9]{1,15}(\.[0-9]{1,9})?"
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_IMF_FIXDATE = re.compile(
+_IMF_FIXDATE = (
     rf"[A-Z][a-z][a-z], ([0-9]{{2}}) ({'|'.join(_MONTHS)}) ([0-9]{{4}}) ([0-9]{{2}}):([0-9]{{2}}):([0-9]{{2}}) GMT"
 )
 
 
 def http_date(text: str) -> float | None:
     """Seconds since the epoch of an IMF-fixdate (RFC 9110 5.6.7), the one form servers send; None for anything else."""
-    match = _IMF_FIXDATE.fullmatch(text.strip())
+    match = re.fullmatch(_IMF_FIXDATE, text.strip())
     if match is None:
         return None
     day, month, year, hour, minute, second = match.groups()
@@ -223,13 +232,13 @@ def _message(answer: Answer, what: str, likely: str) -> str:
     return f"the token endpoint {what} (HTTP {answer.status}). {likely}{trace}"
 
 
-_NOT_IN_A_DESCRIPTION = re.compile(r"[^\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749 5.2, blanks joined
-_LOOKS_SECRET = re.compile(r"[A-Za-z0-9_+=~-]{24,}")  # Cognito's secrets begin at 24 characters
+_NOT_IN_A_DESCRIPTION = r"[^\x21\x23-\x5b\x5d-\x7e]+"  # RFC 6749 5.2, blanks joined
+_CREDENTIAL_LIKE = r"[A-Za-z0-9_+=~-]{24,}"  # Cognito's secrets begin at 24 characters
 
 
 def _clean(text: object) -> str | None:
     """A server's words, fit for a log line: no control characters, nothing that could be a credential echoed, cut."""
     if not isinstance(text, str):
         return None
-    words = _LOOKS_SECRET.sub("[…]", _NOT_IN_A_DESCRIPTION.sub(" ", text)).strip()
+    words = re.sub(_CREDENTIAL_LIKE, "[…]", re.sub(_NOT_IN_A_DESCRIPTION, " ", text)).strip()
     return (words if len(words) <= MAX_WORDS else words[: MAX_WORDS - 1] + "…") or None
