@@ -1,14 +1,16 @@
-"""What must simply work: fork in mid-flight, loops one after another and side by side, a signal handler that asks too."""
+"""What must simply work: fork in mid-flight, loops in a row and side by side, a signal handler that asks too."""
 
 import asyncio
 import itertools
+import json
 import os
-import select
 import signal
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import httpx
 from _support import Report, cognito_over_tls, command, in_own_process, progress
@@ -18,6 +20,8 @@ from s2sauth.testing import FakeCognito
 
 FORKS = 100
 LATENCY = 0.02
+DELAYS = [n / FORKS * 0.05 for n in range(FORKS)]
+"""From the start of a flight to the fork: spread over reading the CA file, connecting, waiting for the answer."""
 HANG = 20
 """Seconds after which a forked process is taken to hang; it may wait for the policy's deadline."""
 SIGNALS = 10_000
@@ -27,29 +31,41 @@ NESTED = 30
 SCOPES = [f"demo/{n}" for n in range(12)]
 
 
-def forked(body: Callable[[], None]) -> Callable[[], str]:
-    """Run this in a forked child; call what comes back to learn how it went: "" is well, else what went wrong."""
+@dataclass(slots=True)
+class Fork:
+    """How parent and child fared after a fork; None is well, else what went wrong."""
+
+    under_way: bool
+    """There was a flight at that moment."""
+    child: str | None
+    parent: str | None
+
+
+def forked(body: Callable[[], Any]) -> Callable[[], Any]:
+    """Run this in a forked child. What comes back waits for what it returns, or a text that says how it failed."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         signal.alarm(HANG)  # its default action ends a process that hangs, wherever it does
-        try:
-            body()
-            said = "well"
-        except BaseException as error:  # noqa: BLE001  # told to the parent
-            said = f"{type(error).__name__}: {error}"
-        os.write(writer, said.encode())
+        os.write(writer, json.dumps(told(body)).encode())
         os._exit(0)
     os.close(writer)
 
-    def outcome() -> str:
-        with open(reader, "rb") as pipe:
-            select.select([pipe], [], [], 2 * HANG)
-            said = pipe.read().decode()
+    def outcome() -> Any:
+        said = b"".join(iter(lambda: os.read(reader, 65_536), b""))
+        os.close(reader)
         os.waitpid(child, 0)
-        return "" if said == "well" else said or f"hung for {HANG} s, or died"
+        return json.loads(said) if said else f"hung for {HANG} s, or died"
 
     return outcome
+
+
+def told(body: Callable[[], Any]) -> Any:
+    """What this returns, or a text with what it raises."""
+    try:
+        return body()
+    except Exception as error:  # noqa: BLE001  # counted
+        return f"{type(error).__name__}: {error}"
 
 
 def check(credentials: CognitoClientCredentials, environ: dict[str, str]) -> None:
@@ -59,52 +75,31 @@ def check(credentials: CognitoClientCredentials, environ: dict[str, str]) -> Non
     assert answer.json()["scope"] == environ["COGNITO_SCOPES"], answer.json()
 
 
-def fork_in_flight(environ: dict[str, str], delay: float) -> tuple[bool, str, str]:
-    """Start a flight and fork `delay` seconds later: whether it was under way, how child and parent fared."""
+def fork_in_flight(environ: dict[str, str], delay: float) -> tuple[bool, str | None, str | None]:
+    """Start a flight and fork `delay` seconds later; the fields of `Fork`."""
     credentials = CognitoClientCredentials.from_env()
     credentials.httpx_auth(environ["FILES_SERVICE_URL"])  # a service makes its hook at start-up
     flight = threading.Thread(target=credentials.get_token, daemon=True)
     flight.start()
     time.sleep(delay)
-    hit = credentials.state().next_renewal_in is None
+    under_way = credentials.state().next_renewal_in is None
     child = forked(lambda: check(credentials, environ))
-    parents = ""
-    try:
-        check(credentials, environ)
-    except Exception as error:  # noqa: BLE001  # counted
-        parents = f"{type(error).__name__}: {error}"
-    return hit, child(), parents
+    parent = told(lambda: check(credentials, environ))
+    return under_way, child(), parent
 
 
-def forks_in_first_flight(environ: dict[str, str]) -> list[tuple[bool, str, str]]:
-    """In a process of its own that has no flight itself: each fork begins with its first one, and forks in it."""
+def forks_in_first_flight(environ: dict[str, str]) -> list[Fork]:
+    """In a process of its own that has no flight itself: each child has its first one, and forks in it."""
     os.environ.update(environ)
-    found: list[tuple[bool, str, str]] = []
-    for n in range(FORKS):
-        reader, writer = os.pipe()
-
-        def first(delay: float = delay_of(n), writer: int = writer) -> None:
-            hit, child, parent = fork_in_flight(environ, delay)
-            os.write(writer, "\n".join((str(hit), child, parent)).encode())
-
-        ended = forked(first)()
-        os.close(writer)
-        with open(reader, "rb") as pipe:
-            hit, child, parent = (pipe.read().decode().split("\n") + ["", "", ""])[:3]
-        found.append((hit == "True", child or ended, parent or ended))
-    return found
+    found = [forked(partial(fork_in_flight, environ, delay))() for delay in DELAYS]
+    return [Fork(under_way=False, child=one, parent=one) if isinstance(one, str) else Fork(*one) for one in found]
 
 
-def forks_later(environ: dict[str, str]) -> list[tuple[bool, str, str]]:
+def forks_later(environ: dict[str, str]) -> list[Fork]:
     """In a process of its own, which has had flights before."""
     os.environ.update(environ)
     check(CognitoClientCredentials.from_env(), environ)
-    return [fork_in_flight(environ, delay_of(n)) for n in range(FORKS)]
-
-
-def delay_of(n: int) -> float:
-    """Spread over a flight: reading the CA file, connecting, waiting for the answer."""
-    return n / FORKS * 0.05
+    return [Fork(*fork_in_flight(environ, delay)) for delay in DELAYS]
 
 
 def forking(report: Report) -> None:
@@ -115,16 +110,16 @@ def forking(report: Report) -> None:
     ):
         progress(f"{FORKS} forks in {what}")
         with cognito_over_tls(latency=LATENCY) as (_, environ):
-            found = in_own_process(function, environ, timeout=200)
-        report.row(f"fork in {what}: under way then", s2sauth=sum(hit for hit, _, _ in found), at_least=FORKS // 2)
-        report.row("  right token in the child", s2sauth=sum(not child for _, child, _ in found), exactly=FORKS)
-        report.row("  right token in the parent", s2sauth=sum(not parent for _, _, parent in found), exactly=FORKS)
-        for wrong in {text for _, *both in found for text in both if text}:
+            found: list[Fork] = in_own_process(function, environ, timeout=200)
+        report.row(f"fork in {what}: under way then", s2sauth=sum(one.under_way for one in found), at_least=FORKS // 2)
+        report.row("  right token in the child", s2sauth=sum(one.child is None for one in found), exactly=FORKS)
+        report.row("  right token in the parent", s2sauth=sum(one.parent is None for one in found), exactly=FORKS)
+        for wrong in {text for one in found for text in (one.child, one.parent) if text}:
             report.note(f"fork in {what}: {wrong}")
 
 
 def runs_in_a_row(environ: dict[str, str]) -> list[bool]:
-    """In a process of its own: `asyncio.run` over and over on one object, each time with scopes not asked for before."""
+    """In a process of its own: `asyncio.run` over and over on one object, with fresh scopes each time."""
     credentials = CognitoClientCredentials.from_env(environ=environ)
 
     async def main(scope: str) -> bool:

@@ -134,6 +134,13 @@ def test_map_has_another_lock_in_a_child() -> None:
     assert slots._lock is not before
 
 
+def test_signal_handler_may_look_up_in_mid_look_up() -> None:
+    """The one lock there is lets the same thread in twice."""
+    slots = SlotMap(Client())
+    with slots._lock:
+        assert slots.slot(settings("a")) is not slots.slot(settings("b"))
+
+
 def test_map_is_safe_for_threads() -> None:
     """Equal settings are one slot, whoever comes first."""
     slots = SlotMap(Client())

@@ -3,7 +3,8 @@
 import _thread
 import asyncio
 import logging
-import threading
+import sys
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -21,13 +22,11 @@ Make = Callable[..., CognitoClientCredentials]
 def no_threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """No thread can be started by the engine, as at the process's limit; the world's own threads are there already."""
     tried: list[int] = []
-    start = threading._start_new_thread  # type: ignore[attr-defined]  # what threading took for itself at import
 
     def refuse(*_: object) -> int:
         tried.append(1)
         raise RuntimeError("can't start new thread")
 
-    assert start is not refuse
     monkeypatch.setattr(_thread, "start_new_thread", refuse)
     return tried
 
@@ -76,6 +75,20 @@ def test_context_of_a_caller_that_flies_is_not_seen(make: Make, fake: FakeCognit
 
     make(client_secret=secret).get_token()
     assert seen == ["none"]
+
+
+def test_no_thread_lives_between_flights(make: Make, fake: FakeCognito) -> None:
+    """The flight's thread ends with its flight."""
+    idents: list[int] = []
+
+    def secret() -> str:
+        idents.append(_thread.get_ident())
+        return fake.client_secret
+
+    make(client_secret=secret).get_token()
+    until = time.monotonic() + 5
+    while set(idents) & set(sys._current_frames()):
+        assert time.monotonic() < until, "the thread lives on"
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError, GeneratorExit])

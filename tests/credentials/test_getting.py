@@ -133,6 +133,38 @@ def test_token_request_is_as_the_rfc_wants_it(make: Make, fake: FakeCognito) -> 
     }
 
 
+@pytest.mark.parametrize("secret", ["a+b/c==", "a%2Bb", "a&b=c"])
+def test_secret_that_basic_authentication_makes_ambiguous_goes_into_the_body(
+    make: Make, fake: FakeCognito, secret: str
+) -> None:
+    """RFC 6749 form-encodes it there, AWS does not; in the body both agree. Never both places."""
+    fake.rotate_secret(secret)
+    make(client_secret=secret).get_token()
+    (request,) = fake.token_requests
+    assert request.header("authorization") is None
+    assert (request.form["client_id"], request.form["client_secret"]) == (fake.client_id, secret)
+
+
+@pytest.mark.parametrize(
+    ("method", "in_header"), [("client_secret_basic", True), ("client_secret_post", False), ("auto", True)]
+)
+def test_auth_method_says_where_the_secret_goes(make: Make, fake: FakeCognito, method: str, in_header: bool) -> None:
+    """One of two places."""
+    make(auth_method=method).get_token()
+    (request,) = fake.token_requests
+    assert (request.header("authorization") is not None) is in_header
+    assert ("client_secret" in request.form) is not in_header
+
+
+@pytest.mark.parametrize(("asked", "scopes"), [("a b", ("a", "b")), (None, None)])
+def test_scopes_of_an_opaque_token_are_those_asked_for(
+    make: Make, fake: FakeCognito, asked: str | None, scopes: tuple[str, ...] | None
+) -> None:
+    """Else None: nobody knows."""
+    fake.answer_json({"access_token": "opaque", "token_type": "Bearer", "expires_in": 3600})
+    assert make(scopes=asked).get_token().scopes == scopes
+
+
 def test_token_url_keeps_its_query(make: Make, fake: FakeCognito) -> None:
     """A caching proxy may need one."""
     make(token_url=f"{fake.token_url}?tenant=7").get_token()

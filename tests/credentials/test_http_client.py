@@ -114,6 +114,22 @@ def test_cookies_of_the_answer_are_never_sent_back(
     assert [request.header("cookie") for request in fake.token_requests] == [None] * 3
 
 
+def test_attempt_is_given_what_is_left_and_2_and_4_s_at_most(make: Make, clock: ManualClock) -> None:
+    """Connect 2 s, read 4 s; less when the deadline is nearer."""
+    clock.set_random(0.0)
+    seen: list[tuple[float, float]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        limits = request.extensions["timeout"]
+        seen.append((limits["connect"], limits["read"]))
+        clock.advance(2.5)
+        return httpx.Response(503)
+
+    with pytest.raises(TokenUnavailable):
+        make(http_client=Factory(transport=httpx.MockTransport(answer))).get_token()
+    assert seen == [(2.0, 4.0), (2.0, 4.0), (2.0, 3.0)]
+
+
 def test_time_outs_of_the_client_do_not_count(make: Make, fake: FakeCognito, clock: ManualClock) -> None:
     """Ours do: a factory's `timeout=None` is no unlimited wait, and its 1 ns no failure."""
     make(http_client=Factory(timeout=1e-9)).get_token()
