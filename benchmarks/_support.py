@@ -122,7 +122,7 @@ class Report:
     def text(self) -> str:
         """The table as text."""
         lines = [self._HEAD, *(row.cells() for row in self.rows)]
-        columns = [column for column in zip(*lines, strict=True) if any(column[1:])]
+        columns = [column for column in zip(*lines, strict=True) if any(column[1:]) or column[0] == "what"]
         # The names to the left, all that is compared to the right.
         padded = [_aligned(column, left=column[0] in {"what", ""}) for column in columns]
         shown = ["  ".join(line).rstrip() for line in zip(*padded, strict=True)]

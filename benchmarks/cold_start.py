@@ -48,7 +48,7 @@ IMPORTS = {
 
 
 def environment() -> str:
-    """The interpreter of an environment with requirements/start.txt, and this s2sauth. Made when the requirements change."""
+    """The interpreter of an environment with requirements/start.txt and the s2sauth that runs here, made when needed."""
     progress(f"{VENV.name}: the runtime dependencies only")
     subprocess.run(
         ["bash", "-c", '. scripts/_env.sh && make_env "$1" requirements/start.txt >&2', "bash", str(VENV)],
@@ -59,7 +59,6 @@ def environment() -> str:
     python = str(VENV / "bin" / "python")
     asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
     packages = Path(subprocess.run([python, "-c", asked], check=True, capture_output=True, text=True).stdout.strip())
-    # What is measured is the package that runs here, whether it comes from a wheel or from src.
     shutil.rmtree(packages / "s2sauth", ignore_errors=True)
     shutil.copytree(Path(s2sauth.__file__).parent, packages / "s2sauth", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(Path(__file__).with_name("hand_written.py"), packages)
@@ -103,7 +102,7 @@ def figures(report: Report) -> None:
     """The table."""
     python = environment()
     with cognito_over_tls() as (_, environ):
-        environ = {**environ, "PATH": os.environ["PATH"], "STATIC_TOKEN": token(environ)}
+        environ.update(PATH=os.environ["PATH"], STATIC_TOKEN=token(environ))
         progress(f"imports: {STARTS} interleaved starts")
         imports = {name: min(took) for name, took in starts(python, IMPORTS, environ).items()}
         progress(f"first answers: {STARTS} interleaved starts")

@@ -189,11 +189,6 @@ def test_asyncio_task_is_known_without_trio(monkeypatch: pytest.MonkeyPatch) -> 
     asyncio.run(one.wait_in_task(1))
 
 
-def settled_work(one: Flight) -> Failure:
-    """Work that fails."""
-    return failure()
-
-
 def test_work_runs_on_a_thread_of_its_own() -> None:
     """And its outcome is published."""
     one, seen = flight(), list[int]()

@@ -15,7 +15,7 @@ from s2sauth import CognitoClientCredentials, RenewalPolicy, S2SAuthError
 
 heavy = {"httpx", "httpcore", "pydantic", "cachetools", "asyncio", "trio", "ssl"}
 after_import = sorted(heavy & set(sys.modules))
-credentials = CognitoClientCredentials.from_env(policy=RenewalPolicy(attempts=2, deadline=5))
+credentials = CognitoClientCredentials.from_env(policy=RenewalPolicy(attempts=2, deadline=1))
 after_construction = sorted(heavy & set(sys.modules))
 known_here = threading.get_ident()
 imported = []

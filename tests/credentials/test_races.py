@@ -13,7 +13,7 @@ from s2sauth._process import Lock, generation
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import settled
-from tests.support.worlds import Threads
+from tests.support.worlds import GetToken, Threads
 
 Make = Callable[..., CognitoClientCredentials]
 
@@ -33,6 +33,28 @@ def test_caller_with_old_news_finds_the_flight_that_came_and_went(
     token = credentials.get_token()
     assert token is credentials.get_token()
     assert fake.counts()["token_requests"] == 1
+
+
+def test_caller_in_lambda_that_lost_the_race_to_renew_does_not_wait(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both found the token STALE; the other one began the flight, and is the one to wait for it."""
+    old = credentials.get_token()
+    clock.advance(2880)
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "caller")
+    fake.gate()
+    others = [lambda: credentials.get_token(timeout=0)]
+
+    def meddling() -> int:
+        if others:
+            others.pop()()
+        return generation()
+
+    monkeypatch.setattr(_flight, "generation", meddling)
+    callers = Threads().start([GetToken(credentials)])
+    assert callers.values() == [old]
+    fake.wait_for_token_requests(2)
+    assert fake.counts()["token_requests"] == 2
 
 
 class Sleepy(ManualClock):  # type: ignore[misc]  # final for users; this one falls asleep

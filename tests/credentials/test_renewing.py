@@ -216,6 +216,24 @@ def test_flight_begun_while_stale_goes_on_when_somebody_waits(
     assert fake.counts()["token_requests"] == 3
 
 
+def test_flight_begun_while_stale_has_the_whole_deadline_when_somebody_waits(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
+    """It began with 2 s, since nobody waited; who joins it is owed 8 s."""
+    credentials.get_token()
+    fake.gate()
+    clock.advance(EXPIRED - 1)
+    credentials.get_token()
+    fake.wait_for_token_requests(2)
+    clock.advance(1.1)
+    callers = world.ask(credentials)
+    clock.advance(7)
+    assert credentials._slot.flight.left(credentials._shared.supply.now()) == pytest.approx(1.0)
+    fake.release()
+    callers.values()
+    assert fake.counts()["token_requests"] == 2
+
+
 def test_idle_object_fetches_once_when_it_is_used_again(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
