@@ -48,7 +48,7 @@ IMPORTS = {
 
 
 def environment() -> str:
-    """The interpreter of an environment with requirements/start.txt and the s2sauth that runs here, made when needed."""
+    """The interpreter of an environment with requirements/start.txt and the s2sauth that runs here, made if needed."""
     progress(f"{VENV.name}: the runtime dependencies only")
     subprocess.run(
         ["bash", "-c", '. scripts/_env.sh && make_env "$1" requirements/start.txt >&2', "bash", str(VENV)],

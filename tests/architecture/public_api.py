@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import get_origin
 
 import s2sauth
+from s2sauth._core.record import Record
 
 SNAPSHOT = Path(__file__).with_name("public_api.txt")
 PUBLIC_MODULES = ("s2sauth", "s2sauth.secret_sources", "s2sauth.settings", "s2sauth.testing")
@@ -84,7 +85,10 @@ def describe(name: str, value: object) -> Iterator[str]:
         return
     bases = ", ".join(base.__name__ for base in value.__bases__ if base is not object)
     yield f"class {name}({bases})" if bases else f"class {name}"
-    if not issubclass(value, Enum):
+    if issubclass(value, Record) and value.__init__ is Record.__init__:
+        names = inspect.get_annotations(value)
+        yield f"    ({', '.join(f'{n}={vars(value)[n]!r}' if n in vars(value) else n for n in names)})"
+    elif not issubclass(value, Enum):
         yield f"    {_signature(value)}"
     for member, definition in members(value).items():
         yield f"    {_member(value, member, definition)}"
