@@ -13,7 +13,7 @@ from ._core.retry import Timeouts, forced_now, next_delay, timeouts
 from ._core.token_endpoint import Answer, TokenRequest, read_answer, token_request
 from ._core.values import AccessToken, Secret
 from ._flight import Flight, Outcome
-from ._process import Clock
+from ._process import Clock, at_work
 from ._slots import Slot
 from .events import Reporter
 from .secret_sources import SecretInput, read_secrets
@@ -91,7 +91,8 @@ class Renewal:
             )
 
     def _attempts(self, slot: Slot, flight: Flight) -> Outcome:
-        sender = self._open_sender()
+        with at_work():
+            sender = self._open_sender()
         flight.abort = sender.close
         try:
             secrets = self._candidates(slot)
@@ -120,7 +121,8 @@ class Renewal:
     def _read(self, slot: Slot) -> list[Secret]:
         known = [] if self._accepted is None else [self._accepted]
         try:
-            secrets, stripped = read_secrets(self._secrets)
+            with at_work():
+                secrets, stripped = read_secrets(self._secrets)
         except Exception as error:
             if known:
                 return known  # the source is down; what worked last may still work
@@ -158,7 +160,8 @@ class Renewal:
     def _attempt(self, slot: Slot, flight: Flight, sender: Sender, request: TokenRequest) -> Outcome:
         asked_at = self._now()
         slot.token_requests += 1
-        answer = sender.send(request, timeouts(flight.left(asked_at)))
+        with at_work():
+            answer = sender.send(request, timeouts(flight.left(asked_at)))
         issued = answer if isinstance(answer, Failure) else read_answer(answer, slot.settings)
         if isinstance(issued, Failure):
             return issued

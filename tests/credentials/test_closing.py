@@ -7,6 +7,7 @@ import pytest
 from s2sauth import CognitoClientCredentials, CredentialsClosed, Event
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
+from tests.support.settled import eventually
 from tests.support.worlds import Asyncio, Trio, World, run_asyncio
 
 Make = Callable[..., CognitoClientCredentials]
@@ -50,8 +51,10 @@ def test_waiters_in_a_pause_are_told(
     callers = world.ask(credentials)
     fake.wait_for_token_requests()
     clock.wait_for_sleepers(1 if world.awaits else 2)
+    flight = credentials._slot.flight
     credentials.close()
     assert [type(error) for error in callers.errors()] == [CredentialsClosed]
+    eventually(lambda: flight.thread is None)
     assert fake.counts()["token_requests"] == 1
 
 

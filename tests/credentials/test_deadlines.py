@@ -9,7 +9,7 @@ from s2sauth import CognitoClientCredentials, Event, RenewalPolicy, TokenRespons
 from s2sauth._process import SystemClock
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
-from tests.support.settled import settled
+from tests.support.settled import eventually, settled
 from tests.support.worlds import Threads, World
 
 Make = Callable[..., CognitoClientCredentials]
@@ -141,17 +141,9 @@ def test_late_token_counts_if_it_is_newer(
     with pytest.raises(TokenUnavailable):
         credentials.get_token(timeout=0)
     fake.release()
-    _wait(lambda: credentials._slot.entry is not None)
+    eventually(lambda: credentials._slot.entry is not None)
     assert credentials.get_token(timeout=0).remaining() == 3591
     assert fake.counts()["token_requests"] == 1
-
-
-def _wait(condition: Callable[[], bool]) -> None:
-    """Let the flight's thread end: it has no outcome to wait for any more."""
-    until = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.001)
 
 
 def test_late_token_never_replaces_a_newer_one(
@@ -175,7 +167,7 @@ def test_late_token_never_replaces_a_newer_one(
     assert thread is not None
     fake.release()
     settled(credentials)
-    _wait(lambda: late.thread is None)
+    eventually(lambda: late.thread is None)
     assert credentials._slot.entry is not None
     assert credentials._slot.entry.number == 2
 
@@ -195,7 +187,7 @@ def test_late_failure_does_not_count(
     with pytest.raises(TokenUnavailable):
         credentials.get_token(timeout=0)
     fake.release()
-    _wait(lambda: flight.thread is None)
+    eventually(lambda: flight.thread is None)
     assert credentials.state().last_error == "TokenUnavailable"
     clock.advance(1)
     credentials.get_token()
@@ -208,7 +200,7 @@ def test_given_up_flight_ends_soon(make: Make, fake: FakeCognito) -> None:
     with pytest.raises(TokenUnavailable):
         credentials.get_token()
     flight = credentials._slot.flight
-    _wait(lambda: flight.thread is None)
+    eventually(lambda: flight.thread is None)
 
 
 def test_background_flight_that_hangs_is_nobodys_wait(

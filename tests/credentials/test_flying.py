@@ -4,7 +4,6 @@ import _thread
 import asyncio
 import logging
 import sys
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,7 +11,7 @@ import trio
 
 from s2sauth import AccessToken, CognitoClientCredentials, ConfigurationError, Event, TokenUnavailable
 from s2sauth.testing import FakeCognito, ManualClock
-from tests.support.settled import settled
+from tests.support.settled import eventually, settled
 from tests.support.worlds import Threads, World
 
 Make = Callable[..., CognitoClientCredentials]
@@ -86,9 +85,7 @@ def test_no_thread_lives_between_flights(make: Make, fake: FakeCognito) -> None:
         return fake.client_secret
 
     make(client_secret=secret).get_token()
-    until = time.monotonic() + 5
-    while set(idents) & set(sys._current_frames()):
-        assert time.monotonic() < until, "the thread lives on"
+    eventually(lambda: not set(idents) & set(sys._current_frames()))
 
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError, GeneratorExit])

@@ -1,6 +1,8 @@
-"""Waiting for a renewal that nobody waits for."""
+"""Waiting for what nobody waits for."""
 
 import _thread
+import time
+from collections.abc import Callable
 
 from s2sauth import CognitoClientCredentials
 from tests.support.worlds import PATIENCE
@@ -14,3 +16,11 @@ def settled(credentials: CognitoClientCredentials) -> None:
     flight._locks.append(lock)
     if not flight._outcome:
         assert lock.acquire(timeout=PATIENCE), "the flight never ended"
+
+
+def eventually(condition: Callable[[], bool]) -> None:
+    """Block until it is so, for what tells nobody when it is: the last steps of a thread."""
+    until = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < until, "it never came to that"
+        time.sleep(0.001)
