@@ -12,7 +12,7 @@ A command is a file beside this one:
             report.row("cold: all served", s2sauth=0.31, at_most=1.0, unit="s")
             report.row("for comparison", s2sauth=0.2)  # without a requirement
 
-    if __name__ == "__main__":  # child processes import the file too
+    if __name__ == '__main__':  # child processes import the file too
         command("What many callers at once cost", figures)
 
 `python benchmarks/NAME.py` prints the table and exits with 1 when a figure falls short; `--json` prints it as JSON;

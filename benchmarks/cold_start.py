@@ -17,6 +17,7 @@ import s2sauth
 ROOT = Path(__file__).parents[1]
 VENV = ROOT / ".venv-start"
 STARTS = 21
+MOST_STARTS = 63
 
 _CALL = "status = client.get('/files').status_code; print(status, flush=True)"
 FIRST_ANSWER = {
@@ -79,13 +80,18 @@ def start(python: str, code: str, environ: dict[str, str]) -> float:
 
 
 def starts(python: str, codes: dict[str, str], environ: dict[str, str]) -> dict[str, list[float]]:
-    """Milliseconds of interleaved starts, by name; a first one of each is not counted."""
+    """Milliseconds of interleaved starts, by name; a first one of each is not counted.
+
+    Goes on until each has come close to its minimum three times: on a busy machine the first 21 may all be slow.
+    """
     took: dict[str, list[float]] = {name: [] for name in codes}
-    for n in range(STARTS + 1):
+    for n in range(MOST_STARTS + 1):
         for name, code in codes.items():
             milliseconds = start(python, code, environ) * 1000
             if n:
                 took[name].append(milliseconds)
+        if n >= STARTS and all(sorted(one)[2] < 1.02 * min(one) for one in took.values()):
+            break
     return took
 
 
@@ -103,9 +109,9 @@ def figures(report: Report) -> None:
     python = environment()
     with cognito_over_tls() as (_, environ):
         environ.update(PATH=os.environ["PATH"], STATIC_TOKEN=token(environ))
-        progress(f"imports: {STARTS} interleaved starts")
+        progress(f"imports: {STARTS} interleaved starts or more")
         imports = {name: min(took) for name, took in starts(python, IMPORTS, environ).items()}
-        progress(f"first answers: {STARTS} interleaved starts")
+        progress(f"first answers: {STARTS} interleaved starts or more")
         took = starts(python, FIRST_ANSWER, environ)
     first = {name: min(one) for name, one in took.items()}
     report.row("import s2sauth, httpx", s2sauth=imports["s2sauth"], floor=imports["floor"], unit="ms")
@@ -119,8 +125,9 @@ def figures(report: Report) -> None:
     )
     report.row("  of the hand-written", s2sauth=first["s2sauth"] / first["hand-written"], at_most=1.05, unit="x")
     medians = ", ".join(f"{name} {median(one):.0f} ms" for name, one in took.items())
-    report.note(f"Minima of {STARTS} interleaved starts (medians: {medians}); TLS with a private CA.")
+    number = len(took["s2sauth"])
+    report.note(f"Minima of {number} interleaved starts (medians: {medians}); TLS with a private CA.")
 
 
 if __name__ == "__main__":
-    command("cold start: from a fresh process to the first authorised answer", figures)
+    command("Cold start: from a fresh process to the first authorised answer", figures)

@@ -2,6 +2,7 @@
 
 import asyncio
 import dis
+import inspect
 import os
 import sys
 import time
@@ -35,6 +36,9 @@ class Steps:
         """Of attributes, items and globals; a local variable is nobody else's."""
         self._instructions: dict[Any, dict[int, dis.Instruction]] = {}
         self._loaded = ""
+        here = inspect.currentframe()
+        assert here is not None
+        here.f_trace_opcodes = True  # 3.12: settrace() looks at this frame for whether instructions are wanted
         sys.settrace(self._trace)
         try:
             method()
@@ -46,6 +50,7 @@ class Steps:
             if self.frames:
                 self.calls.pop()  # what was called is Python, and seen from inside
             self.frames += 1
+            frame.f_trace = self._trace  # 3.13: before the next line, or it does nothing
             frame.f_trace_opcodes = True
             self._instructions[frame.f_code] = {one.offset: one for one in dis.get_instructions(frame.f_code)}
         elif event == "opcode":
@@ -192,4 +197,4 @@ def figures(report: Report) -> None:
 
 
 if __name__ == "__main__":
-    command("hot path: what a call costs when the token is in hand", figures)
+    command("Hot path: what a call costs when the token is in hand", figures)

@@ -77,4 +77,4 @@ def figures(report: Report) -> None:
 
 
 if __name__ == "__main__":
-    command("loop: how long a cold fetch holds up the event loop", figures)
+    command("Loop: how long a cold fetch holds up the event loop", figures)

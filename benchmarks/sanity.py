@@ -197,7 +197,8 @@ def interruptions(environ: dict[str, str]) -> Interrupted:
     credentials = CognitoClientCredentials.from_env(environ=environ)
     credentials.httpx_auth(environ["FILES_SERVICE_URL"])
     seen = Interrupted()
-    view, asked, waiting, nested = credentials, ("",), False, 0
+    view, waiting, nested = credentials, False, 0
+    asked: tuple[str, ...] = ()
 
     def handler(*_: object) -> None:
         nonlocal nested
@@ -257,4 +258,4 @@ def figures(report: Report) -> None:
 
 
 if __name__ == "__main__":
-    command("sanity: right token, no hang, no error", figures)
+    command("Sanity: right token, no hang, no error", figures)

@@ -20,7 +20,7 @@ DEADLINE = RenewalPolicy().deadline
 PATIENCE = 60.0
 """After so many seconds something hangs."""
 BY_HAND = 200
-"""Threads that the hand-written lines are asked from; they have no use for more."""
+"""Threads that the hand-written lines are asked from; each makes a request of its own."""
 
 
 @dataclass(slots=True)
@@ -257,4 +257,4 @@ def figures(report: Report) -> None:
 
 
 if __name__ == "__main__":
-    command("stampede: many callers at once, token endpoint with 100 ms latency", figures)
+    command("Stampede: many callers at once, a token endpoint that takes 100 ms", figures)

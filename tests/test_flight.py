@@ -296,8 +296,3 @@ def test_interrupt_ends_a_pause_and_closes_the_connection() -> None:
     assert closed == [1, 1]
     one.abort = None
     one.interrupt()
-
-
-def test_flight_is_small() -> None:
-    """No `__dict__`: nothing is hung on it by mistake."""
-    assert not hasattr(flight(), "__dict__")

@@ -1,8 +1,10 @@
 """All that knows httpx: the Auth class, the sender of token requests, the error that is also httpx's."""
 
 import os
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, final
 
 import certifi
@@ -89,6 +91,8 @@ class HttpxSender:
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
+        self._socket: socket.socket | None = None
+        self._aborted = False
 
     def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
         """POST once. Of the client only its transport takes part: no default headers, cookies, auth, redirects."""
@@ -100,7 +104,7 @@ class HttpxSender:
                     request.url,
                     headers=list(request.headers),
                     content=request.body,
-                    extensions={"timeout": timeout.as_dict()},
+                    extensions={"timeout": timeout.as_dict(), "trace": self._watch},
                 ),
                 stream=True,
                 auth=httpx.Auth(),
@@ -111,8 +115,27 @@ class HttpxSender:
             return _failure(error)
 
     def close(self) -> None:
-        """Close the client and its connection."""
+        """Close the client and its connection; for the thread that sends."""
         self._client.close()
+
+    def abort(self) -> None:
+        """End the request under way; for any other thread.
+
+        Only shuts the connection down: a descriptor that is closed while OpenSSL works on it soon belongs to another
+        connection, from which OpenSSL would then read and to which it would write.
+        """
+        self._aborted = True
+        if self._socket is not None:
+            with suppress(OSError):  # not connected any more, or closed by its own thread
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # SSLSocket's own would drop the TLS state
+
+    def _watch(self, _event: str, info: Mapping[str, Any]) -> None:
+        """httpcore's extension "trace": called after each of its steps, two of which return the connection made."""
+        stream = info.get("return_value")
+        if stream is not None and hasattr(stream, "get_extra_info"):
+            self._socket = stream.get_extra_info("socket")
+            if self._aborted:
+                self.abort()
 
 
 def _answer(response: httpx.Response) -> Answer:

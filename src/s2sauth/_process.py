@@ -7,7 +7,7 @@ import _thread
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Protocol
@@ -26,23 +26,18 @@ class Clock(Protocol):
 
     def wall(self) -> float:
         """Seconds since the epoch; may step."""
-        ...
 
     def monotonic(self) -> float:
         """Seconds that never step back; may stand still while the system is suspended."""
-        ...
 
     def boottime(self) -> float:
         """Like `monotonic`, but counts suspended time where the platform can."""
-        ...
 
     def wait(self, lock: Lock, seconds: float, /) -> None:
         """Return when `lock` could be acquired or `seconds` have passed, whichever is first."""
-        ...
 
     def random(self) -> float:
         """A number from [0, 1) that no other process or clone of a snapshot shares."""
-        ...
 
 
 def _boottime() -> Callable[[], float]:
@@ -87,7 +82,7 @@ def next_generation() -> None:
 
 
 @contextmanager
-def at_work() -> Iterator[None]:
+def at_work() -> Generator[None]:
     """Around what a flight does in OpenSSL and in other people's code: a fork waits until it is over.
 
     A thread that holds one of OpenSSL's locks while another one forks leaves it locked in the child for ever: without

@@ -27,7 +27,11 @@ class Sender(Protocol):
         ...
 
     def close(self) -> None:
-        """Close it, also from another thread while it is sending, which ends that request."""
+        """Close it; for the flight's own thread."""
+        ...
+
+    def abort(self) -> None:
+        """End the request under way; for any other thread."""
         ...
 
 
@@ -93,7 +97,7 @@ class Renewal:
     def _attempts(self, slot: Slot, flight: Flight) -> Outcome:
         with at_work():
             sender = self._open_sender()
-        flight.abort = sender.close
+        flight.abort = sender.abort
         try:
             secrets = self._candidates(slot)
             secret = next(secrets)

@@ -1,8 +1,11 @@
 """Every public call ends by its deadline, whatever the endpoint does; what outlives its deadline is replaced."""
 
+import socket
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
+import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials, Event, RenewalPolicy, TokenResponseInvalid, TokenUnavailable
@@ -10,6 +13,7 @@ from s2sauth._process import SystemClock
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually, settled
+from tests.support.tls import client_context, server_context
 from tests.support.worlds import Threads, World
 
 Make = Callable[..., CognitoClientCredentials]
@@ -201,6 +205,49 @@ def test_given_up_flight_ends_soon(make: Make, fake: FakeCognito) -> None:
         credentials.get_token()
     flight = credentials._slot.flight
     eventually(lambda: flight.thread is None)
+
+
+@pytest.mark.parametrize("end", ["deadline", "close"])
+def test_giving_up_touches_no_other_connection(make: Make, end: str) -> None:
+    """A descriptor that is closed under OpenSSL is soon somebody else's: it would read and write there."""
+    with FakeCognito(ssl_context=server_context()) as fake, ExitStack() as closing:
+        fake.drip(0.02)
+        keys = {"domain": fake.domain, "client_id": fake.client_id, "client_secret": fake.client_secret}
+        policy = RenewalPolicy(deadline=0.2 if end == "deadline" else 8)
+        context = client_context()
+        credentials = make(
+            **keys,
+            policy=policy,
+            clock=SystemClock(),
+            http_client=lambda: httpx.Client(verify=context, trust_env=False),
+        )
+        with pytest.raises(TokenUnavailable):
+            credentials.get_token(timeout=0.2)
+        flight = credentials._slot.flight
+        if end == "close":
+            credentials.close()
+        pairs = [socket.socketpair() for _ in range(4)]
+        for one, other in pairs:
+            closing.enter_context(one).sendall(b"x" * 1000)
+            closing.enter_context(other).sendall(b"y" * 1000)
+        eventually(lambda: flight.thread is None)
+        received = [each.recv(2000, socket.MSG_DONTWAIT) for pair in pairs for each in pair]
+        assert received == [b"y" * 1000, b"x" * 1000] * 4
+
+
+@pytest.mark.parametrize("hang", ["hang", "gate"])
+def test_hanging_flight_ends_with_its_deadline(make: Make, fake: FakeCognito, hang: str) -> None:
+    """Its thread does not wait for a read time-out: its connection is ended under it."""
+    getattr(fake, hang)()
+    credentials = make(clock=SystemClock())
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token(timeout=0)
+    fake.wait_for_token_requests()
+    flight = credentials._slot.flight
+    began = time.monotonic()
+    credentials.close()
+    eventually(lambda: flight.thread is None)
+    assert time.monotonic() - began < 1
 
 
 def test_background_flight_that_hangs_is_nobodys_wait(

@@ -93,6 +93,19 @@ def test_wait_is_no_longer_than_connect_and_read_of_the_request(make: Make, fake
     assert fake.counts()["token_requests"] == 1
 
 
+def test_wait_for_a_replacement_is_no_longer_either(make: Make, fake: FakeCognito, world: World) -> None:
+    """After a 401 the same limit holds: the caller gets its 401 back in time."""
+    credentials = make(clock=SystemClock(), policy=RenewalPolicy(forced_renewal_every=0.0001))
+    auth, url = credentials.httpx_auth(fake.api_url), f"{fake.api_url}/files"
+    assert world.send(auth, url).status_code == 200
+    fake.revoke()
+    fake.gate()
+    began = time.monotonic()
+    assert world.send(auth, url, timeout=0.1).status_code == 401
+    assert 0.15 < time.monotonic() - began < 1.5
+    assert fake.counts()["token_requests"] == 2
+
+
 @pytest.mark.parametrize("timeout", [None, httpx.Timeout(None, connect=0.05), httpx.Timeout(None, read=0.05)])
 def test_wait_of_a_request_without_limits_is_the_policys(
     make: Make, fake: FakeCognito, world: World, timeout: object
