@@ -26,18 +26,22 @@ class Clock(Protocol):
 
     def wall(self) -> float:
         """Seconds since the epoch; may step."""
+        ...
 
     def monotonic(self) -> float:
         """Seconds that never step back; may stand still while the system is suspended."""
+        ...
 
     def boottime(self) -> float:
         """Like `monotonic`, but counts suspended time where the platform can."""
+        ...
 
     def wait(self, lock: Lock, seconds: float, /) -> None:
         """Return when `lock` could be acquired or `seconds` have passed, whichever is first."""
 
     def random(self) -> float:
         """A number from [0, 1) that no other process or clone of a snapshot shares."""
+        ...
 
 
 def _boottime() -> Callable[[], float]:
@@ -107,9 +111,8 @@ def _pass_through(lock: Lock, seconds: float) -> None:
 def _before_fork() -> None:
     until = time.monotonic() + FORK_WAIT
     _forking.acquire(timeout=FORK_WAIT)
-    me = _thread.get_ident()
     for lock, thread in list(_at_work.items()):
-        if thread != me:
+        if thread != _thread.get_ident():
             _pass_through(lock, until - time.monotonic())
 
 
