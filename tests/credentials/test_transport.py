@@ -7,7 +7,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from s2sauth import CognitoClientCredentials, RenewalPolicy, TokenRequestRefused, TokenUnavailable
+from s2sauth import (
+    CognitoClientCredentials,
+    ConfigurationError,
+    RenewalPolicy,
+    TokenRequestRefused,
+    TokenUnavailable,
+)
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.proxy import ConnectProxy
 from tests.support.tls import authority, client_context, server_context
@@ -198,3 +204,16 @@ def test_tls_handshake_that_is_cut_is_tried_again(make: Make, clock: ManualClock
         with pytest.raises(TokenUnavailable, match="ConnectError"):
             credentials.get_token()
         assert fake.counts()["token_connections"] == 2
+
+
+def test_certificates_that_cannot_be_read_are_a_configuration_error(
+    fake: FakeCognito, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Which names the variables; nothing is sent."""
+    file = tmp_path / "empty.pem"
+    file.write_text("")
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    credentials = CognitoClientCredentials.from_env(environ=fake.environ)
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE, SSL_CERT_DIR: the CA certificates cannot be read"):
+        credentials.get_token()
+    assert fake.counts()["token_requests"] == 0
