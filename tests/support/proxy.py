@@ -31,10 +31,7 @@ class ConnectProxy:
     ) -> None:
         self._listening.shutdown(socket.SHUT_RDWR)
         for each in self._sockets:
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # ended already
+            _end(each)
         for thread in self._threads:
             thread.join(5)
         for each in (self._listening, *self._sockets):
@@ -64,7 +61,7 @@ class ConnectProxy:
         self.seen.append(head.decode("latin-1"))
         if self._refusal is not None:
             client.sendall(self._refusal)
-            client.shutdown(socket.SHUT_RDWR)
+            _end(client)
             return
         host, _, port = head.split(b" ")[1].decode().rpartition(":")
         server = socket.create_connection((host, int(port)))
@@ -72,6 +69,13 @@ class ConnectProxy:
         client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         self._run(_copy, server, client)
         _copy(client, server)
+
+
+def _end(connection: socket.socket) -> None:
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # ended already
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
