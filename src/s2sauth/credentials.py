@@ -1,6 +1,7 @@
 """CognitoClientCredentials: one object that gets, keeps and renews tokens. Wiring; nothing is decided here."""
 
 import os
+from _thread import get_ident
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, final
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, final
 from ._core import parts
 from ._core.config import AuthMethod, settings
 from ._core.environment import from_environment
+from ._core.errors import ConfigurationError
 from ._core.origin import AnyOrigin, parse_origins
 from ._core.policy import RenewalPolicy
 from ._core.values import AccessToken, scope_set
@@ -257,15 +259,26 @@ class _Shared:
         self.report = Reporter(clock, on_event)
         self._http_client = http_client
         self._open_sender: Callable[[], Sender] | None = None
+        self._preparing: int | None = None
         renewal = Renewal(policy=policy, clock=clock, report=self.report, secrets=secrets, open_sender=self._open)
         self.supply = Supply(policy=policy, clock=clock, report=self.report, renew=renewal)
 
     def prepare(self) -> None:
         """Import what a flight needs, on the thread of a caller: a fork during a threaded import hangs the child."""
-        if self._open_sender is None:
+        if self._open_sender is not None:
+            return
+        if self._preparing == get_ident():
+            raise ConfigurationError(
+                "a token was asked for by a signal handler that interrupted the import of the HTTP library, before the "
+                "first token. Make the hook first, at module level: credentials.httpx_auth(...)"
+            )
+        self._preparing = get_ident()
+        try:
             from ._httpx import Senders  # noqa: PLC0415  # not before the first token or hook
 
             self._open_sender = Senders(self._http_client)
+        finally:
+            self._preparing = None
 
     def _open(self) -> Sender:
         assert self._open_sender is not None  # prepare() comes before every flight

@@ -4,9 +4,12 @@ import json
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 
+import httpx
 import pytest
 
+from s2sauth import CognitoClientCredentials, ConfigurationError, _httpx
 from s2sauth.testing import FakeCognito
 
 SCRIPT = """
@@ -141,3 +144,20 @@ def test_token_may_be_asked_for_at_exit(fake: FakeCognito) -> None:
         [sys.executable, "-c", script], env=fake.environ, capture_output=True, text=True, timeout=10, check=False
     )
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "True", "")
+
+
+def test_a_handler_that_interrupts_the_first_import_is_told(fake: FakeCognito, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A half-imported HTTP library raises something odd; this says what to do, and the interrupted caller goes on."""
+    credentials = CognitoClientCredentials.from_env(environ=fake.environ)
+    asked: list[str] = []
+
+    class Interrupted(_httpx.Senders):
+        def __init__(self, http_client: Callable[[], httpx.Client] | None) -> None:
+            with pytest.raises(ConfigurationError, match="Make the hook first"):
+                credentials.get_token()
+            asked.append("and refused")
+            super().__init__(http_client)
+
+    monkeypatch.setattr(_httpx, "Senders", Interrupted)
+    assert credentials.get_token().access_token
+    assert asked == ["and refused"]
