@@ -32,28 +32,27 @@ def remembered(age: float, *, in_hand: bool) -> Memory:
     return Memory(failure(), after(age), 10.0, 0, in_hand)
 
 
-@pytest.mark.parametrize(
-    ("age", "held", "flying", "memory", "expected"),
-    [
-        (0.0, None, False, None, Step.FETCH),
-        (0.0, None, True, None, Step.FETCH),
-        (0.0, None, False, remembered(0.0, in_hand=False), Step.FAIL),
-        (0.0, None, True, remembered(0.0, in_hand=False), Step.FETCH),
-        (0.0, None, False, remembered(0.0, in_hand=True), Step.FETCH),
-        (EXPIRED, entry(), False, None, Step.FETCH),
-        (EXPIRED, entry(), True, None, Step.FETCH),
-        (EXPIRED, entry(), False, remembered(EXPIRED, in_hand=False), Step.FAIL),
-        (EXPIRED, entry(), False, remembered(EXPIRED, in_hand=True), Step.FETCH),
-        (FRESH, entry(), False, None, Step.SERVE),
-        (FRESH, entry(), True, None, Step.SERVE),
-        (FRESH, entry(), False, remembered(FRESH, in_hand=False), Step.SERVE),
-        (STALE, entry(), False, None, Step.RENEW),
-        (STALE, entry(), True, None, Step.SERVE),
-        (STALE, entry(), False, remembered(STALE, in_hand=True), Step.SERVE),
-        (STALE, entry(), False, remembered(STALE, in_hand=False), Step.SERVE),
-    ],
-    ids=str,
-)
+PLAIN: dict[str, tuple[float, Entry | None, bool, Memory | None, Step]] = {
+    "nothing": (0.0, None, False, None, Step.FETCH),
+    "nothing, flying": (0.0, None, True, None, Step.FETCH),
+    "nothing, outage": (0.0, None, False, remembered(0.0, in_hand=False), Step.FAIL),
+    "nothing, outage, flying": (0.0, None, True, remembered(0.0, in_hand=False), Step.FETCH),
+    "nothing, failed with one in hand": (0.0, None, False, remembered(0.0, in_hand=True), Step.FETCH),
+    "EXPIRED": (EXPIRED, entry(), False, None, Step.FETCH),
+    "EXPIRED, flying": (EXPIRED, entry(), True, None, Step.FETCH),
+    "EXPIRED, outage": (EXPIRED, entry(), False, remembered(EXPIRED, in_hand=False), Step.FAIL),
+    "EXPIRED, failed with one in hand": (EXPIRED, entry(), False, remembered(EXPIRED, in_hand=True), Step.FETCH),
+    "FRESH": (FRESH, entry(), False, None, Step.SERVE),
+    "FRESH, flying": (FRESH, entry(), True, None, Step.SERVE),
+    "FRESH, outage": (FRESH, entry(), False, remembered(FRESH, in_hand=False), Step.SERVE),
+    "STALE": (STALE, entry(), False, None, Step.RENEW),
+    "STALE, flying": (STALE, entry(), True, None, Step.SERVE),
+    "STALE, failed with one in hand": (STALE, entry(), False, remembered(STALE, in_hand=True), Step.SERVE),
+    "STALE, outage": (STALE, entry(), False, remembered(STALE, in_hand=False), Step.SERVE),
+}
+
+
+@pytest.mark.parametrize(("age", "held", "flying", "memory", "expected"), PLAIN.values(), ids=PLAIN)
 def test_what_to_do(age: float, held: Entry | None, flying: bool, memory: Memory | None, expected: Step) -> None:
     """Without a suspicion: what there is, how old it is, whether somebody flies, what is remembered."""
     assert step(age, held, flying=flying, memory=memory) is expected

@@ -56,6 +56,7 @@ def test_waiters_in_a_pause_are_told(
     assert [type(error) for error in callers.errors()] == [CredentialsClosed]
     eventually(lambda: flight.thread is None)
     assert fake.counts()["token_requests"] == 1
+    assert fake.counts()["token_connections"] == 1
 
 
 def test_waiters_for_a_replacement_are_told(

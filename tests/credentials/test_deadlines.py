@@ -9,9 +9,13 @@ import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials, Event, RenewalPolicy, TokenResponseInvalid, TokenUnavailable
+from s2sauth._core.errors import Failure
+from s2sauth._core.retry import Timeouts
+from s2sauth._core.token_endpoint import TokenRequest
+from s2sauth._httpx import HttpxSender
 from s2sauth._process import SystemClock
 from s2sauth.testing import FakeCognito, ManualClock
-from tests.support.fixtures import names
+from tests.support.fixtures import names, plain_client
 from tests.support.settled import eventually, settled
 from tests.support.tls import client_context, server_context
 from tests.support.worlds import Threads, World
@@ -248,6 +252,18 @@ def test_hanging_flight_ends_with_its_deadline(make: Make, fake: FakeCognito, ha
     credentials.close()
     eventually(lambda: flight.thread is None)
     assert time.monotonic() - began < 1
+
+
+def test_connection_made_after_its_flight_was_given_up_is_ended_at_once(fake: FakeCognito) -> None:
+    """Name resolution took so long: nobody waits for the answer any more."""
+    fake.hang()
+    sender = HttpxSender(plain_client())
+    sender.abort()
+    began = time.monotonic()
+    outcome = sender.send(TokenRequest(url=fake.token_url, headers=(), body=b""), Timeouts(2.0, 4.0))
+    sender.close()
+    assert isinstance(outcome, Failure)
+    assert time.monotonic() - began < 2
 
 
 def test_background_flight_that_hangs_is_nobodys_wait(

@@ -102,6 +102,7 @@ def test_compressed_401_is_never_decoded(auth: httpx.Auth, url: str, fake: FakeC
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert response.status_code == 200
+    assert response.history[0].content == b""
     assert peak < 20_000_000
 
 
