@@ -6,6 +6,7 @@ from s2sauth import RenewalPolicy
 from s2sauth._core.parts import mistakes
 from s2sauth._process import SystemClock
 from s2sauth.testing import ManualClock
+from tests.support.labels import plainly
 
 
 def found(**changes: object) -> list[tuple[str, str]]:
@@ -25,7 +26,7 @@ def found(**changes: object) -> list[tuple[str, str]]:
         {"clock": ManualClock()},
         {"clock": SystemClock},
     ],
-    ids=repr,
+    ids=plainly,
 )
 def test_right_ones_pass(right: dict[str, object]) -> None:
     """Nothing is called to find out."""
@@ -45,7 +46,7 @@ def test_right_ones_pass(right: dict[str, object]) -> None:
         ({"clock": object()}, "has no wall, monotonic, boottime, wait, random"),
         ({"clock": __import__("time")}, "has no wall, boottime, wait, random"),
     ],
-    ids=repr,
+    ids=plainly,
 )
 def test_wrong_ones_are_named_with_the_form(wrong: dict[str, object], form: str) -> None:
     """One mistake each."""

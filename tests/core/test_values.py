@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from s2sauth import AccessToken, ConfigurationError
 from s2sauth._core.values import Secret, scope_set
+from tests.support.labels import plainly
 
 SCOPE_CHARACTERS = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"\\')
 scopes = st.text(SCOPE_CHARACTERS, min_size=1, max_size=30)
@@ -87,7 +88,7 @@ def test_secret_is_hidden_and_comparable() -> None:
         ({"a": 1}, ("a",)),
         ("demo/read.file https://x.example/y!#$%&'()*+,-.:;<=>?@[]^_`{|}~", None),
     ],
-    ids=repr,
+    ids=plainly,
 )
 def test_scopes_have_one_canonical_form(given_scopes: object, canonical: tuple[str, ...] | None) -> None:
     """Split at blanks, without repeats, sorted."""
@@ -123,7 +124,7 @@ def test_scopes_have_one_canonical_form(given_scopes: object, canonical: tuple[s
         [b"a"],
         object(),
     ],
-    ids=repr,
+    ids=plainly,
 )
 def test_wrong_scopes_are_refused_with_the_form(wrong: object) -> None:
     """An empty one would silently mean all scopes."""

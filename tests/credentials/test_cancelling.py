@@ -190,7 +190,11 @@ def test_flight_sees_no_context_of_the_caller(make: Make, fake: FakeCognito, wor
         return fake.client_secret
 
     tenant.set("mine")
-    world.get(make(client_secret=secret, on_event=lambda event: seen.append(tenant.get())))
+    credentials = make(client_secret=secret, on_event=lambda event: seen.append(tenant.get()))
+    token = world.get(credentials)
+    told = len(seen)
+    credentials.invalidate(token)  # reported on this thread
+    assert len(seen) > told
     assert set(seen) == {"none"}
 
 

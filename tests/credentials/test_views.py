@@ -61,7 +61,7 @@ def test_wrong_scopes_are_refused(credentials: CognitoClientCredentials, scopes:
 
 
 def test_256_scope_sets_are_kept(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
-    """Beyond that the least recently used one that nobody holds is dropped, and fetched again when it is wanted."""
+    """The least recently used one goes, and is fetched again when it is wanted. 258 flights take about a second."""
     answer = {"access_token": "abc", "token_type": "Bearer", "expires_in": 3600}
     fake.answer_json(answer)
     for number in range(KEPT):

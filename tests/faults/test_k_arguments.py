@@ -8,6 +8,7 @@ import pytest
 
 from s2sauth import CognitoClientCredentials, ConfigurationError, RenewalPolicy
 from tests.support.arguments import NOT_TEXT, RIGHT, build, mistake, nothing_is_sent
+from tests.support.labels import plainly
 
 __all__ = ["nothing_is_sent"]
 
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("nothing_is_sent")
 
 
 @pytest.mark.parametrize(
-    "scopes", [None, "a", "a b", ["a", "b", "a"], ("b",), {"a"}, "demo/read.file https://x/y"], ids=repr
+    "scopes", [None, "a", "a b", ["a", "b", "a"], ("b",), {"a"}, "demo/read.file https://x/y"], ids=plainly
 )
 def test_149_right_scopes(scopes: object) -> None:
     """A string is split once; order and repeats do not matter."""
@@ -25,7 +26,7 @@ def test_149_right_scopes(scopes: object) -> None:
 @pytest.mark.parametrize(
     "scopes",
     ["", " ", [], (), set(), ["a b"], [""], "a\tb", "a\nb", 'a"b', "a\\b", "ä", [None], [7], 7, True, b"a", object()],
-    ids=repr,
+    ids=plainly,
 )
 def test_149_wrong_scopes(scopes: object) -> None:
     """Empty is no way to say all."""
@@ -40,20 +41,20 @@ def test_149_ten_thousand_scopes() -> None:
 
 
 @pytest.mark.parametrize("field", ["renew_at", "expiry_margin", "deadline", "attempts", "forced_renewal_every"])
-@pytest.mark.parametrize("value", [-1, math.nan, math.inf, 10**9, True, timedelta(seconds=1), "1", None], ids=repr)
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, 10**9, True, timedelta(seconds=1), "1", None], ids=plainly)
 def test_150_wrong_margins(field: str, value: object) -> None:
     """Validated at construction of the policy."""
     with pytest.raises(ConfigurationError, match=f"RenewalPolicy: {field}: .*e.g."):
         RenewalPolicy(**{field: value})  # type: ignore[arg-type]  # that is the test
 
 
-@pytest.mark.parametrize("policy", [None, 7, {"deadline": 5}, RenewalPolicy, "default"], ids=repr)
+@pytest.mark.parametrize("policy", [None, 7, {"deadline": 5}, RenewalPolicy, "default"], ids=plainly)
 def test_150_wrong_policy(policy: object) -> None:
     """No dictionary, no class."""
     assert mistake(policy=policy).startswith("policy: is of type ")
 
 
-@pytest.mark.parametrize("client_id", ["", " ", "a b", "a\n", "ä", "\0", None, *NOT_TEXT], ids=repr)
+@pytest.mark.parametrize("client_id", ["", " ", "a b", "a\n", "ä", "\0", None, *NOT_TEXT], ids=plainly)
 def test_151_wrong_client_id(client_id: object) -> None:
     """The field and the form."""
     message = mistake(client_id=client_id)
@@ -103,7 +104,7 @@ def test_151_wrong_secret(secret: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "method", ["", "basic", "POST", "client_secret_jwt", "none", None, 7, True, ["auto"]], ids=repr
+    "method", ["", "basic", "POST", "client_secret_jwt", "none", None, 7, True, ["auto"]], ids=plainly
 )
 def test_151_wrong_auth_method(method: object) -> None:
     """The three that there are."""
@@ -114,7 +115,9 @@ def test_151_wrong_auth_method(method: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "metadata", [{}, {"a": 1}, {1: "a"}, {"a": None}, {"a": ["b"]}, "a", '{"a":"b"}', [("a", "b")], 7, True], ids=repr
+    "metadata",
+    [{}, {"a": 1}, {1: "a"}, {"a": None}, {"a": ["b"]}, "a", '{"a":"b"}', [("a", "b")], 7, True],
+    ids=plainly,
 )
 def test_152_wrong_client_metadata(metadata: object) -> None:
     """Strings to strings; its values are not repeated."""
@@ -128,7 +131,7 @@ def test_152_right_client_metadata() -> None:
     build(client_metadata=MappingProxyType({"a": "b"}))
 
 
-@pytest.mark.parametrize("strict", [None, 0, 1, "yes", []], ids=repr)
+@pytest.mark.parametrize("strict", [None, 0, 1, "yes", []], ids=plainly)
 def test_155_wrong_strict(strict: object) -> None:
     """True or False."""
     assert mistake(strict=strict).startswith("strict: ")
@@ -137,7 +140,7 @@ def test_155_wrong_strict(strict: object) -> None:
 @pytest.mark.parametrize(
     ("field", "value"),
     [("http_client", 7), ("http_client", "x"), ("on_event", []), ("on_event", "print"), ("clock", 7), ("clock", "now")],
-    ids=repr,
+    ids=plainly,
 )
 def test_155_wrong_callables(field: str, value: object) -> None:
     """The field and the form."""

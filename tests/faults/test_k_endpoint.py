@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.arguments import NOT_TEXT, build, mistake, nothing_is_sent
+from tests.support.labels import plainly
 
 __all__ = ["nothing_is_sent"]
 
@@ -65,7 +66,7 @@ WRONG_DOMAINS: list[object] = [
 ]
 
 
-@pytest.mark.parametrize("domain", WRONG_DOMAINS, ids=repr)
+@pytest.mark.parametrize("domain", WRONG_DOMAINS, ids=plainly)
 def test_147_wrong_domain(domain: object) -> None:
     """The field and the form, never a password."""
     message = mistake(domain=domain)
@@ -75,7 +76,7 @@ def test_147_wrong_domain(domain: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"domain": None}, {"token_url": URL}, {"domain": None, "token_url": None}], ids=repr
+    "changes", [{"domain": None}, {"token_url": URL}, {"domain": None, "token_url": None}], ids=plainly
 )
 def test_147_neither_or_both(changes: dict[str, object]) -> None:
     """Exactly one of domain and token_url."""
@@ -104,7 +105,7 @@ WRONG_URLS: list[object] = [
 ]
 
 
-@pytest.mark.parametrize("url", WRONG_URLS, ids=repr)
+@pytest.mark.parametrize("url", WRONG_URLS, ids=plainly)
 def test_147_wrong_token_url(url: object) -> None:
     """The same https rule; its query is kept, unless it holds credentials."""
     message = mistake(domain=None, token_url=url)
@@ -148,7 +149,7 @@ def test_148_bare_prefix_with_region(region: str, url: str) -> None:
         "eu-central-1\n",
         *NOT_TEXT,
     ],
-    ids=repr,
+    ids=plainly,
 )
 def test_148_wrong_region(region: object) -> None:
     """The field and the form."""
