@@ -4,10 +4,11 @@ import _thread
 import importlib.util
 import os
 import time
+from types import ModuleType
 
 import pytest
 
-from s2sauth import _process
+from s2sauth import _gate, _process
 from s2sauth._process import SystemClock, generation, in_lambda, next_generation
 
 
@@ -60,15 +61,15 @@ def test_generations_differ() -> None:
     assert generation() == before + 1
 
 
-def test_platform_without_fork_is_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("module", [_process, _gate], ids=["process", "gate"])
+def test_platform_without_fork_is_fine(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """`register_at_fork` is looked up, never assumed: Windows has none."""
     monkeypatch.delattr(os, "register_at_fork", raising=False)
-    specification = importlib.util.spec_from_file_location("without_fork", _process.__file__)
+    assert module.__file__ is not None
+    specification = importlib.util.spec_from_file_location(f"{module.__name__}_without_fork", module.__file__)
     assert specification is not None
     assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    assert module.generation() == 0
+    specification.loader.exec_module(importlib.util.module_from_spec(specification))
 
 
 def test_lambda_is_known_by_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:

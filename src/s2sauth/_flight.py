@@ -47,20 +47,26 @@ class Flight:
         "_successor",
         "abort",
         "begun",
-        "forced",
         "generation",
         "limit",
         "number",
         "pause",
+        "replaces",
         "thread",
         "waited_for",
     )
 
     def __init__(
-        self, number: int, *, limit: tuple[Instant, float], forced: bool = False, waited_for: bool = False
+        self,
+        number: int,
+        *,
+        limit: tuple[Instant, float],
+        replaces: Entry | None = None,
+        waited_for: bool = False,
     ) -> None:
         self.number = number
-        self.forced = forced
+        self.replaces = replaces
+        """The suspected or rejected token that it replaces by force."""
         self.waited_for = waited_for
         """Somebody has no token to go on with: more than one attempt is worth while."""
         self.limit = limit

@@ -1,5 +1,6 @@
 """All that knows httpx: the Auth class, the sender of token requests, the error that is also httpx's."""
 
+import _thread
 import os
 import socket
 import ssl
@@ -15,7 +16,9 @@ from ._core import errors
 from ._core.errors import Cause, ConfigurationError, Failure
 from ._core.retry import Timeouts
 from ._core.token_endpoint import MAX_ANSWER, Answer, TokenRequest
+from ._gate import Work
 from ._hook import Hook
+from ._process import generation
 
 
 @final
@@ -52,11 +55,35 @@ class Senders:
 
     def __init__(self, http_client: Callable[[], httpx.Client] | None) -> None:
         self._factory = http_client
+        self._generation = generation()
+        self._reading = _thread.allocate_lock()
+        """Held while the CA file is read ahead."""
         self._tls: ssl.SSLContext | None = None
         # What is imported on first use: certifi's way to its file, and the codec of host names.
         if http_client is None and not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
             certifi.where()
         "localhost".encode("idna")
+        if http_client is None:
+            self._read_ahead()
+
+    def _read_ahead(self) -> None:
+        """Read the CA file beside what the caller does next, usually to make a client that reads it for itself.
+
+        That takes 15 to 20 ms of a fresh process's first call, three times as long as importing this package
+        (benchmarks/cold_start.py).
+        """
+        self._reading.acquire()
+        try:
+            _thread.start_new_thread(self._read, ())
+        except RuntimeError:  # no thread can be started: the first flight reads it
+            self._reading.release()
+
+    def _read(self) -> None:
+        try:
+            with Work(), suppress(Exception):  # the flight that finds nothing tries again, and says what is wrong
+                self._tls = httpx.create_ssl_context()
+        finally:
+            self._reading.release()
 
     def __call__(self) -> "HttpxSender":
         """A client for one flight; called on its thread."""
@@ -69,6 +96,9 @@ class Senders:
         return HttpxSender(_checked(client))
 
     def _context(self) -> ssl.SSLContext:
+        if self._generation == generation():  # else this is a fork's child, which has no such thread
+            with self._reading:
+                pass
         if self._tls is None:
             try:
                 self._tls = httpx.create_ssl_context()
@@ -98,6 +128,7 @@ class HttpxSender:
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
+        self._connecting = Work()
         self._socket: socket.socket | None = None
         self._aborted = False
 
@@ -120,6 +151,8 @@ class HttpxSender:
             return _answer(response)
         except Exception as error:  # noqa: BLE001  # httpx.HTTPError, and what closing it in mid-request brings up
             return _failure(error)
+        finally:
+            self._connecting.end()
 
     def close(self) -> None:
         """Close the client and its connection; for the thread that sends."""
@@ -136,8 +169,14 @@ class HttpxSender:
             with suppress(OSError):  # not connected any more, or closed by its own thread
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # SSLSocket's own would drop the TLS state
 
-    def _watch(self, _event: str, info: Mapping[str, Any]) -> None:
-        """httpcore's extension "trace": called after each of its steps, two of which return the connection made."""
+    def _watch(self, event: str, info: Mapping[str, Any]) -> None:
+        """httpcore's extension "trace": called around each of its steps, two of which return the connection made."""
+        step, _, stage = event.partition(".")[2].partition(".")
+        if step in ("connect_tcp", "start_tls"):
+            if stage == "started":
+                self._connecting.begin()
+            else:
+                self._connecting.end()
         stream = info.get("return_value")
         if stream is not None and hasattr(stream, "get_extra_info"):
             self._socket = stream.get_extra_info("socket")

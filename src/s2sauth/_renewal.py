@@ -13,7 +13,8 @@ from ._core.retry import Timeouts, forced_now, next_delay, timeouts
 from ._core.token_endpoint import Answer, TokenRequest, read_answer, token_request
 from ._core.values import AccessToken, Secret
 from ._flight import Flight, Outcome
-from ._process import Clock, at_work
+from ._gate import Work
+from ._process import Clock
 from ._slots import Slot
 from .events import Reporter
 from .secret_sources import SecretInput, read_secrets
@@ -58,8 +59,17 @@ class Renewal:
     def __call__(self, slot: Slot, flight: Flight) -> Outcome:
         """Fetch a token for `slot`: what it brings is in the slot before it is returned."""
         began = self._now()
-        if flight.forced:
-            self._note_forced(slot, flight, began)
+        if slot.client.closed and flight.outcome is not None:
+            return flight.outcome  # closed before its thread began: nothing is sent
+        if (replaced := flight.replaces) is not None:
+            slot.forced = forced_now(
+                slot.forced,
+                now=began,
+                number=flight.number,
+                life=replaced.life,
+                replaced_forced=replaced.forced,
+                policy=self._policy,
+            )
         self._report("renewal_started", slot.id)
         try:
             outcome = self._attempts(slot, flight)
@@ -82,20 +92,8 @@ class Renewal:
     def _now(self) -> Instant:
         return Instant(self._clock.wall(), self._clock.boottime())
 
-    def _note_forced(self, slot: Slot, flight: Flight, now: Instant) -> None:
-        entry = slot.entry
-        if entry is not None:
-            slot.forced = forced_now(
-                slot.forced,
-                now=now,
-                number=flight.number,
-                life=entry.life,
-                replaced_forced=entry.forced,
-                policy=self._policy,
-            )
-
     def _attempts(self, slot: Slot, flight: Flight) -> Outcome:
-        with at_work():
+        with Work():
             sender = self._open_sender()
         flight.abort = sender.abort
         try:
@@ -125,7 +123,7 @@ class Renewal:
     def _read(self, slot: Slot) -> list[Secret]:
         known = [] if self._accepted is None else [self._accepted]
         try:
-            with at_work():
+            with Work():
                 secrets, stripped = read_secrets(self._secrets)
         except Exception as error:
             if known:
@@ -164,8 +162,7 @@ class Renewal:
     def _attempt(self, slot: Slot, flight: Flight, sender: Sender, request: TokenRequest) -> Outcome:
         asked_at = self._now()
         slot.token_requests += 1
-        with at_work():
-            answer = sender.send(request, timeouts(flight.left(asked_at)))
+        answer = sender.send(request, timeouts(flight.left(asked_at)))
         issued = answer if isinstance(answer, Failure) else read_answer(answer, slot.settings)
         if isinstance(issued, Failure):
             return issued
@@ -175,13 +172,14 @@ class Renewal:
         return self._entry(slot, flight, issued, asked_at)
 
     def _entry(self, slot: Slot, flight: Flight, issued: Issued, asked_at: Instant) -> Outcome:
+        forced = flight.replaces is not None
         token = AccessToken(
             issued.access_token,
             expires_in=issued.lifetime,
             issued_at=asked_at.wall,
             left=lambda: issued.lifetime - elapsed(asked_at, self._now()),
             scopes=issued.scopes,
-            trial=partial(slot.trial_passed, flight.number) if flight.forced else None,
+            trial=partial(slot.trial_passed, flight.number) if forced else None,
         )
         entry = new_entry(
             token,
@@ -190,7 +188,7 @@ class Renewal:
             policy=self._policy,
             chance=self._clock.random(),
             number=flight.number,
-            forced=flight.forced,
+            forced=forced,
         )
         if entry.usable_left(self._now()) <= 0:
             text = (

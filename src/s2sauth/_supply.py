@@ -130,9 +130,8 @@ class Supply:
                         continue
                     return entry.token
                 case Step.REPLACE | Step.FETCH:
-                    joined = self._join(slot, flight, now, flying=flying, forced=step is Step.REPLACE)
-                    if joined is None:
-                        continue
+                    replaces = entry if step is Step.REPLACE else None
+                    joined = self._join(slot, flight, now, flying=flying, replaces=replaces)
                     outcome = yield from self._await(slot, joined, began, patience)
                 case _:
                     assert_never(step)
@@ -156,13 +155,11 @@ class Supply:
         if not flight.begun:
             flight.launch(lambda flight: self._renew(slot, flight))
 
-    def _join(self, slot: Slot, latest: Flight, now: Instant, *, flying: bool, forced: bool) -> Flight | None:
-        """The flight to wait for: the one under way, or a new one; None if another caller's came and went meanwhile."""
+    def _join(self, slot: Slot, latest: Flight, now: Instant, *, flying: bool, replaces: Entry | None) -> Flight:
+        """The flight to wait for: the one under way, or the next one, which another caller may have begun meanwhile."""
         limit = (now, self._policy.deadline)
         if not flying:
-            candidate = Flight(latest.number + 1, limit=limit, forced=forced, waited_for=True)
-            flight = self._next(slot, latest, candidate)
-            return None if flight is not candidate and flight.outcome is not None else flight
+            return self._next(slot, latest, Flight(latest.number + 1, limit=limit, replaces=replaces, waited_for=True))
         if not latest.waited_for:
             # It began with a usable token in hand and for one attempt; now somebody waits for it.
             latest.limit = limit

@@ -115,8 +115,8 @@ def hold_starts(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], Any]]:
     return waiting
 
 
-def test_flight_whose_thread_begins_after_close_keeps_nothing(
-    credentials: CognitoClientCredentials, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+def test_flight_whose_thread_begins_after_close_sends_and_keeps_nothing(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Starting a thread and running it are two moments; close() may come between them."""
     old = credentials.get_token()
@@ -127,6 +127,7 @@ def test_flight_whose_thread_begins_after_close_keeps_nothing(
     waiting[0]()
     assert credentials._slot.entry is None
     assert credentials._slot.forced is None
+    assert fake.counts()["token_requests"] == 1
 
 
 def test_flight_that_was_given_up_before_its_thread_began_brings_a_token_all_the_same(

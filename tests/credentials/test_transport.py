@@ -1,6 +1,8 @@
 """The token request's way: TLS, private CAs, client certificates, proxies, redirects; and what it leaves out."""
 
+import _thread
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,11 +15,15 @@ from s2sauth import (
     RenewalPolicy,
     TokenRequestRefused,
     TokenUnavailable,
+    _gate,
+    _httpx,
 )
+from s2sauth._process import next_generation
 from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.forking import in_child
 from tests.support.proxy import ConnectProxy
 from tests.support.tls import authority, client_context, server_context
-from tests.support.worlds import World
+from tests.support.worlds import Threads, World
 
 Make = Callable[..., CognitoClientCredentials]
 
@@ -90,6 +96,85 @@ def test_ssl_context_is_made_once_and_kept(
         clock.advance(3600)
     assert fake.counts()["token_requests"] == 3
     assert len(made) == 1
+
+
+def test_ca_file_is_read_when_the_hook_is_made(make: Make, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a thread of its own, beside the making of the caller's client; the first flight waits for it."""
+    reading, go, create = threading.Event(), threading.Event(), httpx.create_ssl_context
+    readers: list[int] = []
+
+    def gated() -> ssl.SSLContext:
+        readers.append(threading.get_ident())
+        reading.set()
+        go.wait(10)
+        return create()
+
+    monkeypatch.setattr(httpx, "create_ssl_context", gated)
+    credentials = make(http_client=None)
+    credentials.httpx_auth(fake.api_url)
+    assert reading.wait(10)
+    callers = Threads().ask(credentials)
+    assert fake.counts()["token_connections"] == 0
+    go.set()
+    callers.values()
+    assert len(readers) == 1
+    assert readers != [threading.get_ident()]
+
+
+def test_ca_file_is_read_by_the_flight_when_no_thread_can_start(
+    make: Make, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at the process's limit of threads."""
+
+    def refuse(*_: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    make(http_client=None).get_token()
+    assert fake.counts()["token_requests"] == 1
+
+
+def test_ca_file_is_read_anew_by_the_child_of_a_fork_that_came_meanwhile(
+    make: Make, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that reads it does not live there."""
+    started: list[object] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(_thread, "start_new_thread", lambda *work: started.append(work) or 0)
+        credentials = make(http_client=None)
+        credentials.httpx_auth(fake.api_url)
+    assert len(started) == 1
+    assert in_child(lambda: credentials.get_token().scopes) == ("demo/read.file",)
+    next_generation()
+    assert credentials.get_token().scopes == ("demo/read.file",)
+
+
+def test_fork_waits_for_a_connection_that_is_made_but_not_for_the_answer(
+    build: Make, secure: FakeCognito, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL's locks matter during the handshake; an answer may take as long as it likes."""
+    secure.gate()
+    steps: list[str] = []
+    watch = _httpx.HttpxSender._watch
+
+    def watching(sender: _httpx.HttpxSender, event: str, info: dict[str, object]) -> None:
+        watch(sender, event, info)
+        steps.append(f"{event} {len(_gate._at_work)}")
+
+    monkeypatch.setattr(_httpx.HttpxSender, "_watch", watching)
+    callers = Threads().ask(build(http_client=trusting))
+    secure.wait_for_token_requests()
+    assert not _gate._at_work
+    secure.release()
+    callers.values()
+    assert steps[:6] == [
+        "connection.connect_tcp.started 1",
+        "connection.connect_tcp.complete 0",
+        "connection.start_tls.started 1",
+        "connection.start_tls.complete 0",
+        "http11.send_request_headers.started 0",
+        "http11.send_request_headers.complete 0",
+    ]
 
 
 def test_certificate_that_is_not_trusted_is_refused_at_once(build: Make, secure: FakeCognito, world: World) -> None:

@@ -1,0 +1,86 @@
+"""Keeps what a flight does in OpenSSL away from forks and from the end of the process.
+
+A thread that holds one of OpenSSL's locks while another one forks leaves it locked in the child for ever: 3 of 40
+children that were forked in mid-flight hung at their own TLS handshake (benchmarks/sanity.py). And OpenSSL cleans up at
+the end of the process under the hands of whoever is still inside: each of 10 processes that ended while a daemon thread
+read CA certificates died of it (tests/test_gate.py).
+"""
+
+import _thread
+import atexit
+import os
+import time
+from contextlib import suppress
+from typing import final
+
+from ._process import Lock
+
+FORK_WAIT = 1.0
+"""Seconds that a fork waits for work under way, and work for a fork."""
+EXIT_WAIT = 0.5
+"""Seconds that the end of the process waits for work under way."""
+
+_gate: Lock = _thread.allocate_lock()
+_at_work: dict[Lock, int] = {}
+"""What is under way, and on which thread."""
+
+
+@final
+class Work:
+    """What a flight does inside OpenSSL's set-up, name resolution and other people's code."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock: Lock | None = None
+
+    def begin(self) -> None:
+        """Begin; waits for a fork under way."""
+        _pass_through(_gate, FORK_WAIT)
+        self._lock = _thread.allocate_lock()
+        self._lock.acquire()
+        _at_work[self._lock] = _thread.get_ident()
+
+    def end(self) -> None:
+        """End; nothing if it has ended, or has not begun."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            _at_work.pop(lock, None)
+            lock.release()
+
+    def __enter__(self) -> None:
+        self.begin()
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+
+def _pass_through(lock: Lock, seconds: float) -> None:
+    if lock.acquire(timeout=max(0.0, seconds)):
+        lock.release()
+
+
+def _close_gate(seconds: float) -> None:
+    """Let no work begin, and wait for what is under way on other threads."""
+    until = time.monotonic() + seconds
+    _gate.acquire(timeout=seconds)
+    for lock, thread in list(_at_work.items()):
+        if thread != _thread.get_ident():
+            _pass_through(lock, until - time.monotonic())
+
+
+def _open_gate() -> None:
+    with suppress(RuntimeError):  # two threads forked at once, and the first one has opened it
+        _gate.release()
+
+
+def _renew_gate() -> None:
+    """Called in a forked child: a lock that a thread of the parent holds would never be released here."""
+    global _gate  # noqa: PLW0603  # the process's own state
+    _gate = _thread.allocate_lock()
+    _at_work.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=lambda: _close_gate(FORK_WAIT), after_in_parent=_open_gate, after_in_child=_renew_gate)
+atexit.register(lambda: _close_gate(EXIT_WAIT))

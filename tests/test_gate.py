@@ -1,0 +1,168 @@
+"""What a flight does in OpenSSL keeps out of the way of forks and of the process's end, and nobody waits for ever."""
+
+import _thread
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import certifi
+import pytest
+
+from s2sauth import _gate
+from s2sauth._gate import Work
+
+
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test has a gate of its own."""
+    monkeypatch.setattr(_gate, "_gate", _thread.allocate_lock())
+    monkeypatch.setattr(_gate, "_at_work", {})
+
+
+def test_a_fork_waits_for_work_under_way() -> None:
+    """It goes on the moment that the work is over."""
+    working, over, forked = threading.Event(), threading.Event(), threading.Event()
+
+    def work() -> None:
+        with Work():
+            working.set()
+            over.wait(5)
+
+    def fork() -> None:
+        _gate._close_gate(_gate.FORK_WAIT)
+        forked.set()
+
+    worker, forker = threading.Thread(target=work), threading.Thread(target=fork)
+    worker.start()
+    working.wait(5)
+    forker.start()
+    assert not forked.wait(0.05)
+    over.set()
+    assert forked.wait(5)
+    worker.join()
+    forker.join()
+
+
+def test_a_fork_waits_no_longer_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that takes longer waits for the network, and holds no lock of OpenSSL's."""
+    monkeypatch.setattr(_gate, "FORK_WAIT", 0.05)
+    working, over = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with Work():
+            working.set()
+            over.wait(5)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    working.wait(5)
+    _gate._close_gate(_gate.FORK_WAIT)
+    over.set()
+    worker.join()
+
+
+def test_a_fork_does_not_wait_for_its_own_thread() -> None:
+    """A secret source that forks, which a flight's own thread does."""
+    with Work():
+        _gate._close_gate(_gate.FORK_WAIT)
+    _gate._open_gate()
+
+
+def test_work_waits_for_a_fork_under_way() -> None:
+    """It begins when the parent goes on."""
+    begun = threading.Event()
+
+    def work() -> None:
+        with Work():
+            begun.set()
+
+    _gate._close_gate(_gate.FORK_WAIT)
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert not begun.wait(0.05)
+    _gate._open_gate()
+    assert begun.wait(5)
+    worker.join()
+
+
+def test_work_waits_no_longer_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fork that never ends holds up no token request."""
+    monkeypatch.setattr(_gate, "FORK_WAIT", 0.05)
+    _gate._close_gate(_gate.FORK_WAIT)
+    with Work():
+        pass
+
+
+def test_two_forks_at_once_do_not_stumble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gate is opened once; opening it again is nothing."""
+    monkeypatch.setattr(_gate, "FORK_WAIT", 0.05)
+    _gate._close_gate(_gate.FORK_WAIT)
+    _gate._close_gate(_gate.FORK_WAIT)
+    _gate._open_gate()
+    _gate._open_gate()
+    with Work():
+        pass
+
+
+def test_a_child_begins_anew() -> None:
+    """Neither the gate nor the work of the parent is there."""
+    with Work():
+        _gate._close_gate(_gate.FORK_WAIT)
+        _gate._renew_gate()
+        assert not _gate._at_work
+    with Work():
+        assert len(_gate._at_work) == 1
+
+
+def test_work_ends_once() -> None:
+    """Ending what has ended, or has not begun, is nothing."""
+    work = Work()
+    work.end()
+    work.begin()
+    work.end()
+    work.end()
+    assert not _gate._at_work
+
+
+ENDING = """
+import _thread, ssl, sys, threading
+from s2sauth._gate import Work
+working = threading.Event()
+
+def work():
+    with Work():
+        working.set()
+        ssl.create_default_context(cafile=sys.argv[1])
+
+_thread.start_new_thread(work, ())
+working.wait(10)
+"""
+
+
+def test_process_ends_cleanly_while_a_thread_works_in_openssl(tmp_path: Path) -> None:
+    """OpenSSL cleans up at exit; without the gate every such process died of it, by SIGSEGV."""
+    file = tmp_path / "many.pem"
+    file.write_text(Path(certifi.where()).read_text() * 6)
+    ended = subprocess.run([sys.executable, "-c", ENDING, str(file)], check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_end_of_the_process_does_not_wait_for_the_network() -> None:
+    """A flight whose connection hangs delays the end by EXIT_WAIT at most."""
+    code = """
+import _thread, threading, time
+from s2sauth._gate import EXIT_WAIT, Work
+working = threading.Event()
+
+def work():
+    with Work():
+        working.set()
+        time.sleep(60)
+
+_thread.start_new_thread(work, ())
+working.wait(10)
+print(EXIT_WAIT, flush=True)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=20)
+    assert (ended.returncode, ended.stderr, ended.stdout.strip()) == (0, "", str(_gate.EXIT_WAIT))
