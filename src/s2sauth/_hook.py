@@ -7,9 +7,8 @@
 """
 
 import time
-from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import Any, NoReturn, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol
 
 from ._core.bearer import refuses_bearer
 from ._core.errors import OriginNotAllowed, S2SAuthError, TokenUnavailable
@@ -38,11 +37,16 @@ class Tokens(Protocol):
         ...
 
 
-class Hook(ABC):
+class Hook:
     """The flow of one request, once blocking and once awaiting. A family's Auth class has it as a base.
 
     Requests and responses are `Any` here: they are the family's own, and this reads only what all families share.
     """
+
+    _bytes: ClassVar[Any]
+    """The family's ByteStream."""
+    _failure: ClassVar[Any]
+    """TokenUnavailable that is the family's TransportError too."""
 
     def __init__(
         self,
@@ -60,21 +64,25 @@ class Hook(ABC):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} for {self._origins}>"
 
-    # What a family adds.
-
-    @abstractmethod
     def _copy(self, request: Any) -> Any:
         """A copy of the request, which shares nothing that is written to; a body that is in memory comes along."""
+        # As copy.copy() would, if pickling a Request did not leave out stream and extensions; half a new one's time.
+        copy: Any = object.__new__(request.__class__)
+        copy.__dict__.update(request.__dict__)
+        copy.headers = request.headers.__class__(request.headers)
+        copy.extensions = dict(request.extensions)
+        return copy
 
-    @abstractmethod
     def _empty(self, response: Any, body: bytes) -> None:
         """Give a drained response its body, so that the family's client finds nothing left to read."""
+        encoded = response.headers.pop("content-encoding", None)
+        response.stream = self._bytes(b"" if encoded else body)
 
-    @abstractmethod
     def _unavailable(self, error: TokenUnavailable, request: Any) -> Exception:
         """The same failure as an error of the family's too."""
-
-    # What all share.
+        also: Exception = self._failure(error.message, error.retry_after)
+        also.request = request  # type: ignore[attr-defined]  # a property of the family's errors
+        return also
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:
         """Called by a blocking client."""

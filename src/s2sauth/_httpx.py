@@ -1,11 +1,7 @@
-"""All that knows httpx: the Auth class, the sender of token requests, the error that is also httpx's."""
+"""All that knows httpx: the Auth class, the error that is also httpx's, what makes its token requests."""
 
-import _thread
 import os
-import socket
-import ssl
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from typing import Any, final
 
 import certifi
@@ -13,12 +9,8 @@ import httpcore  # noqa: F401  # pyright: ignore[reportUnusedImport]  # else the
 import httpx
 
 from ._core import errors
-from ._core.errors import Cause, ConfigurationError, Failure
-from ._core.retry import Timeouts
-from ._core.token_endpoint import MAX_ANSWER, Answer, TokenRequest
-from ._gate import Work
 from ._hook import Hook
-from ._process import generation
+from ._sender import Senders
 
 
 @final
@@ -32,193 +24,12 @@ class TokenUnavailable(errors.TokenUnavailable, httpx.TransportError):
 class HttpxAuth(Hook, httpx.Auth):
     """The hook for `httpx.Client(auth=...)` and `httpx.AsyncClient(auth=...)`."""
 
-    def _copy(self, request: httpx.Request) -> httpx.Request:
-        # As copy.copy() would, if pickling a Request did not leave out stream and extensions; half a new one's time.
-        copy = object.__new__(type(request))
-        vars(copy).update(vars(request))
-        copy.headers = httpx.Headers(request.headers)
-        copy.extensions = dict(request.extensions)
-        return copy
-
-    def _empty(self, response: httpx.Response, body: bytes) -> None:
-        encoded = response.headers.pop("content-encoding", None)
-        response.stream = httpx.ByteStream(b"" if encoded else body)
-
-    def _unavailable(self, error: errors.TokenUnavailable, request: httpx.Request) -> Exception:
-        also = TokenUnavailable(error.message, error.retry_after)
-        also.request = request
-        return also
+    _bytes = httpx.ByteStream
+    _failure = TokenUnavailable
 
 
-class Senders:
-    """Makes the HTTP client of each flight. Created on a caller's thread, before the flight: a flight never imports."""
-
-    def __init__(self, http_client: Callable[[], httpx.Client] | None) -> None:
-        self._factory = http_client
-        self._generation = generation()
-        self._reading = _thread.allocate_lock()
-        """Held while the CA file is read ahead."""
-        self._tls: ssl.SSLContext | None = None
-        # What is imported on first use: certifi's way to its file, and the codec of host names.
-        if http_client is None and not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
-            certifi.where()
-        "localhost".encode("idna")
-        if http_client is None:
-            self._read_ahead()
-
-    def _read_ahead(self) -> None:
-        """Read the CA file beside what the caller does next, usually to make a client that reads it for itself.
-
-        That takes 15 to 20 ms of a fresh process's first call, three times as long as importing this package
-        (benchmarks/cold_start.py).
-        """
-        self._reading.acquire()
-        try:
-            _thread.start_new_thread(self._read, ())
-        except RuntimeError:  # no thread can be started: the first flight reads it
-            self._reading.release()
-
-    def _read(self) -> None:
-        try:
-            with Work(), suppress(Exception):  # the flight that finds nothing tries again, and says what is wrong
-                self._tls = httpx.create_ssl_context()
-        finally:
-            self._reading.release()
-
-    def __call__(self) -> "HttpxSender":
-        """A client for one flight; called on its thread."""
-        if self._factory is None:
-            return HttpxSender(httpx.Client(verify=self._context()))
-        try:
-            client = self._factory()
-        except Exception as error:  # noqa: BLE001  # whatever the user's function raises
-            raise ConfigurationError(f"http_client: the factory raised {type(error).__name__}: {error}") from None
-        return HttpxSender(_checked(client))
-
-    def _context(self) -> ssl.SSLContext:
-        if self._generation == generation():  # else this is a fork's child, which has no such thread
-            with self._reading:
-                pass
-        if self._tls is None:
-            try:
-                self._tls = httpx.create_ssl_context()
-            except OSError as error:  # ssl.SSLError is one too
-                text = "SSL_CERT_FILE, SSL_CERT_DIR: the CA certificates cannot be read"
-                raise ConfigurationError(f"{text}, {type(error).__name__}: {error}") from None
-        return self._tls
-
-
-def _checked(client: Any) -> httpx.Client:
-    form = "http_client: a function that makes a new httpx.Client each time, e.g. lambda: httpx.Client(verify=ctx)"
-    if not isinstance(client, httpx.Client):
-        raise ConfigurationError(f"{form}; it gave {type(client).__name__}")
-    if client.is_closed:
-        raise ConfigurationError(
-            f"{form}; it gave a closed one: do not give the same client twice, each is closed after use"
-        )
-    if client.auth is not None or any(client.event_hooks.values()):
-        client.close()
-        raise ConfigurationError(f"{form}; it gave one with auth or event hooks, which would see the client secret")
-    return client
-
-
-@final
-class HttpxSender:
-    """Sends the token requests of one flight."""
-
-    def __init__(self, client: httpx.Client) -> None:
-        self._client = client
-        self._connecting = Work()
-        self._socket: socket.socket | None = None
-        self._aborted = False
-
-    def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
-        """POST once. Of the client only its transport takes part: no default headers, cookies, auth, redirects."""
-        timeout = httpx.Timeout(limits.read, connect=limits.connect)
-        try:
-            response = self._client.send(
-                httpx.Request(
-                    "POST",
-                    request.url,
-                    headers=list(request.headers),
-                    content=request.body,
-                    extensions={"timeout": timeout.as_dict(), "trace": self._watch},
-                ),
-                stream=True,
-                auth=httpx.Auth(),
-                follow_redirects=False,
-            )
-            return _answer(response)
-        except Exception as error:  # noqa: BLE001  # httpx.HTTPError, and what closing it in mid-request brings up
-            return _failure(error)
-        finally:
-            self._connecting.end()
-
-    def close(self) -> None:
-        """Close the client and its connection; for the thread that sends."""
-        self._client.close()
-
-    def abort(self) -> None:
-        """End the request under way; for any other thread.
-
-        Only shuts the connection down: a descriptor that is closed while OpenSSL works on it soon belongs to another
-        connection, from which OpenSSL would then read and to which it would write.
-        """
-        self._aborted = True
-        if self._socket is not None:
-            with suppress(OSError):  # not connected any more, or closed by its own thread
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # SSLSocket's own would drop the TLS state
-
-    def _watch(self, event: str, info: Mapping[str, Any]) -> None:
-        """httpcore's extension "trace": called around each of its steps, two of which return the connection made."""
-        step, _, stage = event.partition(".")[2].partition(".")
-        if step in ("connect_tcp", "start_tls"):
-            if stage == "started":
-                self._connecting.begin()
-            else:
-                self._connecting.end()
-        stream = info.get("return_value")
-        if stream is not None and hasattr(stream, "get_extra_info"):
-            self._socket = stream.get_extra_info("socket")
-            if self._aborted:
-                self.abort()
-
-
-def _answer(response: httpx.Response) -> Answer:
-    body = b""
-    try:
-        for chunk in response.iter_raw():
-            body += chunk
-            if len(body) > MAX_ANSWER:
-                break
-    finally:
-        response.close()
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status_code, headers, body[:MAX_ANSWER], truncated=len(body) > MAX_ANSWER)
-
-
-def _failure(error: Exception) -> Failure:
-    said = type(error).__name__
-    if isinstance(error, (httpx.NetworkError, httpx.TimeoutException, httpx.ProxyError)) and str(error):
-        said += f": {error}"  # other errors may quote the header that they did not like
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return Failure(Cause.UNTRUSTED, errors.TokenUnavailable, (_UNTRUSTED.format(said), None))
-        cause = cause.__cause__ or cause.__context__
-    hint = _HINTS.get(type(error).__name__, _HINT)
-    return Failure(Cause.UNREACHABLE, errors.TokenUnavailable, (f"The token request failed, {said}. {hint}", None))
-
-
-_UNTRUSTED = (
-    "The token endpoint's certificate was refused, {}. Behind a proxy that opens TLS, give its CA: "
-    "http_client=lambda: httpx.Client(verify=ssl_context), or the SSL_CERT_FILE variable."
-)
-_HINT = "Check the network path to the token endpoint: route, firewall, proxy variables (HTTPS_PROXY, NO_PROXY)."
-_HINTS = {
-    "ConnectError": (
-        "Check that the domain is spelled right and resolves (a new Cognito domain may need a minute), that a route "
-        "leads there: a VPC without NAT has none, and PrivateLink does not serve the token endpoint."
-    ),
-    "ProxyError": "The proxy of HTTPS_PROXY or http_client refused the connection: check its rules and credentials.",
-}
+def senders(http_client: Callable[[], Any] | None) -> Senders:
+    """What makes the HTTP client of each flight; imports what that needs."""
+    if http_client is None and not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
+        certifi.where()  # imports its way to its file
+    return Senders(httpx, http_client)

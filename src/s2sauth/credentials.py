@@ -1,7 +1,6 @@
 """CognitoClientCredentials: one object that gets, keeps and renews tokens. Wiring; nothing is decided here."""
 
 import os
-from _thread import get_ident
 from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, final
@@ -9,21 +8,21 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, final
 from ._core import parts
 from ._core.config import AuthMethod, settings
 from ._core.environment import from_environment
-from ._core.errors import ConfigurationError
 from ._core.origin import AnyOrigin, parse_origins
 from ._core.policy import RenewalPolicy
 from ._core.values import AccessToken, scope_set
 from ._process import Clock, SystemClock
-from ._renewal import Renewal, Sender
-from ._slots import Client, Slot, SlotMap, State, state
-from ._supply import Supply
-from .events import EventName, OnEvent, Reporter
+from ._shared import Shared
+from ._slots import Slot, State, state
+from .events import EventName, OnEvent
 from .secret_sources import EnvironmentSecret, SecretInput
 
 if TYPE_CHECKING:
     import httpx
+    import httpx2
 
     from ._httpx import HttpxAuth
+    from ._httpx2 import Httpx2Auth
 
 
 @final
@@ -46,8 +45,8 @@ class CognitoClientCredentials:
         auth_method: `"auto"` sends id and secret in an Authorization header, or in the body when the header would be
             ambiguous; `"client_secret_basic"` and `"client_secret_post"` (RFC 6749 2.3.1) say which.
         policy: when tokens are renewed and how long callers wait.
-        http_client: makes the `httpx.Client` of a token request: proxy, own CA, mTLS. Called once per renewal; what it
-            makes is closed.
+        http_client: makes the `httpx.Client` (or httpx2's) of a token request: proxy, own CA, mTLS. Called once per
+            renewal; what it makes is closed.
         strict: a token with fewer scopes than asked for, or of another client, is an error instead of an event.
         on_event: called with each `Event`; what it raises is logged once and dropped.
         clock: the way time and chance enter; `s2sauth.testing.ManualClock` in tests.
@@ -70,7 +69,7 @@ class CognitoClientCredentials:
         client_metadata: Mapping[str, str] | None = None,
         auth_method: AuthMethod = "auto",
         policy: RenewalPolicy = RenewalPolicy(),  # noqa: B008  # frozen
-        http_client: "Callable[[], httpx.Client] | None" = None,
+        http_client: "Callable[[], httpx.Client | httpx2.Client] | None" = None,
         strict: bool = False,
         on_event: OnEvent | None = None,
         clock: Clock | None = None,
@@ -89,10 +88,10 @@ class CognitoClientCredentials:
             variables={} if from_env is None else from_env.variables,
             also=parts.mistakes(policy=policy, http_client=http_client, on_event=on_event, clock=clock),
         )
-        shared = _Shared(policy, clock or SystemClock(), on_event, client_secret, http_client)
+        shared = Shared(policy, clock or SystemClock(), on_event, client_secret, http_client)
         self._see(shared, shared.slots.slot(parsed))
 
-    def _see(self, shared: "_Shared", slot: Slot) -> None:
+    def _see(self, shared: "Shared", slot: Slot) -> None:
         self._shared = shared
         self._slot = slot
         self._wall = shared.clock.wall
@@ -182,11 +181,25 @@ class CognitoClientCredentials:
         Raises:
             ConfigurationError: no origin, or one that is no http(s) URL.
         """
-        from ._httpx import HttpxAuth  # noqa: PLC0415  # the first use of httpx, on the caller's thread
-
         allowed = parse_origins(origins, allow_http=allow_http)
         self._shared.prepare()
+        from ._httpx import HttpxAuth  # noqa: PLC0415  # the first use of httpx, on the caller's thread
+
         return HttpxAuth(self, allowed, monotonic=self._shared.clock.monotonic, report=self._report)
+
+    def httpx2_auth(self, *origins: str | AnyOrigin, allow_http: bool = False) -> "Httpx2Auth":
+        """The hook for `httpx2.Client(auth=...)` and `httpx2.AsyncClient(auth=...)`; `pip install 's2sauth[httpx2]'`.
+
+        Made before any other hook and token, it decides that token requests go through httpx2 as well. Arguments and
+        errors as with `httpx_auth()`; a listed https origin stands for WebSockets (`wss`) there as well.
+        """
+        allowed = parse_origins(origins, allow_http=allow_http)
+        try:
+            self._shared.prepare("httpx2")
+            from ._httpx2 import Httpx2Auth  # noqa: PLC0415  # as in httpx_auth()
+        except ModuleNotFoundError:
+            raise ImportError("httpx2_auth() needs httpx2: pip install 's2sauth[httpx2]'", name="httpx2") from None
+        return Httpx2Auth(self, allowed, monotonic=self._shared.clock.monotonic, report=self._report)
 
     def with_scopes(self, *scopes: str) -> "CognitoClientCredentials":
         """The same credentials for other scopes; equal scopes share one token. Without any: all of the app client's."""
@@ -240,46 +253,3 @@ class CognitoClientCredentials:
 
     def _report(self, name: EventName) -> None:
         self._shared.report(name, self._slot.id)
-
-
-class _Shared:
-    """What the views of one credentials object have in common."""
-
-    def __init__(
-        self,
-        policy: RenewalPolicy,
-        clock: Clock,
-        on_event: OnEvent | None,
-        secrets: SecretInput,
-        http_client: "Callable[[], httpx.Client] | None",
-    ) -> None:
-        self.clock = clock
-        self.client = Client()
-        self.slots = SlotMap(self.client)
-        self.report = Reporter(clock, on_event)
-        self._http_client = http_client
-        self._open_sender: Callable[[], Sender] | None = None
-        self._preparing: int | None = None
-        renewal = Renewal(policy=policy, clock=clock, report=self.report, secrets=secrets, open_sender=self._open)
-        self.supply = Supply(policy=policy, clock=clock, report=self.report, renew=renewal)
-
-    def prepare(self) -> None:
-        """Import what a flight needs, on the thread of a caller: a fork during a threaded import hangs the child."""
-        if self._open_sender is not None:
-            return
-        if self._preparing == get_ident():
-            raise ConfigurationError(
-                "a token was asked for by a signal handler that interrupted the import of the HTTP library, before the "
-                "first token. Make the hook first, at module level: credentials.httpx_auth(...)"
-            )
-        self._preparing = get_ident()
-        try:
-            from ._httpx import Senders  # noqa: PLC0415  # not before the first token or hook
-
-            self._open_sender = Senders(self._http_client)
-        finally:
-            self._preparing = None
-
-    def _open(self) -> Sender:
-        assert self._open_sender is not None  # prepare() comes before every flight
-        return self._open_sender()

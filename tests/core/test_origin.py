@@ -16,6 +16,8 @@ from s2sauth._core.origin import ANY_ORIGIN, Origin, is_loopback, origin, parse_
         pytest.param("http", b"api.example", None, Origin("http", b"api.example", 80), id="http"),
         pytest.param("HTTPS", b"API.Example", 443, Origin("https", b"api.example", 443), id="upper case"),
         pytest.param("https", b"api.example", 8443, Origin("https", b"api.example", 8443), id="port"),
+        pytest.param("wss", b"api.example", None, Origin("wss", b"api.example", 443), id="WebSocket over TLS"),
+        pytest.param("ws", b"api.example", None, Origin("ws", b"api.example", 80), id="WebSocket"),
         pytest.param("ftp", b"api.example", None, Origin("ftp", b"api.example", 0), id="unknown scheme"),
     ],
 )
@@ -268,3 +270,33 @@ def test_whatever_httpx_connects_to_is_what_was_listed(scheme: str, host: str, p
     except httpx.InvalidURL:
         return
     assert parse_origins([text], allow_http=True).allows(url.scheme, url.raw_host, url.port)
+
+
+@pytest.mark.parametrize(
+    ("listed", "scheme", "host", "port", "allowed"),
+    [
+        pytest.param("https://api.example", "wss", b"api.example", None, True, id="TLS"),
+        pytest.param("https://api.example", "wss", b"api.example", 443, True, id="TLS, its port named"),
+        pytest.param("https://api.example:8443", "wss", b"api.example", 8443, True, id="TLS, another port"),
+        pytest.param("https://api.example", "ws", b"api.example", None, False, id="without TLS"),
+        pytest.param("https://api.example", "wss", b"evil.example", None, False, id="another host"),
+        pytest.param("http://localhost:80", "ws", b"localhost", None, True, id="loopback"),
+        pytest.param(ANY_ORIGIN, "wss", b"evil.example", None, True, id="any origin, TLS"),
+        pytest.param(ANY_ORIGIN, "ws", b"api.example", None, False, id="any origin, without TLS"),
+        pytest.param(ANY_ORIGIN, "ws", b"127.0.0.1", 80, True, id="any origin, loopback"),
+    ],
+)
+def test_websocket_to_a_listed_origin_carries_the_token(
+    listed: str, scheme: str, host: bytes, port: int | None, allowed: bool
+) -> None:
+    """RFC 6455 3: wss and https mean the same server, port and TLS."""
+    origins = parse_origins([listed], allow_http=False)
+    assert origins.allows(scheme, host, port) is allowed
+    assert allowed or str(origin(scheme, host, port)) in origins.explain(scheme, host, port)
+
+
+def test_message_names_each_listed_origin_once() -> None:
+    """Without its WebSocket twin, which nobody listed."""
+    assert "(https://api.example)" in parse_origins(["https://api.example"], allow_http=False).explain(
+        "https", b"evil.example", None
+    )

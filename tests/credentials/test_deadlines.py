@@ -12,8 +12,8 @@ from s2sauth import CognitoClientCredentials, Event, RenewalPolicy, TokenRespons
 from s2sauth._core.errors import Failure
 from s2sauth._core.retry import Timeouts
 from s2sauth._core.token_endpoint import TokenRequest
-from s2sauth._httpx import HttpxSender
 from s2sauth._process import SystemClock
+from s2sauth._sender import HttpSender
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names, plain_client
 from tests.support.settled import eventually, settled
@@ -257,7 +257,7 @@ def test_hanging_flight_ends_with_its_deadline(make: Make, fake: FakeCognito, ha
 def test_connection_made_after_its_flight_was_given_up_is_ended_at_once(fake: FakeCognito) -> None:
     """Name resolution took so long: nobody waits for the answer any more."""
     fake.hang()
-    sender = HttpxSender(plain_client())
+    sender = HttpSender(httpx, plain_client())
     sender.abort()
     began = time.monotonic()
     outcome = sender.send(TokenRequest(url=fake.token_url, headers=(), body=b""), Timeouts(2.0, 4.0))

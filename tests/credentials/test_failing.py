@@ -49,7 +49,7 @@ def test_nothing_of_the_flight_hangs_on_the_exception(
         assert not isinstance(error, httpx.HTTPError)
         frames = _files(error)
         assert frames
-        assert not {"_renewal.py", "_httpx.py"} & frames
+        assert not {"_renewal.py", "_sender.py"} & frames
 
 
 def _files(error: BaseException) -> set[str]:

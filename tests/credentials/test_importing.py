@@ -9,8 +9,9 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from s2sauth import CognitoClientCredentials, ConfigurationError, _httpx
+from s2sauth import CognitoClientCredentials, ConfigurationError, _httpx, _sender
 from s2sauth.testing import FakeCognito
+from tests.support.families import FAMILIES
 
 SCRIPT = """
 import _thread, json, os, sys, threading
@@ -101,9 +102,10 @@ def test_flight_through_a_proxy_never_imports(fake: FakeCognito) -> None:
     assert got == "TokenRequestRefused"  # it reached the fake, which is no proxy
 
 
-def test_first_flight_after_a_hook_never_imports(fake: FakeCognito) -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+def test_first_flight_after_a_hook_never_imports(fake: FakeCognito, family: str) -> None:
     """What a flight needs was imported when the hook was made."""
-    _, _, imported, new, got = run(fake, 'credentials.httpx_auth("https://api.example.com")')
+    _, _, imported, new, got = run(fake, f'credentials.{family}_auth("https://api.example.com")')
     assert (imported, new, got) == ([], [], "token")
 
 
@@ -151,13 +153,13 @@ def test_a_handler_that_interrupts_the_first_import_is_told(fake: FakeCognito, m
     credentials = CognitoClientCredentials.from_env(environ=fake.environ)
     asked: list[str] = []
 
-    class Interrupted(_httpx.Senders):
-        def __init__(self, http_client: Callable[[], httpx.Client] | None) -> None:
-            with pytest.raises(ConfigurationError, match="Make the hook first"):
-                credentials.get_token()
-            asked.append("and refused")
-            super().__init__(http_client)
+    def interrupted(http_client: Callable[[], httpx.Client] | None) -> _sender.Senders:
+        with pytest.raises(ConfigurationError, match="Make the hook first"):
+            credentials.get_token()
+        asked.append("and refused")
+        return senders(http_client)
 
-    monkeypatch.setattr(_httpx, "Senders", Interrupted)
+    senders = _httpx.senders
+    monkeypatch.setattr(_httpx, "senders", interrupted)
     assert credentials.get_token().access_token
     assert asked == ["and refused"]

@@ -16,7 +16,7 @@ from s2sauth import (
     TokenRequestRefused,
     TokenUnavailable,
     _gate,
-    _httpx,
+    _sender,
 )
 from s2sauth._process import next_generation
 from s2sauth.testing import FakeCognito, ManualClock
@@ -155,13 +155,13 @@ def test_fork_waits_for_a_connection_that_is_made_but_not_for_the_answer(
     """OpenSSL's locks matter during the handshake; an answer may take as long as it likes."""
     secure.gate()
     steps: list[str] = []
-    watch = _httpx.HttpxSender._watch
+    watch = _sender.HttpSender._watch
 
-    def watching(sender: _httpx.HttpxSender, event: str, info: dict[str, object]) -> None:
+    def watching(sender: _sender.HttpSender, event: str, info: dict[str, object]) -> None:
         watch(sender, event, info)
         steps.append(f"{event} {len(_gate._at_work)}")
 
-    monkeypatch.setattr(_httpx.HttpxSender, "_watch", watching)
+    monkeypatch.setattr(_sender.HttpSender, "_watch", watching)
     callers = Threads().ask(build(http_client=trusting))
     secure.wait_for_token_requests()
     assert not _gate._at_work

@@ -106,13 +106,14 @@ def test_wait_for_a_replacement_is_no_longer_either(make: Make, fake: FakeCognit
     assert fake.counts()["token_requests"] == 2
 
 
-@pytest.mark.parametrize("timeout", [None, httpx.Timeout(None, connect=0.05), httpx.Timeout(None, read=0.05)])
+@pytest.mark.parametrize("limits", [{}, {"connect": 0.05}, {"read": 0.05}], ids=str)
 def test_wait_of_a_request_without_limits_is_the_policys(
-    make: Make, fake: FakeCognito, world: World, timeout: object
+    make: Make, fake: FakeCognito, world: World, limits: dict[str, float]
 ) -> None:
     """There is no unlimited wait."""
     fake.gate()
     credentials = make(clock=SystemClock(), policy=RenewalPolicy(deadline=0.3))
+    timeout = httpx.Timeout(None, **limits)
     began = time.monotonic()
     with pytest.raises(TokenUnavailable):
         world.send(credentials.httpx_auth(fake.api_url), f"{fake.api_url}/files", timeout=timeout)

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import assert_type
 
 import httpx
+import httpx2
 
 from s2sauth import (
     ANY_ORIGIN,
@@ -47,6 +48,7 @@ def construct() -> None:
         strict=True,
         on_event=report,
     )
+    CognitoClientCredentials.from_env(http_client=lambda: httpx2.Client(proxy="http://proxy.example.com:3128"))
     assert_type(CognitoClientCredentials.from_env(), CognitoClientCredentials)
     assert_type(CognitoClientCredentials.from_env("BILLING_", {"X": "y"}, scopes=["a"]), CognitoClientCredentials)
 
@@ -86,6 +88,8 @@ async def tasks(credentials: CognitoClientCredentials) -> None:
     """The same under asyncio and trio."""
     assert_type(await credentials.aget_token(), AccessToken)
     assert_type(await credentials.aget_token(timeout=0.5), AccessToken)
+    async with httpx2.AsyncClient(auth=credentials.httpx2_auth("https://api.example.com")) as other:
+        assert_type(await other.get("/files"), httpx2.Response)
     hook = credentials.httpx_auth("https://api.example.com")
     async with credentials as same, httpx.AsyncClient(auth=hook) as client:
         assert_type(same, CognitoClientCredentials)

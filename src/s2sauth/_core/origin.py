@@ -11,6 +11,10 @@ from .errors import ConfigurationError
 from .record import Record
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_WEBSOCKET: Final = {"http": "ws", "https": "wss"}
+"""RFC 6455 3: the same server, port and TLS; the handshake is an HTTP request that carries the token."""
+_TLS: Final = ("https", "wss")
+_PORTS: Final = {**DEFAULT_PORTS, "ws": 80, "wss": 443}
 
 _FORM: Final = 'list the services that may see the token, as httpx_auth("https://files.example.com")'
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
@@ -41,13 +45,13 @@ class Origin(Record):
     def __str__(self) -> str:
         host = self.host.decode("ascii", "backslashreplace")
         host = f"[{host}]" if ":" in host else host
-        return f"{self.scheme}://{host}" + ("" if self.port == DEFAULT_PORTS.get(self.scheme) else f":{self.port}")
+        return f"{self.scheme}://{host}" + ("" if self.port == _PORTS.get(self.scheme) else f":{self.port}")
 
 
 def origin(scheme: str, raw_host: bytes, port: int | None) -> Origin:
     """The origin of a URL that an HTTP library has parsed; a missing port is the scheme's own, else 0."""
     scheme = scheme.lower()
-    return Origin(scheme, raw_host.lower(), DEFAULT_PORTS.get(scheme, 0) if port is None else port)
+    return Origin(scheme, raw_host.lower(), _PORTS.get(scheme, 0) if port is None else port)
 
 
 class Url(Record):
@@ -121,12 +125,12 @@ class OriginList(Record):
         """Whether a request to this parsed URL may carry the token."""
         if self.listed is not None:
             return (scheme, raw_host, port) in self.listed
-        return scheme == "https" or (scheme == "http" and self._http_is_fine(raw_host))
+        return scheme in _TLS or (scheme in ("http", "ws") and self._http_is_fine(raw_host))
 
     def explain(self, scheme: str, raw_host: bytes, port: int | None) -> str:
         """The message of OriginNotAllowed: what was asked for, why not, what to do. No path, query or userinfo."""
         asked = origin(scheme, raw_host, port)
-        if asked.scheme != "https" and not (asked.scheme == "http" and self._http_is_fine(asked.host)):
+        if asked.scheme not in _TLS and not (asked.scheme in ("http", "ws") and self._http_is_fine(asked.host)):
             return (
                 f"the token was not sent to {asked}: without TLS anyone on the way could read it. Use https, or, where "
                 'the network itself is trusted, list this origin and pass allow_http=True: httpx_auth("http://…", '
@@ -142,7 +146,8 @@ class OriginList(Record):
         return self.allow_http or is_loopback(raw_host.decode("ascii", "replace"))
 
     def _names(self) -> str:
-        names = sorted({str(origin(*triple)) for triple in self.listed or ()})
+        listed = self.listed or frozenset()
+        names = sorted({str(origin(*triple)) for triple in listed if triple[0] in DEFAULT_PORTS})
         return ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
 
 
@@ -164,9 +169,9 @@ def parse_origins(origins: Iterable[str | AnyOrigin], allow_http: bool) -> Origi
         except ValueError as wrong:
             mistakes.append(f"origins: number {number} {wrong}; {_FORM}")
         else:
-            listed.add((found.scheme, found.host, found.port))
-            if found.port == DEFAULT_PORTS[found.scheme]:
-                listed.add((found.scheme, found.host, None))
+            ports = (found.port, None) if found.port == DEFAULT_PORTS[found.scheme] else (found.port,)
+            schemes = (found.scheme, _WEBSOCKET[found.scheme])
+            listed.update((scheme, found.host, port) for scheme in schemes for port in ports)
     if mistakes:
         raise ConfigurationError("\n".join(mistakes))
     return OriginList(frozenset(listed), allow_http)

@@ -9,6 +9,7 @@ from .._core.values import AccessToken, scope_set
 
 if TYPE_CHECKING:
     from .._httpx import HttpxAuth
+    from .._httpx2 import Httpx2Auth
 
 _LIFE = 10 * 365 * 86_400.0
 
@@ -47,6 +48,12 @@ class StaticToken:
         from .._httpx import HttpxAuth  # noqa: PLC0415  # httpx only for those who use it
 
         return HttpxAuth(self, parse_origins(origins, allow_http=allow_http))
+
+    def httpx2_auth(self, *origins: str | AnyOrigin, allow_http: bool = False) -> "Httpx2Auth":
+        """The hook for `httpx2.Client(auth=...)`, with the rules of `CognitoClientCredentials.httpx2_auth()`."""
+        from .._httpx2 import Httpx2Auth  # noqa: PLC0415  # httpx2 only for those who use it
+
+        return Httpx2Auth(self, parse_origins(origins, allow_http=allow_http))
 
     def invalidate(self, token: AccessToken | str, /) -> None:
         """Note the call in `invalidated`; the token stays."""

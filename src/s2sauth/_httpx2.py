@@ -1,0 +1,31 @@
+"""All that knows httpx2: the Auth class, the error that is also httpx2's, what makes its token requests."""
+
+from collections.abc import Callable
+from typing import Any, final
+
+import httpcore2  # noqa: F401  # pyright: ignore[reportUnusedImport]  # else the first client imports it, in a flight
+import httpx2
+
+from ._core import errors
+from ._hook import Hook
+from ._sender import Senders
+
+
+@final
+class TokenUnavailable(errors.TokenUnavailable, httpx2.TransportError):
+    """As a hook raises it: also an `httpx2.TransportError`, with the caller's own request. The same name, for logs."""
+
+    _request: httpx2.Request | None = None
+
+
+@final
+class Httpx2Auth(Hook, httpx2.Auth):
+    """The hook for `httpx2.Client(auth=...)` and `httpx2.AsyncClient(auth=...)`."""
+
+    _bytes = httpx2.ByteStream
+    _failure = TokenUnavailable
+
+
+def senders(http_client: Callable[[], Any] | None) -> Senders:
+    """What makes the HTTP client of each flight; imports what that needs."""
+    return Senders(httpx2, http_client)

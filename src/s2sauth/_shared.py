@@ -1,0 +1,65 @@
+"""What all views of one credentials object share: clock, slots, log, and the HTTP library of the token requests."""
+
+from _thread import get_ident
+from collections.abc import Callable
+from typing import Any, Literal, final
+
+from ._core.errors import ConfigurationError
+from ._core.policy import RenewalPolicy
+from ._process import Clock
+from ._renewal import Renewal, Sender
+from ._slots import Client, SlotMap
+from ._supply import Supply
+from .events import OnEvent, Reporter
+from .secret_sources import SecretInput
+
+Family = Literal["httpx", "httpx2"]
+
+
+@final
+class Shared:
+    """What the views of one credentials object have in common."""
+
+    def __init__(
+        self,
+        policy: RenewalPolicy,
+        clock: Clock,
+        on_event: OnEvent | None,
+        secrets: SecretInput,
+        http_client: Callable[[], Any] | None,
+    ) -> None:
+        self.clock = clock
+        self.client = Client()
+        self.slots = SlotMap(self.client)
+        self.report = Reporter(clock, on_event)
+        self._http_client = http_client
+        self._open_sender: Callable[[], Sender] | None = None
+        self._preparing: int | None = None
+        renewal = Renewal(policy=policy, clock=clock, report=self.report, secrets=secrets, open_sender=self._open)
+        self.supply = Supply(policy=policy, clock=clock, report=self.report, renew=renewal)
+
+    def prepare(self, family: Family = "httpx") -> None:
+        """Import what a flight needs, on the thread of a caller: a fork during a threaded import hangs the child.
+
+        The first call decides which HTTP library sends the token requests.
+        """
+        if self._open_sender is not None:
+            return
+        if self._preparing == get_ident():
+            raise ConfigurationError(
+                "a token was asked for by a signal handler that interrupted the import of the HTTP library, before the "
+                "first token. Make the hook first, at module level: credentials.httpx_auth(...)"
+            )
+        self._preparing = get_ident()
+        try:
+            if family == "httpx2":
+                from ._httpx2 import senders  # noqa: PLC0415  # not before the first token or hook
+            else:
+                from ._httpx import senders  # noqa: PLC0415  # not before the first token or hook
+            self._open_sender = senders(self._http_client)
+        finally:
+            self._preparing = None
+
+    def _open(self) -> Sender:
+        assert self._open_sender is not None  # prepare() comes before every flight
+        return self._open_sender()

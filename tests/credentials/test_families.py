@@ -1,0 +1,180 @@
+"""httpx and httpx2 side by side: which of them sends the token requests, and that neither needs the other."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from s2sauth import CognitoClientCredentials, TokenUnavailable
+from s2sauth.testing import FakeCognito, ManualClock, StaticToken
+from tests.support.families import FAMILIES
+from tests.support.fixtures import NO_TLS
+
+Make = Callable[..., CognitoClientCredentials]
+
+both = pytest.mark.skipif("httpx2" not in FAMILIES, reason="an environment with httpx alone")
+
+ORIGIN = "https://api.example.com"
+
+SCRIPT = """
+import json, os, sys
+from s2sauth import CognitoClientCredentials
+credentials = CognitoClientCredentials.from_env()
+hook = credentials.FAMILY_auth(os.environ["FILES_SERVICE_URL"])
+import FAMILY
+with FAMILY.Client(auth=hook) as client:
+    status = client.get(os.environ["FILES_SERVICE_URL"] + "/files").status_code
+others = {"httpx", "httpcore", "certifi", "httpx2", "httpcore2", "truststore"}
+print(json.dumps([status, sorted(others & set(sys.modules))]))
+"""
+
+
+def run(script: str, **environ: str) -> Any:
+    """What the script prints, run in a fresh interpreter."""
+    done = subprocess.run([sys.executable, "-c", script], env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def library(credentials: CognitoClientCredentials) -> Any:
+    """What sends the token requests."""
+    sender = credentials._shared._open_sender
+    assert sender is not None
+    return sender._library  # type: ignore[attr-defined]  # Senders
+
+
+def test_httpx_alone_is_all_that_httpx_auth_needs(fake: FakeCognito) -> None:
+    """Nothing of httpx2 is imported, though it is installed."""
+    status, imported = run(SCRIPT.replace("FAMILY", "httpx"), **fake.environ)
+    assert (status, imported) == (200, ["certifi", "httpcore", "httpx"])
+
+
+@both
+def test_httpx2_alone_is_all_that_httpx2_auth_needs(fake: FakeCognito) -> None:
+    """Nothing of httpx is imported, neither for the calls nor for the token request."""
+    status, imported = run(SCRIPT.replace("FAMILY", "httpx2"), **fake.environ)
+    assert status == 200
+    assert {"httpcore2", "httpx2"} <= set(imported)
+    assert not {"httpx", "httpcore"} & set(imported)
+
+
+@both
+def test_first_hook_decides_who_sends_the_token_requests(make: Make) -> None:
+    """It does not change afterwards."""
+    import httpx2
+
+    first, second, neither = make(), make(), make()
+    first.httpx2_auth(ORIGIN)
+    first.httpx_auth(ORIGIN)
+    second.httpx_auth(ORIGIN)
+    second.httpx2_auth(ORIGIN)
+    neither.get_token()
+    neither.httpx2_auth(ORIGIN)
+    assert [library(one) for one in (first, second, neither)] == [httpx2, httpx, httpx]
+
+
+@both
+@pytest.mark.parametrize("hook", ["httpx_auth", "httpx2_auth"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_client_that_http_client_makes_sends_by_its_own_library(
+    make: Make, fake: FakeCognito, name: str, hook: str
+) -> None:
+    """Whatever hook there is: a proxy set up in one library stays in use when the calls move to the other."""
+    import httpx2
+
+    sent: list[object] = []
+    module: Any = {"httpx": httpx, "httpx2": httpx2}[name]
+
+    class Seen(module.Client):  # type: ignore[misc,name-defined]  # one of the two
+        def send(self, request: object, **options: object) -> object:
+            sent.append(request)
+            return super().send(request, **options)
+
+    credentials = make(http_client=lambda: Seen(verify=NO_TLS, trust_env=False))
+    getattr(credentials, hook)(ORIGIN)
+    credentials.get_token()
+    assert [type(request) for request in sent] == [module.Request]
+
+
+@both
+def test_failure_of_a_token_request_reads_the_same(make: Make, fake: FakeCognito, clock: ManualClock) -> None:
+    """The hints go by the library's own error classes."""
+    clock.set_random(0.0)
+    fake.refuse()
+    texts = []
+    for hook in ("httpx_auth", "httpx2_auth"):
+        credentials = make(http_client=None)
+        getattr(credentials, hook)(ORIGIN)
+        with pytest.raises(TokenUnavailable) as caught:
+            credentials.get_token()
+        texts.append(str(caught.value))
+    assert texts[0] == texts[1]
+    assert "ConnectError: " in texts[0]
+
+
+@both
+def test_hook_of_one_library_is_refused_by_the_other() -> None:
+    """At once, with a TypeError of the library's own."""
+    import httpx2
+
+    token = StaticToken()
+    with pytest.raises(TypeError, match="auth"):
+        httpx.Client(auth=token.httpx2_auth(ORIGIN), verify=NO_TLS)  # type: ignore[arg-type]  # that is the test
+    with pytest.raises(TypeError, match="auth"):
+        httpx2.Client(auth=token.httpx_auth(ORIGIN), verify=NO_TLS)  # type: ignore[arg-type]  # that is the test
+
+
+@both
+@pytest.mark.parametrize("hook", ["httpx_auth", "httpx2_auth"])
+def test_alias_httpx_breaks_nothing(fake: FakeCognito, hook: str) -> None:
+    """An application that has made `httpx` mean httpx2 uses either hook."""
+    alias = "import httpx2; httpx2.alias_httpx()\n"
+    status, imported = run(alias + SCRIPT.replace("FAMILY_auth", hook).replace("FAMILY", "httpx"), **fake.environ)
+    assert status == 200
+    assert {"httpx", "httpx2"} <= set(imported)
+
+
+def test_missing_extra_is_named_with_the_way_to_install_it(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a bare ModuleNotFoundError out of our own modules."""
+    monkeypatch.delitem(sys.modules, "s2sauth._httpx2", raising=False)
+    for name in ("httpx2", "httpcore2"):
+        monkeypatch.setitem(sys.modules, name, None)  # type: ignore[arg-type]  # what makes an import fail
+    with pytest.raises(ImportError) as caught:
+        make().httpx2_auth(ORIGIN)
+    assert str(caught.value) == "httpx2_auth() needs httpx2: pip install 's2sauth[httpx2]'"
+    assert caught.value.name == "httpx2"
+
+
+@both
+def test_static_token_has_both_hooks() -> None:
+    """For tests of services that use either."""
+    import httpx2
+
+    answers = httpx2.MockTransport(lambda request: httpx2.Response(200, text=request.headers["authorization"]))
+    with httpx2.Client(transport=answers, auth=StaticToken("anything").httpx2_auth(ORIGIN)) as client:
+        assert client.get(f"{ORIGIN}/files").text == "Bearer anything"
+
+
+@both
+def test_websocket_handshake_carries_the_token_and_is_sent_again_after_a_401(
+    make: Make, fake: FakeCognito, clock: ManualClock
+) -> None:
+    """RFC 6455 1.3: the handshake is an HTTP request; a listed origin stands for its WebSockets too."""
+    import httpx2
+    import httpx2.websockets
+
+    credentials = make()
+    hook = credentials.httpx2_auth(fake.api_url)
+    credentials.get_token()
+    clock.advance(60)
+    fake.revoke()
+    url = fake.api_url.replace("http://", "ws://") + "/files"
+    with httpx2.Client(auth=hook, verify=NO_TLS, trust_env=False) as client:
+        with pytest.raises(httpx2.websockets.WebSocketUpgradeError), client.websocket(url):
+            pass  # the fake API knows no WebSockets: it answers 200 where 101 would begin one
+    assert [request.status for request in fake.api_requests] == [401, 200]
+    assert fake.api_requests[1].header("upgrade") == "websocket"
