@@ -4,5 +4,6 @@ install         what they need, in environments of their own beside the checkout
 server          a server process from start to end
 ministack       Cognito, API Gateway and Lambda
 files_service   examples/files-service, built and deployed into MiniStack
+programs        examples/programs under gunicorn, uvicorn, Celery and Django
 lambda_runtime  AWS's Lambda runtime client and emulator around one handler (Linux)
 """

@@ -17,8 +17,8 @@ _REQUIREMENTS = ROOT / "requirements"
 _CACHE = ROOT / ".cache"
 
 
-def environment(name: str) -> Path:
-    """The folder of commands of `.venv-NAME`, which holds exactly what `requirements/NAME.txt` says."""
+def environment(name: str, *, s2sauth: bool = False) -> Path:
+    """The folder of commands of `.venv-NAME`, which holds what `requirements/NAME.txt` says, and s2sauth if asked."""
     requirements = _REQUIREMENTS / f"{name}.txt"
     folder = ROOT / f".venv-{name}"
     python = folder / "bin" / "python"
@@ -27,11 +27,24 @@ def environment(name: str) -> Path:
             print(f"Installing requirements/{name}.txt into {folder.name}", file=sys.stderr)
             _run(sys.executable, "-m", "venv", "--clear", folder)
             hashes = ("--require-hashes", "-r", requirements)
-            if uv := shutil.which("uv"):  # faster
-                _run(uv, "pip", "install", "--quiet", "--python", python, *hashes)
-            else:
-                _run(python, "-m", "pip", "--disable-pip-version-check", "install", "-qq", *hashes)
+            _install(python, *hashes)
+    if s2sauth:
+        wheel, *made_of = s2sauth_wheel()
+        with unchanged(folder / ".s2sauth", *(path.read_bytes() for path in made_of)) as fits:
+            if not fits:
+                _install(python, "--no-deps", "--force-reinstall", wheel)
     return folder / "bin"
+
+
+def s2sauth_wheel() -> list[Path]:
+    """What to install as s2sauth, then the files that it is made of.
+
+    The wheel that this interpreter's environment was made with, else the checkout.
+    """
+    wheels = sorted((Path(sys.prefix) / "wheel").glob("s2sauth-*.whl"))
+    if wheels:
+        return [wheels[-1], wheels[-1]]
+    return [ROOT, ROOT / "pyproject.toml", *sorted((ROOT / "src").rglob("*.py"))]
 
 
 def lambda_emulator() -> Path:
@@ -71,6 +84,13 @@ def unchanged(stamp: Path, *made_of: str | bytes) -> Iterator[bool]:
         yield fits
         stamp.parent.mkdir(parents=True, exist_ok=True)
         stamp.write_text(digest.hexdigest())
+
+
+def _install(python: Path, *what: str | os.PathLike[str]) -> None:
+    if uv := shutil.which("uv"):  # faster
+        _run(uv, "pip", "install", "--quiet", "--python", python, *what)
+    else:
+        _run(python, "-m", "pip", "--disable-pip-version-check", "install", "-qq", *what)
 
 
 def _run(*command: str | os.PathLike[str]) -> None:

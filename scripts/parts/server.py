@@ -48,6 +48,15 @@ class Server:
         """The variables that it gets beside `PATH`, a `HOME` and a `TMPDIR` of its own; nothing else is inherited."""
         raise NotImplementedError
 
+    def ready(self) -> bool:
+        """Whether it may be used. OSError says no, too."""
+        try:
+            with urllib.request.urlopen(self.url + self.health, timeout=_START):
+                return True
+        except urllib.error.HTTPError as error:
+            error.close()
+            return True  # it answers
+
     def log(self) -> str:
         """What it has written so far."""
         return (self.folder / "server.log").read_text(errors="replace")
@@ -68,7 +77,7 @@ class Server:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,  # Ctrl-C is for us; we end it, with its children
                 )
-            self._wait_until_healthy(self._process)
+            self._wait_until_ready(self._process)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -87,16 +96,15 @@ class Server:
             process.wait()
         self._temporary.cleanup()
 
-    def _wait_until_healthy(self, process: subprocess.Popen[bytes]) -> None:
+    def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
         until = time.monotonic() + _START
         while True:
+            reason: object = "nothing says that it is ready"
             try:
-                with urllib.request.urlopen(self.url + self.health, timeout=_START):
+                if self.ready():
                     return
             except OSError as error:
-                if isinstance(error, urllib.error.HTTPError):
-                    error.close()
-                    return  # it answers
-                if process.poll() is not None or time.monotonic() > until:
-                    raise RuntimeError(f"{type(self).__name__} does not start: {error}\n{self.log()}") from error
+                reason = error
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"{type(self).__name__} does not start: {reason}\n{self.log()}")
             time.sleep(0.02)  # another process: there is nothing to wait on

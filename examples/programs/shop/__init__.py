@@ -1,0 +1,1 @@
+"""A Django project whose one view calls the files service."""

@@ -1,0 +1,11 @@
+"""The project as a WSGI application.
+
+gunicorn --workers 2 --threads 4 shop.wsgi:application
+"""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shop.settings")
+application = get_wsgi_application()

@@ -1,0 +1,191 @@
+"""Real programs with several processes: what each pays for tokens, and that none dies, hangs or tells a secret.
+
+Each is started as examples/programs/README.md says, does some hundred calls, and is ended with SIGTERM.
+"""
+
+import base64
+import json
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from parts.programs import Celery, Gunicorn, Program, Uvicorn, python
+from s2sauth.testing import FakeCognito
+from tests.support.settled import eventually
+
+CALLS = 300
+PATIENCE = 60.0
+FILES = {"path": "/files", "scope": "demo/read.file"}
+DJANGO = {"DJANGO_SECRET_KEY": "only-for-this-test"}
+
+SEND = """
+import json
+import tasks
+
+results = [tasks.list_files.delay() for _ in range(300)]
+print(json.dumps([result.get(timeout=60, interval=0.01) for result in results]))
+"""
+
+FAIL = """
+import json, sys
+import s2sauth
+import tasks
+
+task = tasks.app.tasks[sys.argv[1]]
+try:
+    task.delay(*sys.argv[2:]).get(timeout=60, interval=0.01)
+except s2sauth.S2SAuthError as error:
+    fields = {name: value for name, value in vars(error).items() if not name.startswith("_")}
+    bases = [base.__module__.partition(".")[0] + "." + base.__name__ for base in type(error).__mro__]
+    print(json.dumps({"text": str(error), "bases": bases, **fields}))
+"""
+
+
+@pytest.fixture
+def cognito() -> Iterator[FakeCognito]:
+    """A token endpoint, slow enough that callers meet, and an API; in a process that no test slows down."""
+    with FakeCognito.spawn(latency=0.2) as cognito:
+        yield cognito
+
+
+def call(program: Program, workers: int) -> list[Any]:
+    """The answers to some hundred requests, 32 at a time, and to more until each worker has answered one."""
+    answers: list[Any] = []
+    until = time.monotonic() + PATIENCE
+    apart = httpx.Limits(max_keepalive_connections=0)  # any worker may take any request
+    with (
+        httpx.Client(base_url=program.url, limits=apart, timeout=PATIENCE, trust_env=False) as client,
+        ThreadPoolExecutor(32) as callers,
+    ):
+        while len(answers) < CALLS or len(processes(answers)) < workers:
+            assert time.monotonic() < until, f"{len(processes(answers))} of {workers} workers answered"
+            for answer in callers.map(lambda _: client.get("/files"), range(CALLS)):
+                assert answer.status_code == 200, answer.text + program.log()
+                answers.append(answer.json())
+    return answers
+
+
+def processes(answers: list[Any]) -> set[int]:
+    """Who answered."""
+    return {answer["worker"] for answer in answers}
+
+
+def check(answers: list[Any], cognito: FakeCognito, *, workers: int, tokens: int) -> None:
+    """Each answer is right, each of so many workers gave some, and it cost so many tokens."""
+    assert [answer for answer in answers if {**answer, **FILES} != answer] == []
+    assert len(processes(answers)) == workers
+    counts = cognito.counts()
+    paid = {name: counts[name] for name in ("token_requests", "tokens_issued", "api_requests", "api_401")}
+    assert paid == {
+        "token_requests": tokens,
+        "tokens_issued": tokens,
+        "api_requests": len(answers),
+        "api_401": 0,
+    }
+
+
+def check_log(log: str, cognito: FakeCognito) -> None:
+    """It went down to DEBUG, and holds no trouble, no secret and no token."""
+    assert "s2sauth" in log
+    assert re.findall(r".*(?:WARNING|ERROR|CRITICAL|Traceback|TIMEOUT|exited).*", log) == []
+    check_secrecy(log, cognito)
+
+
+def check_secrecy(text: str, cognito: FakeCognito) -> None:
+    """Nothing that lets anybody in is in the text."""
+    basic = base64.b64encode(f"{cognito.client_id}:{cognito.client_secret}".encode()).decode()
+    tokens = {call.header("authorization") for call in cognito.api_requests}
+    sent = {value.removeprefix("Bearer ") for value in tokens if value is not None}
+    assert [what for what in (cognito.client_secret, basic, *sent) if what in text] == []
+
+
+def check_end(program: Program, cognito: FakeCognito) -> None:
+    """SIGTERM ends it and all its workers, with status 0, and nothing in its log is out of order."""
+    status, log = program.stop()
+    assert status == 0, log
+    eventually(lambda: not program.left_running())  # the last of them ends by itself: multiprocessing's tracker
+    check_log(log, cognito)
+
+
+def test_each_worker_of_a_preloaded_gunicorn_pays_one_token(cognito: FakeCognito) -> None:
+    """Object, hook and client were made before the fork, the token was not. Starts five processes: some seconds."""
+    with Gunicorn("web:app", cognito.environ, "--preload", "--workers", "4") as program:
+        answers = call(program, workers=4)
+        check(answers, cognito, workers=4, tokens=4)
+        check_end(program, cognito)
+
+
+def test_token_fetched_before_the_fork_serves_all_workers_of_gunicorn(cognito: FakeCognito) -> None:
+    """One token for four workers. Starts five processes: some seconds."""
+    with Gunicorn("warm:app", cognito.environ, "--preload", "--workers", "4") as program:
+        answers = call(program, workers=4)
+        check(answers, cognito, workers=4, tokens=1)
+        check_end(program, cognito)
+
+
+def test_each_worker_of_uvicorn_pays_one_token(cognito: FakeCognito) -> None:
+    """Its workers are spawned, each imports the application. Starts three processes: some seconds."""
+    with Uvicorn("web_async:app", cognito.environ, "--workers", "2") as program:
+        answers = call(program, workers=2)
+        check(answers, cognito, workers=2, tokens=2)
+        check_end(program, cognito)
+
+
+@pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["imported by each worker", "preloaded"])
+def test_each_worker_of_a_django_site_pays_one_token(cognito: FakeCognito, preload: tuple[str, ...]) -> None:
+    """Four threads in each of two workers share it. Starts three processes: some seconds."""
+    options = ("--workers", "2", "--threads", "4", *preload)
+    with Gunicorn("shop.wsgi:application", {**cognito.environ, **DJANGO}, *options) as program:
+        answers = call(program, workers=2)
+        check(answers, cognito, workers=2, tokens=2)
+        check_end(program, cognito)
+
+
+def test_each_celery_worker_process_pays_one_token(cognito: FakeCognito) -> None:
+    """Celery imports the tasks, then forks. Takes ten seconds, of which Celery needs seven to end, with any task."""
+    with Celery("tasks", cognito.environ, "--concurrency", "2") as program:
+        answers = json.loads(output(program.client(SEND)))
+        check(answers, cognito, workers=2, tokens=2)
+        check_end(program, cognito)
+
+
+def output(process: "subprocess.Popen[str]") -> str:
+    """What it writes until it ends, well."""
+    with process:
+        told, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, told + errors
+    return told
+
+
+def test_failed_celery_task_brings_the_error_with_its_fields(cognito: FakeCognito) -> None:
+    """As JSON, Celery's default; the caller's `except` sees what the task raised. Starts Celery: some seconds."""
+    with Celery("tasks", cognito.environ, "--concurrency", "2") as program:
+        refused = json.loads(output(program.client(FAIL, "tasks.token_scopes", "demo/delete.file")))
+        cognito.fail(503)
+        unavailable = json.loads(output(program.client(FAIL, "tasks.list_files")))
+        eventually(lambda: program.log().count("raised unexpected") == 2)
+        log = program.log()
+
+    assert refused["bases"][0] == "s2sauth.InvalidScope"
+    assert (refused["error"], refused["status"]) == ("invalid_scope", 400)
+    assert refused["request_id"]
+    assert {"s2sauth.TokenUnavailable", "httpx.TransportError"} <= set(unavailable["bases"])
+    assert "503" in unavailable["text"]
+    assert "raised unexpected: InvalidScope(" in log
+    assert "raised unexpected: TokenUnavailable(" in log
+    check_secrecy(log, cognito)
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
+def test_each_process_of_a_pool_pays_one_token(cognito: FakeCognito, method: str) -> None:
+    """The same lines of code for every start method. Starts up to six processes: a second or two."""
+    answers = [json.loads(line) for line in output(python("pool.py", method, environ=cognito.environ)).splitlines()]
+    used = len(processes(answers))
+    assert 1 <= used <= 4
+    check(answers, cognito, workers=used, tokens=used)
