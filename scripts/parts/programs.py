@@ -26,10 +26,14 @@ class Program(Server):
     def environ(self) -> Mapping[str, str]:
         return {"LOG_LEVEL": "DEBUG", "PYTHONDONTWRITEBYTECODE": "1", **self._environ}
 
-    def stop(self) -> tuple[int, str]:
-        """End it as an operator does, with SIGTERM. Its exit status, and all that it wrote."""
+    def send(self, number: signal.Signals) -> None:
+        """Send the server's main process a signal."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGTERM)
+        self._process.send_signal(number)
+
+    def end(self) -> tuple[int, str]:
+        """Wait for its end. Its exit status, and all that it wrote."""
+        assert self._process is not None
         return self._process.wait(_STOP), self.log()
 
     def left_running(self) -> bool:

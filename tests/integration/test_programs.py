@@ -6,10 +6,12 @@ Each is started as examples/programs/README.md says, does some hundred calls, an
 import base64
 import json
 import re
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,11 +20,11 @@ import pytest
 from parts.programs import Celery, Gunicorn, Program, Uvicorn, python
 from s2sauth.testing import FakeCognito
 from tests.support.settled import eventually
+from tests.support.tls import authority
 
 CALLS = 300
 PATIENCE = 60.0
 FILES = {"path": "/files", "scope": "demo/read.file"}
-DJANGO = {"DJANGO_SECRET_KEY": "only-for-this-test"}
 
 SEND = """
 import json
@@ -47,11 +49,27 @@ except s2sauth.S2SAuthError as error:
 """
 
 
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a private CA, and a server's certificate of it with its key."""
+    folder = tmp_path_factory.mktemp("certificates")
+    authority().cert_pem.write_to_path(str(folder / "ca.pem"))
+    authority().issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(str(folder / "server.pem"))
+    return folder
+
+
 @pytest.fixture
-def cognito() -> Iterator[FakeCognito]:
-    """A token endpoint, slow enough that callers meet, and an API; in a process that no test slows down."""
-    with FakeCognito.spawn(latency=0.2) as cognito:
+def cognito(certificates: Path) -> Iterator[FakeCognito]:
+    """A token endpoint, slow enough that callers meet, and an API; with TLS, in a process that no test slows down."""
+    pem = str(certificates / "server.pem")
+    with FakeCognito.spawn(certfile=pem, keyfile=pem, latency=0.2) as cognito:
         yield cognito
+
+
+@pytest.fixture
+def environ(cognito: FakeCognito, certificates: Path) -> dict[str, str]:
+    """The variables of a program that uses it."""
+    return {**cognito.environ, "SSL_CERT_FILE": str(certificates / "ca.pem"), "DJANGO_SECRET_KEY": "of this test"}
 
 
 def call(program: Program, workers: int) -> list[Any]:
@@ -107,49 +125,67 @@ def check_secrecy(text: str, cognito: FakeCognito) -> None:
 
 def check_end(program: Program, cognito: FakeCognito) -> None:
     """SIGTERM ends it and all its workers, with status 0, and nothing in its log is out of order."""
-    status, log = program.stop()
+    program.send(signal.SIGTERM)
+    status, log = program.end()
     assert status == 0, log
     eventually(lambda: not program.left_running())  # the last of them ends by itself: multiprocessing's tracker
     check_log(log, cognito)
 
 
-def test_each_worker_of_a_preloaded_gunicorn_pays_one_token(cognito: FakeCognito) -> None:
+def test_each_worker_of_a_preloaded_gunicorn_pays_one_token(cognito: FakeCognito, environ: dict[str, str]) -> None:
     """Object, hook and client were made before the fork, the token was not. Starts five processes: some seconds."""
-    with Gunicorn("web:app", cognito.environ, "--preload", "--workers", "4") as program:
+    with Gunicorn("web:app", environ, "--preload", "--workers", "4") as program:
         answers = call(program, workers=4)
         check(answers, cognito, workers=4, tokens=4)
         check_end(program, cognito)
 
 
-def test_token_fetched_before_the_fork_serves_all_workers_of_gunicorn(cognito: FakeCognito) -> None:
+def test_token_fetched_before_the_fork_serves_all_workers_of_gunicorn(
+    cognito: FakeCognito, environ: dict[str, str]
+) -> None:
     """One token for four workers. Starts five processes: some seconds."""
-    with Gunicorn("warm:app", cognito.environ, "--preload", "--workers", "4") as program:
+    with Gunicorn("warm:app", environ, "--preload", "--workers", "4") as program:
         answers = call(program, workers=4)
         check(answers, cognito, workers=4, tokens=1)
         check_end(program, cognito)
 
 
-def test_each_worker_of_uvicorn_pays_one_token(cognito: FakeCognito) -> None:
+@pytest.mark.parametrize(("program", "tokens"), [("web:app", "one each"), ("warm:app", "one in all")])
+def test_workers_that_take_the_place_of_others_get_tokens_like_them(
+    cognito: FakeCognito, environ: dict[str, str], program: str, tokens: str
+) -> None:
+    """Forked hours after the start as well, they have what the main process had. Starts a dozen processes: seconds."""
+    recycled = ("--preload", "--workers", "2", "--max-requests", "50")
+    with Gunicorn(program, environ, *recycled) as running:
+        answers = call(running, workers=6)
+        workers = len(processes(answers))
+        check(answers, cognito, workers=workers, tokens=workers if tokens == "one each" else 1)
+        check_end(running, cognito)
+
+
+def test_each_worker_of_uvicorn_pays_one_token(cognito: FakeCognito, environ: dict[str, str]) -> None:
     """Its workers are spawned, each imports the application. Starts three processes: some seconds."""
-    with Uvicorn("web_async:app", cognito.environ, "--workers", "2") as program:
+    with Uvicorn("web_async:app", environ, "--workers", "2") as program:
         answers = call(program, workers=2)
         check(answers, cognito, workers=2, tokens=2)
         check_end(program, cognito)
 
 
 @pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["imported by each worker", "preloaded"])
-def test_each_worker_of_a_django_site_pays_one_token(cognito: FakeCognito, preload: tuple[str, ...]) -> None:
+def test_each_worker_of_a_django_site_pays_one_token(
+    cognito: FakeCognito, environ: dict[str, str], preload: tuple[str, ...]
+) -> None:
     """Four threads in each of two workers share it. Starts three processes: some seconds."""
     options = ("--workers", "2", "--threads", "4", *preload)
-    with Gunicorn("shop.wsgi:application", {**cognito.environ, **DJANGO}, *options) as program:
+    with Gunicorn("shop.wsgi:application", environ, *options) as program:
         answers = call(program, workers=2)
         check(answers, cognito, workers=2, tokens=2)
         check_end(program, cognito)
 
 
-def test_each_celery_worker_process_pays_one_token(cognito: FakeCognito) -> None:
+def test_each_celery_worker_process_pays_one_token(cognito: FakeCognito, environ: dict[str, str]) -> None:
     """Celery imports the tasks, then forks. Takes ten seconds, of which Celery needs seven to end, with any task."""
-    with Celery("tasks", cognito.environ, "--concurrency", "2") as program:
+    with Celery("tasks", environ, "--concurrency", "2") as program:
         answers = json.loads(output(program.client(SEND)))
         check(answers, cognito, workers=2, tokens=2)
         check_end(program, cognito)
@@ -163,9 +199,9 @@ def output(process: "subprocess.Popen[str]") -> str:
     return told
 
 
-def test_failed_celery_task_brings_the_error_with_its_fields(cognito: FakeCognito) -> None:
+def test_failed_celery_task_brings_the_error_with_its_fields(cognito: FakeCognito, environ: dict[str, str]) -> None:
     """As JSON, Celery's default; the caller's `except` sees what the task raised. Starts Celery: some seconds."""
-    with Celery("tasks", cognito.environ, "--concurrency", "2") as program:
+    with Celery("tasks", environ, "--concurrency", "2") as program:
         refused = json.loads(output(program.client(FAIL, "tasks.token_scopes", "demo/delete.file")))
         cognito.fail(503)
         unavailable = json.loads(output(program.client(FAIL, "tasks.list_files")))
@@ -182,10 +218,37 @@ def test_failed_celery_task_brings_the_error_with_its_fields(cognito: FakeCognit
     check_secrecy(log, cognito)
 
 
+SERVERS = {
+    "gunicorn": lambda environ: Gunicorn("web:app", environ, "--preload", "--workers", "2"),
+    "gunicorn with threads": lambda environ: Gunicorn("web:app", environ, "--workers", "2", "--threads", "4"),
+    "uvicorn": lambda environ: Uvicorn("web_async:app", environ, "--workers", "2"),
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_caller_that_waits_for_its_token_at_sigterm_is_answered(
+    cognito: FakeCognito, environ: dict[str, str], server: str
+) -> None:
+    """A rolling deployment loses no request. Starts three processes: some seconds."""
+    cognito.gate()
+    with SERVERS[server](environ) as program, ThreadPoolExecutor(1) as caller:
+        answer = caller.submit(httpx.get, f"{program.url}/files", timeout=PATIENCE, trust_env=False)
+        cognito.wait_for_token_requests()
+        program.send(signal.SIGTERM)
+        eventually(
+            lambda: re.search("Handling signal: term|Waiting for connections to close", program.log()) is not None
+        )
+        cognito.release()
+        assert answer.result().status_code == 200, program.log()
+        status, log = program.end()
+    assert status == 0, log
+    check_log(log, cognito)
+
+
 @pytest.mark.parametrize("method", ["spawn", "forkserver", "fork"])
-def test_each_process_of_a_pool_pays_one_token(cognito: FakeCognito, method: str) -> None:
+def test_each_process_of_a_pool_pays_one_token(cognito: FakeCognito, environ: dict[str, str], method: str) -> None:
     """The same lines of code for every start method. Starts up to six processes: a second or two."""
-    answers = [json.loads(line) for line in output(python("pool.py", method, environ=cognito.environ)).splitlines()]
+    answers = [json.loads(line) for line in output(python("pool.py", method, environ=environ)).splitlines()]
     used = len(processes(answers))
     assert 1 <= used <= 4
     check(answers, cognito, workers=used, tokens=used)
