@@ -49,6 +49,25 @@ except s2sauth.S2SAuthError as error:
 """
 
 
+END = """
+import atexit, threading
+from web import files
+
+
+def call(who):
+    print(who, files.get("/files").status_code, flush=True)
+
+
+def after_main():
+    threading.main_thread().join()
+    call("thread")
+
+
+atexit.register(call, "handler")
+threading.Thread(target=after_main).start()
+"""
+
+
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a private CA, and a server's certificate of it with its key."""
@@ -171,6 +190,23 @@ def test_each_worker_of_uvicorn_pays_one_token(cognito: FakeCognito, environ: di
         check_end(program, cognito)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(("--worker-class", "gevent"), id="imported by each worker"),
+        pytest.param(("--config", "patched.py"), id="patched and preloaded"),
+    ],
+)
+def test_greenlets_of_a_gunicorn_worker_share_one_token(
+    cognito: FakeCognito, environ: dict[str, str], options: tuple[str, ...]
+) -> None:
+    """The application is the one for threads. Starts three processes: some seconds."""
+    with Gunicorn("web:app", environ, "--workers", "2", *options) as program:
+        answers = call(program, workers=2)
+        check(answers, cognito, workers=2, tokens=2)
+        check_end(program, cognito)
+
+
 @pytest.mark.parametrize("preload", [(), ("--preload",)], ids=["imported by each worker", "preloaded"])
 def test_each_worker_of_a_django_site_pays_one_token(
     cognito: FakeCognito, environ: dict[str, str], preload: tuple[str, ...]
@@ -252,3 +288,9 @@ def test_each_process_of_a_pool_pays_one_token(cognito: FakeCognito, environ: di
     used = len(processes(answers))
     assert 1 <= used <= 4
     check(answers, cognito, workers=used, tokens=used)
+
+
+def test_calls_at_the_end_of_the_process_are_answered(cognito: FakeCognito, environ: dict[str, str]) -> None:
+    """Threads that main left behind ask for the first token, handlers of `atexit` use it."""
+    assert output(python("-c", END, environ=environ)).splitlines() == ["thread 200", "handler 200"]
+    assert cognito.counts()["token_requests"] == 1
