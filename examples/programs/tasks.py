@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 from celery import Celery
 
-from s2sauth import CognitoClientCredentials
+from s2sauth import CognitoClientCredentials, TokenUnavailable
 
 FILES = os.environ["FILES_SERVICE_URL"]
 
@@ -38,6 +38,12 @@ app.conf.broker_transport_options = {
 def list_files() -> dict[str, Any]:
     """Return what the files service answers, and who asked it. What goes wrong is the result, as an exception."""
     return {"worker": os.getpid(), **files.get("/files").raise_for_status().json()}
+
+
+@app.task(autoretry_for=(TokenUnavailable,), retry_backoff=True)
+def list_files_at_last() -> dict[str, Any]:
+    """Return the same; while no token can be had, Celery tries again after about 1, 2, 4 seconds."""
+    return list_files()
 
 
 @app.task
