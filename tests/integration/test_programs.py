@@ -49,29 +49,6 @@ except s2sauth.S2SAuthError as error:
 """
 
 END = """
-import json
-import tasks
-
-results = [tasks.list_files.delay() for _ in range(300)]
-print(json.dumps([result.get(timeout=60, interval=0.01) for result in results]))
-"""
-
-FAIL = """
-import json, sys
-import s2sauth
-import tasks
-
-task = tasks.app.tasks[sys.argv[1]]
-try:
-    task.delay(*sys.argv[2:]).get(timeout=60, interval=0.01)
-except s2sauth.S2SAuthError as error:
-    fields = {name: value for name, value in vars(error).items() if not name.startswith("_")}
-    bases = [base.__module__.partition(".")[0] + "." + base.__name__ for base in type(error).__mro__]
-    print(json.dumps({"text": str(error), "bases": bases, **fields}))
-"""
-
-
-END = """
 import atexit, threading
 from web import files
 
@@ -173,6 +150,14 @@ def check_end(program: Program, cognito: FakeCognito) -> None:
     check_log(log, cognito)
 
 
+def output(process: subprocess.Popen[str]) -> str:
+    """What it writes until it ends, well."""
+    with process:
+        told, errors = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, told + errors
+    return told
+
+
 def test_each_worker_of_a_preloaded_gunicorn_pays_one_token(cognito: FakeCognito, environ: dict[str, str]) -> None:
     """Object, hook and client were made before the fork, the token was not. Starts five processes: some seconds."""
     with Gunicorn("web:app", environ, "--preload", "--workers", "4") as program:
@@ -249,14 +234,6 @@ def test_each_celery_worker_process_pays_one_token(cognito: FakeCognito, environ
         check_end(program, cognito)
 
 
-def output(process: "subprocess.Popen[str]") -> str:
-    """What it writes until it ends, well."""
-    with process:
-        told, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0, told + errors
-    return told
-
-
 def test_failed_celery_task_brings_the_error_with_its_fields(cognito: FakeCognito, environ: dict[str, str]) -> None:
     """As JSON, Celery's default: the caller's `except` sees what the task raised. A task that says so is tried again.
 
@@ -267,7 +244,7 @@ def test_failed_celery_task_brings_the_error_with_its_fields(cognito: FakeCognit
         cognito.fail(503)
         unavailable = json.loads(output(program.client(ASK, "tasks.list_files")))
         patient = program.client(ASK, "tasks.list_files_at_last")
-        eventually(lambda: "Retry in" in program.log())
+        eventually(lambda: "Retry in" in program.log(), PATIENCE)
         cognito.recover()
         answer = json.loads(output(patient))
         log = program.log()
@@ -297,11 +274,9 @@ def test_caller_that_waits_for_its_token_at_sigterm_is_answered(
     cognito.gate()
     with SERVERS[server](environ) as program, ThreadPoolExecutor(1) as caller:
         answer = caller.submit(httpx.get, f"{program.url}/files", timeout=PATIENCE, trust_env=False)
-        cognito.wait_for_token_requests()
+        cognito.wait_for_token_requests(1, PATIENCE)
         program.send(signal.SIGTERM)
-        eventually(
-            lambda: re.search("Handling signal: term|Waiting for connections to close", program.log()) is not None
-        )
+        eventually(lambda: bool(re.search("Handling signal: term|Waiting for connections to close", program.log())))
         cognito.release()
         assert answer.result().status_code == 200, program.log()
         status, log = program.end()
