@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .install import ROOT, environment, unchanged
+from .install import ROOT, environment, s2sauth_source, unchanged
 from .ministack import MiniStack
 
 EXAMPLE = ROOT / "examples" / "files-service"
@@ -42,14 +42,13 @@ def build() -> Path:
 
     Of the wheel that this interpreter's environment was made with, else of the checkout.
     """
-    wheels = sorted((Path(sys.prefix) / "wheel").glob("s2sauth-*.whl"))
-    sources = wheels or sorted((ROOT / "src").rglob("*.py"))
+    s2sauth, *sources = s2sauth_source()
     made_of = [*sources, ROOT / "requirements" / "start.txt", EXAMPLE / "build.py", EXAMPLE / "caller" / "handler.py"]
     python = environment("ministack") / "python"
     with unchanged(EXAMPLE / "build" / ".stamp", sys.version, *(path.read_bytes() for path in made_of)) as fits:
         if not fits:
             print("Building examples/files-service", file=sys.stderr)
-            wheel = ("--wheel", wheels[-1]) if wheels else ()
+            wheel = () if s2sauth == ROOT else ("--wheel", s2sauth)
             subprocess.run((python, EXAMPLE / "build.py", "--here", *wheel), check=True, stdin=subprocess.DEVNULL)
     return EXAMPLE / "build" / "caller"
 

@@ -29,14 +29,14 @@ def environment(name: str, *, s2sauth: bool = False) -> Path:
             hashes = ("--require-hashes", "-r", requirements)
             _install(python, *hashes)
     if s2sauth:
-        wheel, *made_of = s2sauth_wheel()
+        source, *made_of = s2sauth_source()
         with unchanged(folder / ".s2sauth", *(path.read_bytes() for path in made_of)) as fits:
             if not fits:
-                _install(python, "--no-deps", "--force-reinstall", wheel)
+                _install(python, "--no-deps", "--force-reinstall", source)
     return folder / "bin"
 
 
-def s2sauth_wheel() -> list[Path]:
+def s2sauth_source() -> list[Path]:
     """What to install as s2sauth, then the files that it is made of.
 
     The wheel that this interpreter's environment was made with, else the checkout.
