@@ -4,6 +4,7 @@ import _thread
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import certifi
@@ -88,7 +89,7 @@ def test_work_waits_for_a_fork_under_way() -> None:
 
 def test_work_waits_no_longer_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fork that never ends holds up no token request."""
-    monkeypatch.setattr(_gate, "FORK_WAIT", 0.05)
+    monkeypatch.setattr(_gate, "_patience", 0.05)
     _gate._close_gate(_gate.FORK_WAIT)
     with Work():
         pass
@@ -103,6 +104,17 @@ def test_two_forks_at_once_do_not_stumble(monkeypatch: pytest.MonkeyPatch) -> No
     _gate._open_gate()
     with Work():
         pass
+
+
+def test_work_that_begins_at_the_end_of_the_process_is_hardly_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handler of atexit that asks for its first token waits for the token endpoint, not for a gate."""
+    monkeypatch.setattr(_gate, "_patience", _gate.FORK_WAIT)
+    _gate._at_exit()
+    assert _gate._patience == _gate.LATE_WAIT
+    began = time.monotonic()
+    with Work():
+        pass
+    assert time.monotonic() - began < _gate.FORK_WAIT / 2
 
 
 def test_a_child_begins_anew() -> None:

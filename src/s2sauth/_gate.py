@@ -19,8 +19,11 @@ FORK_WAIT = 1.0
 """Seconds that a fork waits for work under way, and work for a fork."""
 EXIT_WAIT = 0.5
 """Seconds that the end of the process waits for work under way."""
+LATE_WAIT = 0.05
+"""Seconds that work which begins after that is held back: by then the process is gone, or a handler wants its token."""
 
 _gate: Lock = _thread.allocate_lock()
+_patience = FORK_WAIT
 _at_work: dict[Lock, int] = {}
 """What is under way, and on which thread."""
 
@@ -36,7 +39,7 @@ class Work:
 
     def begin(self) -> None:
         """Begin; waits for a fork under way."""
-        _pass_through(_gate, FORK_WAIT)
+        _pass_through(_gate, _patience)
         self._lock = _thread.allocate_lock()
         self._lock.acquire()
         _at_work[self._lock] = _thread.get_ident()
@@ -74,6 +77,12 @@ def _open_gate() -> None:
         _gate.release()
 
 
+def _at_exit() -> None:
+    global _patience  # noqa: PLW0603  # the process's own state
+    _patience = LATE_WAIT
+    _close_gate(EXIT_WAIT)
+
+
 def _renew_gate() -> None:
     """Called in a forked child: a lock that a thread of the parent holds would never be released here."""
     global _gate  # noqa: PLW0603  # the process's own state
@@ -83,4 +92,4 @@ def _renew_gate() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=lambda: _close_gate(FORK_WAIT), after_in_parent=_open_gate, after_in_child=_renew_gate)
-atexit.register(lambda: _close_gate(EXIT_WAIT))
+atexit.register(_at_exit)

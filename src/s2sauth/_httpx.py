@@ -15,9 +15,20 @@ from ._sender import Senders
 
 @final
 class TokenUnavailable(errors.TokenUnavailable, httpx.TransportError):
-    """As a hook raises it: also an `httpx.TransportError`, with the caller's own request. The same name, for logs."""
+    """As a hook raises it: also an `httpx.TransportError`, with the caller's own request.
 
+    For logs, and for Celery, which finds an exception's class by these names, it is the one that it stands for.
+    """
+
+    __module__ = errors.__name__
     _request: httpx.Request | None = None
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return _rebuilt, self.args
+
+
+def _rebuilt(*args: Any) -> TokenUnavailable:
+    return TokenUnavailable(*args)
 
 
 @final

@@ -29,7 +29,8 @@ class Senders:
         self._generation = generation()
         self._reading = _thread.allocate_lock()
         """Held while the CA file is read ahead."""
-        self._tls: ssl.SSLContext | None = None
+        self._tls: tuple[type, ssl.SSLContext] | None = None
+        """The kept context, and what `ssl.SSLContext` was when it was made: gevent's patch makes it another class."""
         "localhost".encode("idna")  # imports the codec of host names
         if http_client is None:
             self._read_ahead()
@@ -68,17 +69,16 @@ class Senders:
             with self._reading:
                 pass
         tls = self._tls
-        if tls is None:
+        if tls is None or tls[0] is not ssl.SSLContext:
             try:
                 tls = self._tls = self._new_context()
             except OSError as error:  # ssl.SSLError is one too
                 text = "SSL_CERT_FILE, SSL_CERT_DIR: the CA certificates cannot be read"
                 raise ConfigurationError(f"{text}, {type(error).__name__}: {error}") from None
-        return tls
+        return tls[1]
 
-    def _new_context(self) -> ssl.SSLContext:
-        context: ssl.SSLContext = self._library.create_ssl_context()
-        return context
+    def _new_context(self) -> tuple[type, ssl.SSLContext]:
+        return ssl.SSLContext, self._library.create_ssl_context()
 
 
 def _checked(client: Any) -> tuple[Library, Any]:

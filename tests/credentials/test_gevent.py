@@ -4,10 +4,12 @@ import json
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
 from s2sauth.testing import FakeCognito
+from tests.support.tls import authority, server_context
 
 SCRIPT = """
 FIRST
@@ -53,3 +55,32 @@ def test_greenlets_share_one_flight_and_the_hub_goes_on(fake: FakeCognito, first
     assert tokens == 1
     assert ticks > 5
     assert fake.counts()["token_requests"] == 1
+
+
+LATE = """
+import os, sys
+import s2sauth
+
+credentials = s2sauth.CognitoClientCredentials.from_env()
+credentials.httpx_auth("https://api.example.com")
+with credentials._shared._open_sender._reading:  # the CA file is read
+    pass
+from gevent import monkey; monkey.patch_all()
+print(len(credentials.get_token().scopes))
+"""
+
+
+def test_patch_after_the_hook_was_made_does_not_break_tls(tmp_path: Path) -> None:
+    """What was read ahead is of the class that gevent replaces: it is read again. A fresh interpreter, a second."""
+    file = tmp_path / "ca.pem"
+    authority().cert_pem.write_to_path(str(file))
+    with FakeCognito(ssl_context=server_context()) as fake:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", LATE],
+            env={**fake.environ, "SSL_CERT_FILE": str(file)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert (done.returncode, done.stdout.strip()) == (0, "2"), done.stderr
