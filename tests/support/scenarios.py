@@ -112,7 +112,10 @@ class Call:
 
     async def _turns(self) -> None:
         for _ in range(5):
-            await (trio.lowlevel.checkpoint() if self._in_trio else asyncio.sleep(0))
+            if self._in_trio:
+                await trio.lowlevel.checkpoint()
+            else:
+                await asyncio.sleep(0)
         self._looked.set()
 
     def _keep(self, task: object) -> None:
@@ -287,7 +290,7 @@ class Run:
         entry = slot.entry
         rejected = self._value(get["rejected"]) if "rejected" in get else None
         due = entry is None or view.state().freshness is not Freshness.FRESH or entry.suspected
-        due = due or entry is not None and entry.token.access_token == rejected
+        due = due or (entry is not None and entry.token.access_token == rejected)
         flying = slot.flight.flying
         return lambda: due and not flying
 
@@ -385,7 +388,7 @@ class Run:
 
     def _still(self) -> bool:
         flying = self._flying()
-        asleep = [sleeper.lock for sleeper in list(self._clock._sleepers) if sleeper.lock.locked()]
+        asleep = [sleeper.lock for sleeper in list(self._clock._sleepers) if sleeper.lock.locked()]  # type: ignore[attr-defined]  # every lock has it
         pauses = [flight.pause for flight in flying]
         if not all(flight.pause in asleep or (self._held and self._in_the_air()) for flight in flying):
             return False
