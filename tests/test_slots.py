@@ -57,6 +57,15 @@ def test_token_in_hand_that_has_ended_is_none() -> None:
     assert not held.memory.in_hand
 
 
+def test_failure_that_nobody_waited_for_is_one_with_a_token_in_hand() -> None:
+    """Although the token ended before it did: the first caller without one makes its own try."""
+    held = empty_slot()
+    held.offer(entry())
+    held.remember(failure(), now=after(3590), policy=POLICY, chance=0.5, waited_for=False)
+    assert held.memory is not None
+    assert held.memory.in_hand
+
+
 def test_success_forgets_the_failures() -> None:
     """Of the key and of the client."""
     held = empty_slot()

@@ -85,7 +85,13 @@ class Renewal:
         elif (
             flight.outcome is None
         ):  # given up by a waiter: that one has remembered it, and this failure does not count
-            slot.remember(outcome, now=self._now(), policy=self._policy, chance=self._clock.random())
+            slot.remember(
+                outcome,
+                now=self._now(),
+                policy=self._policy,
+                chance=self._clock.random(),
+                waited_for=flight.waited_for,
+            )
             self._report("renewal_failed", slot.id, seconds=took, error=outcome.name)
         return outcome
 

@@ -80,14 +80,20 @@ class Slot:
             if rank < best.rank:
                 arrived.pop(rank, None)
 
-    def remember(self, failure: Failure, *, now: Instant, policy: RenewalPolicy, chance: float) -> None:
-        """Note a failed flight, so that the next caller does not repeat it at once."""
+    def remember(
+        self, failure: Failure, *, now: Instant, policy: RenewalPolicy, chance: float, waited_for: bool = True
+    ) -> None:
+        """Note a failed flight, so that the next caller does not repeat it at once.
+
+        A flight that nobody waited for began with a token in hand, though that may have ended since.
+        """
         self.last_error = failure.name
         cause, client = failure.cause, self.client
         if cause is Cause.CLIENT_REFUSED:
             client.memory = remember_refusal(failure, client.memory, now=now, chance=chance)
         entry = self.entry
-        if entry is not None and (left := entry.usable_left(now)) > 0:
+        left = 0.0 if entry is None else max(0.0, entry.usable_left(now))
+        if entry is not None and (left > 0 or not waited_for):
             window = policy.window(entry.life)
             self.memory = remember_in_hand(
                 failure, self.memory, now=now, window=window, usable_left=left, chance=chance

@@ -185,7 +185,8 @@ class Supply:
         failure = _timed_out(flight.limit[1])
         if flight.settle(failure):
             flight.interrupt()
-            slot.remember(failure, now=now, policy=self._policy, chance=self._clock.random())
+            chance = self._clock.random()
+            slot.remember(failure, now=now, policy=self._policy, chance=chance, waited_for=flight.waited_for)
             self._report("flight_replaced", slot.id, seconds=flight.limit[1])
 
 
