@@ -5,9 +5,12 @@ import itertools
 import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,6 +27,8 @@ DELAYS = [n / FORKS * 0.05 for n in range(FORKS)]
 """From the start of a flight to the fork: spread over reading the CA file, connecting, waiting for the answer."""
 HANG = 20
 """Seconds after which a forked process is taken to hang; it may wait for the policy's deadline."""
+IMPORT_TAKES = 0.15
+"""Seconds over which the forks around the first import are spread."""
 SIGNALS = 10_000
 SIGNAL_EVERY = 0.0007
 NESTED = 30
@@ -130,6 +135,58 @@ def forking(report: Report) -> None:
             report.row("  right token in the parent", s2sauth=sum(one.parent is None for one in found), exactly=FORKS)
             for wrong in {text for one in found for text in (one.child, one.parent) if text}:
                 report.note(f"fork in {what}, try {len(found)}: {wrong}")
+
+
+IMPORTING = """
+import json, os, signal, sys, threading, time
+from s2sauth import CognitoClientCredentials
+
+credentials = CognitoClientCredentials.from_env()
+url = os.environ["FILES_SERVICE_URL"] + "/files"
+begun = threading.Event()
+
+
+def first():
+    begun.set()
+    credentials.httpx_auth(url)
+    credentials.get_token()
+
+
+def check():
+    import httpx
+    return httpx.get(url, headers=credentials.auth_headers()).status_code == 200
+
+
+threading.Thread(target=first).start()
+begun.wait()
+time.sleep(float(sys.argv[1]))
+importing = credentials._shared._open_sender is None
+child = os.fork()
+if child == 0:
+    signal.alarm(int(sys.argv[2]))
+    os._exit(not check())
+parent = check()
+print(json.dumps([importing, parent, os.waitpid(child, 0)[1]]))
+"""
+
+
+def forks_around_the_first_import(report: Report) -> None:
+    """fork() while another thread makes the first hook, which imports the HTTP library; each in a fresh interpreter."""
+    progress(f"{FORKS} forks around the first import")
+    with cognito_over_tls(latency=LATENCY) as (_, environ), ThreadPoolExecutor(2) as pool:
+
+        def run(delay: float) -> tuple[bool, bool, int]:
+            command = [sys.executable, "-c", IMPORTING, str(delay), str(HANG)]
+            done = subprocess.run(command, env={**os.environ, **environ}, check=True, capture_output=True, text=True)
+            importing, parent, status = json.loads(done.stdout)
+            return importing, parent, status
+
+        found = list(pool.map(run, [n / FORKS * IMPORT_TAKES for n in range(FORKS)]))
+    report.row(
+        "fork around the first import: under way then", s2sauth=sum(one[0] for one in found), at_least=FORKS // 4
+    )
+    report.row("  right token in the child", s2sauth=sum(one[2] == 0 for one in found), exactly=FORKS)
+    report.row("  right token in the parent", s2sauth=sum(one[1] for one in found), exactly=FORKS)
 
 
 def runs_in_a_row(environ: dict[str, str]) -> list[bool]:
@@ -253,6 +310,7 @@ def signals(report: Report) -> None:
 def figures(report: Report) -> None:
     """The table."""
     forking(report)
+    forks_around_the_first_import(report)
     loops(report)
     signals(report)
 

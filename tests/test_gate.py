@@ -31,7 +31,7 @@ def test_a_fork_waits_for_work_under_way() -> None:
             over.wait(5)
 
     def fork() -> None:
-        _gate._close_gate(_gate.FORK_WAIT)
+        _gate._close_gate(_gate.IMPORT_WAIT)
         forked.set()
 
     worker, forker = threading.Thread(target=work), threading.Thread(target=fork)
@@ -45,20 +45,19 @@ def test_a_fork_waits_for_work_under_way() -> None:
     forker.join()
 
 
-def test_a_fork_waits_no_longer_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fork_waits_no_longer_than_the_work_says() -> None:
     """Work that takes longer waits for the network, and holds no lock of OpenSSL's."""
-    monkeypatch.setattr(_gate, "FORK_WAIT", 0.05)
     working, over = threading.Event(), threading.Event()
 
     def work() -> None:
-        with Work():
+        with Work(fork_waits=0.05):
             working.set()
             over.wait(5)
 
     worker = threading.Thread(target=work)
     worker.start()
     working.wait(5)
-    _gate._close_gate(_gate.FORK_WAIT)
+    _gate._close_gate(_gate.IMPORT_WAIT)
     over.set()
     worker.join()
 
@@ -66,7 +65,7 @@ def test_a_fork_waits_no_longer_than_its_limit(monkeypatch: pytest.MonkeyPatch) 
 def test_a_fork_does_not_wait_for_its_own_thread() -> None:
     """A secret source that forks, which a flight's own thread does."""
     with Work():
-        _gate._close_gate(_gate.FORK_WAIT)
+        _gate._close_gate(_gate.IMPORT_WAIT)
     _gate._open_gate()
 
 
@@ -78,7 +77,7 @@ def test_work_waits_for_a_fork_under_way() -> None:
         with Work():
             begun.set()
 
-    _gate._close_gate(_gate.FORK_WAIT)
+    _gate._close_gate(_gate.IMPORT_WAIT)
     worker = threading.Thread(target=work)
     worker.start()
     assert not begun.wait(0.05)
@@ -90,7 +89,7 @@ def test_work_waits_for_a_fork_under_way() -> None:
 def test_work_waits_no_longer_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fork that never ends holds up no token request."""
     monkeypatch.setattr(_gate, "_patience", 0.05)
-    _gate._close_gate(_gate.FORK_WAIT)
+    _gate._close_gate(_gate.IMPORT_WAIT)
     with Work():
         pass
 
@@ -98,8 +97,8 @@ def test_work_waits_no_longer_than_its_limit(monkeypatch: pytest.MonkeyPatch) ->
 def test_two_forks_at_once_do_not_stumble(monkeypatch: pytest.MonkeyPatch) -> None:
     """The gate is opened once; opening it again is nothing."""
     monkeypatch.setattr(_gate, "FORK_WAIT", 0.05)
-    _gate._close_gate(_gate.FORK_WAIT)
-    _gate._close_gate(_gate.FORK_WAIT)
+    _gate._close_gate(_gate.IMPORT_WAIT)
+    _gate._close_gate(_gate.IMPORT_WAIT)
     _gate._open_gate()
     _gate._open_gate()
     with Work():
@@ -120,7 +119,7 @@ def test_work_that_begins_at_the_end_of_the_process_is_hardly_held_back(monkeypa
 def test_a_child_begins_anew() -> None:
     """Neither the gate nor the work of the parent is there."""
     with Work():
-        _gate._close_gate(_gate.FORK_WAIT)
+        _gate._close_gate(_gate.IMPORT_WAIT)
         _gate._renew_gate()
         assert not _gate._at_work
     with Work():

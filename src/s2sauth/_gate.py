@@ -1,13 +1,15 @@
-"""Keeps what a flight does in OpenSSL away from forks and from the end of the process.
+"""Keeps imports, and what a flight does in OpenSSL, away from forks and from the end of the process.
 
 A thread that holds one of OpenSSL's locks while another one forks leaves it locked in the child for ever: 3 of 40
 children that were forked in mid-flight hung at their own TLS handshake (benchmarks/sanity.py). And OpenSSL cleans up at
 the end of the process under the hands of whoever is still inside: each of 10 processes that ended while a daemon thread
-read CA certificates died of it (tests/test_gate.py).
+read CA certificates died of it (tests/test_gate.py). A child that is forked while another thread imports a module finds
+that module locked for ever.
 """
 
 import _thread
 import atexit
+import logging  # noqa: F401  # pyright: ignore[reportUnusedImport]  # its hook takes its lock after ours has waited
 import os
 import time
 from contextlib import suppress
@@ -16,7 +18,9 @@ from typing import final
 from ._process import Lock
 
 FORK_WAIT = 1.0
-"""Seconds that a fork waits for work under way, and work for a fork."""
+"""Seconds that a fork waits for work under way, which may be waiting for the network, and work for a fork."""
+IMPORT_WAIT = 10.0
+"""Seconds that a fork waits for an import, which does end: a child waits for ever for what it has half of."""
 EXIT_WAIT = 0.5
 """Seconds that the end of the process waits for work under way."""
 LATE_WAIT = 0.05
@@ -24,17 +28,18 @@ LATE_WAIT = 0.05
 
 _gate: Lock = _thread.allocate_lock()
 _patience = FORK_WAIT
-_at_work: dict[Lock, int] = {}
-"""What is under way, and on which thread."""
+_at_work: dict[Lock, tuple[int, float]] = {}
+"""What is under way: on which thread, and for how long a fork waits for it."""
 
 
 @final
 class Work:
-    """What a flight does inside OpenSSL's set-up, name resolution and other people's code."""
+    """Imports, and what a flight does inside OpenSSL's set-up, name resolution and other people's code."""
 
-    __slots__ = ("_lock",)
+    __slots__ = ("_fork_waits", "_lock")
 
-    def __init__(self) -> None:
+    def __init__(self, fork_waits: float = FORK_WAIT) -> None:
+        self._fork_waits = fork_waits
         self._lock: Lock | None = None
 
     def begin(self) -> None:
@@ -42,7 +47,7 @@ class Work:
         _pass_through(_gate, _patience)
         self._lock = _thread.allocate_lock()
         self._lock.acquire()
-        _at_work[self._lock] = _thread.get_ident()
+        _at_work[self._lock] = (_thread.get_ident(), self._fork_waits)
 
     def end(self) -> None:
         """End; nothing if it has ended, or has not begun."""
@@ -64,12 +69,12 @@ def _pass_through(lock: Lock, seconds: float) -> None:
 
 
 def _close_gate(seconds: float) -> None:
-    """Let no work begin, and wait for what is under way on other threads."""
-    until = time.monotonic() + seconds
-    _gate.acquire(timeout=seconds)
-    for lock, thread in list(_at_work.items()):
+    """Let no work begin, and wait for what is under way on other threads, for so many seconds at most."""
+    began = time.monotonic()
+    _gate.acquire(timeout=min(FORK_WAIT, seconds))
+    for lock, (thread, fork_waits) in list(_at_work.items()):
         if thread != _thread.get_ident():
-            _pass_through(lock, until - time.monotonic())
+            _pass_through(lock, began + min(fork_waits, seconds) - time.monotonic())
 
 
 def _open_gate() -> None:
@@ -91,5 +96,5 @@ def _renew_gate() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=lambda: _close_gate(FORK_WAIT), after_in_parent=_open_gate, after_in_child=_renew_gate)
+    os.register_at_fork(before=lambda: _close_gate(IMPORT_WAIT), after_in_parent=_open_gate, after_in_child=_renew_gate)
 atexit.register(_at_exit)

@@ -6,6 +6,7 @@ from typing import Any, Literal, final
 
 from ._core.errors import ConfigurationError
 from ._core.policy import RenewalPolicy
+from ._gate import IMPORT_WAIT, Work
 from ._process import Clock
 from ._renewal import Renewal, Sender
 from ._slots import Client, SlotMap
@@ -52,11 +53,12 @@ class Shared:
             )
         self._preparing = get_ident()
         try:
-            if family == "httpx2":
-                from ._httpx2 import senders  # noqa: PLC0415  # not before the first token or hook
-            else:
-                from ._httpx import senders  # noqa: PLC0415  # not before the first token or hook
-            self._open_sender = senders(self._http_client)
+            with Work(IMPORT_WAIT):
+                if family == "httpx2":
+                    from ._httpx2 import senders  # noqa: PLC0415  # not before the first token or hook
+                else:
+                    from ._httpx import senders  # noqa: PLC0415  # not before the first token or hook
+                self._open_sender = senders(self._http_client)
         finally:
             self._preparing = None
 
