@@ -40,11 +40,22 @@ def test_every_name_says_what_it_means() -> None:
 def test_every_event_is_told_and_logged(name: EventName, clock: ManualClock, lines: pytest.LogCaptureFixture) -> None:
     """To `on_event` with all its fields, to the log with the same facts."""
     told: list[Event] = []
-    Reporter(clock, told.append)(name, "0123abcd", seconds=1.25, attempt=2, error="invalid_scope")
-    assert told == [Event(name, clock.wall(), "0123abcd", 1.25, 2, "invalid_scope")]
+    Reporter(clock, told.append)(name, "0123abcd", seconds=61.25, attempt=2, error="invalid_scope")
+    assert told == [Event(name, clock.wall(), "0123abcd", 61.25, 2, "invalid_scope")]
     (record,) = lines.records
-    assert record.getMessage() == f"{name}: {_SAYS[name]} [key=0123abcd seconds=1.250 attempt=2 error=invalid_scope]"
+    assert record.getMessage() == f"{name}: {_SAYS[name]} [key=0123abcd seconds=61.250 attempt=2 error=invalid_scope]"
     assert record.levelname == ("WARNING" if name in _TO_ACT_ON else "DEBUG")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "level"), [(60.0, "DEBUG"), (-60.0, "DEBUG"), (60.001, "WARNING"), (-60.001, "WARNING")]
+)
+def test_only_a_large_step_of_the_clock_is_a_warning(
+    clock: ManualClock, lines: pytest.LogCaptureFixture, seconds: float, level: str
+) -> None:
+    """NTP sets a clock by seconds at times; more than a minute is somebody's business. Each way."""
+    Reporter(clock, None)("clock_stepped", "0123abcd", seconds=seconds)
+    assert levels(lines) == [level]
 
 
 def test_facts_that_are_not_known_are_left_out(clock: ManualClock, lines: pytest.LogCaptureFixture) -> None:

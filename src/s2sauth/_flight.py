@@ -129,14 +129,17 @@ class Flight:
         if abort is not None:
             abort()
 
-    def launch(self, work: Callable[["Flight"], Outcome]) -> None:
-        """Do the work on a daemon thread, or here when no thread can be started. At most one thread does it."""
+    def launch(self, work: Callable[["Flight"], Outcome]) -> bool:
+        """Do the work on a daemon thread, or here when none can be started: False. At most one thread does it."""
+        started = True
         try:
             # Looked up when used, so that gevent's patch holds; Thread.start() would wait for the new thread to run.
             _thread.start_new_thread(self._fly, (work,))
         except RuntimeError:
+            started = False
             contextvars.Context().run(self._fly, work, here=True)
         self.begun = True
+        return started
 
     def _fly(self, work: Callable[["Flight"], Outcome], *, here: bool = False) -> None:
         mine = object()

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Protocol, final
 
 from ._core.errors import Cause, ConfigurationError, Failure, InvalidClient, TokenResponseInvalid, TokenUnavailable
-from ._core.freshness import Entry, Instant, elapsed, new_entry
+from ._core.freshness import Entry, Instant, clock_step, elapsed, new_entry
 from ._core.issued import Issued
 from ._core.policy import RenewalPolicy
 from ._core.retry import Timeouts, forced_now, next_delay, timeouts
@@ -55,10 +55,12 @@ class Renewal:
         self._secrets = secrets
         self._open_sender = open_sender
         self._accepted: Secret | None = None
+        self._seen: dict[None, Instant] = {}
+        """What the clocks said when the latest flight began."""
 
     def __call__(self, slot: Slot, flight: Flight) -> Outcome:
         """Fetch a token for `slot`: what it brings is in the slot before it is returned."""
-        began = self._now()
+        began = self._look_at_clocks(slot)
         if slot.client.closed and flight.outcome is not None:
             return flight.outcome  # closed before its thread began: nothing is sent
         if (replaced := flight.replaces) is not None:
@@ -98,6 +100,14 @@ class Renewal:
     def _now(self) -> Instant:
         return Instant(self._clock.wall(), self._clock.boottime())
 
+    def _look_at_clocks(self, slot: Slot) -> Instant:
+        now = self._now()
+        before = self._seen.pop(None, None)  # one step: of two flights that begin at once, one reports
+        self._seen[None] = now
+        if before is not None and (step := clock_step(before, now)) is not None:
+            self._report("clock_stepped", slot.id, seconds=step)
+        return now
+
     def _attempts(self, slot: Slot, flight: Flight) -> Outcome:
         with Work():
             sender = self._open_sender()
@@ -132,6 +142,7 @@ class Renewal:
             with Work():
                 secrets, stripped = read_secrets(self._secrets)
         except Exception as error:
+            self._report("secret_source_failed", slot.id, error=type(error).__name__)
             if known:
                 return known  # the source is down; what worked last may still work
             if isinstance(error, ConfigurationError):
@@ -153,11 +164,11 @@ class Renewal:
             outcome = self._attempt(slot, flight, sender, request)
             if isinstance(outcome, Entry) or flight.outcome is not None:
                 return outcome
-            self._report("renewal_attempt_failed", slot.id, attempt=attempt, error=outcome.name)
             left, chance = flight.left(self._now()), self._clock.random()
             delay = next_delay(
                 outcome, attempt, waited_for=flight.waited_for, left=left, policy=self._policy, chance=chance
             )
+            self._report("renewal_attempt_failed", slot.id, seconds=delay, attempt=attempt, error=outcome.name)
             if delay is None:
                 return outcome
             self._clock.wait(flight.pause, delay)

@@ -152,8 +152,8 @@ class Supply:
         return flight
 
     def _begin(self, slot: Slot, flight: Flight) -> None:
-        if not flight.begun:
-            flight.launch(lambda flight: self._renew(slot, flight))
+        if not flight.begun and not flight.launch(lambda flight: self._renew(slot, flight)):
+            self._report("thread_refused", slot.id)
 
     def _join(self, slot: Slot, latest: Flight, now: Instant, *, flying: bool, replaces: Entry | None) -> Flight:
         """The flight to wait for: the one under way, or the next one, which another caller may have begun meanwhile."""

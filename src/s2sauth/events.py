@@ -7,13 +7,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal, final
 
-from ._core.freshness import Instant, elapsed
+from ._core.freshness import LARGE_STEP, Instant, elapsed
 from ._core.record import Record
 from ._process import Clock, generation
 
 EventName = Literal[
     "authorization_replaced",
     "client_mismatch",
+    "clock_stepped",
     "clocks_disagree",
     "closed",
     "expires_in_missing",
@@ -26,6 +27,8 @@ EventName = Literal[
     "scope_narrowed",
     "secret_changed",
     "secret_newline_stripped",
+    "secret_source_failed",
+    "thread_refused",
     "token_rejected",
     "token_suspected",
 ]
@@ -37,6 +40,7 @@ WARN_EVERY = 60.0
 _SAYS: dict[EventName, str] = {
     "authorization_replaced": "a request came with an Authorization header of its own, which the token replaced",
     "client_mismatch": "the token was issued for another client_id than the one configured",
+    "clock_stepped": "the wall clock was set, or a snapshot restored, since the last renewal: the token's age is safe",
     "clocks_disagree": "the token's exp and iat do not fit the answer's Date: a clock is wrong on this or that side",
     "closed": "credentials closed",
     "expires_in_missing": "the answer had no expires_in: the token's own life is used, else 300 seconds",
@@ -49,6 +53,8 @@ _SAYS: dict[EventName, str] = {
     "scope_narrowed": "the token has fewer scopes than were asked for: check the app client's allowed scopes",
     "secret_changed": "another client secret than last time was accepted: the old one is no longer needed",
     "secret_newline_stripped": "the client secret ended with a line break, which was cut off: store it without",
+    "secret_source_failed": "the secret source failed: the last good secret is used, if there is one",
+    "thread_refused": "no thread could be started: a caller made the token request itself",
     "token_rejected": "an API answered 401 to the cached token",
     "token_suspected": "the cached token was marked by invalidate()",
 }
@@ -56,6 +62,7 @@ _TO_ACT_ON: frozenset[EventName] = frozenset(
     {
         "authorization_replaced",
         "client_mismatch",
+        "clock_stepped",
         "clocks_disagree",
         "expires_in_missing",
         "flight_replaced",
@@ -63,9 +70,11 @@ _TO_ACT_ON: frozenset[EventName] = frozenset(
         "renewal_failed",
         "scope_narrowed",
         "secret_newline_stripped",
+        "secret_source_failed",
         "token_rejected",
     }
 )
+"""Names whose line is a WARNING; a clock step only beyond LARGE_STEP."""
 
 
 class Event(Record):
@@ -130,7 +139,7 @@ class Reporter:
 
     def _log(self, event: Event) -> None:
         level = logging.DEBUG
-        if event.name in _TO_ACT_ON and self._interval_over(event.name, event.key):
+        if _to_act_on(event) and self._interval_over(event.name, event.key):
             level = logging.WARNING
         if logger.isEnabledFor(level):
             facts = [f"{name}={value}" for name, value in _facts(event) if value is not None]
@@ -152,6 +161,11 @@ class Reporter:
             text = "on_event or a log handler raised %s at %s; this is said once"
             with suppress(Exception):  # the handler that raised may be the one that is asked to log it
                 logger.warning(text, type(error).__name__, event.name)
+
+
+def _to_act_on(event: Event) -> bool:
+    small_step = event.name == "clock_stepped" and abs(event.seconds or 0.0) <= LARGE_STEP
+    return event.name in _TO_ACT_ON and not small_step
 
 
 def _facts(event: Event) -> tuple[tuple[str, object], ...]:

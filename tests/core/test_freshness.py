@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2sauth import Freshness
-from s2sauth._core.freshness import Instant, elapsed, freshness
+from s2sauth._core.freshness import Instant, clock_step, elapsed, freshness
 from tests.support.entries import POLICY, START, after, entry
 
 FRESH, STALE, EXPIRED = Freshness.FRESH, Freshness.STALE, Freshness.EXPIRED
@@ -123,3 +123,41 @@ def test_rank_puts_later_flights_and_suspicion_first() -> None:
     """Of two entries the one of higher rank is the later truth."""
     one, two = entry(number=1), entry(number=2)
     assert one.rank < one.under_suspicion().rank < two.rank < two.under_suspicion().rank
+
+
+@pytest.mark.parametrize(
+    ("wall", "boot", "step"),
+    [
+        (0, 0, None),
+        (3600, 3600, None),
+        (1, 0, None),
+        (math.nextafter(1, 2), 0, math.nextafter(1, 2)),
+        (-1, 0, None),
+        (math.nextafter(-1, -2), 0, math.nextafter(-1, -2)),
+        (3604.5, 3600, None),
+        (3605, 3600, 5),
+        (3595.5, 3600, None),
+        (3595, 3600, -5),
+        (0, 3600, -3600),
+        (-1e9, 10, -1e9 - 10),
+        (2000, -1000, 3000),
+    ],
+    ids=[
+        "nothing passed",
+        "an hour",
+        "adjusted",
+        "first tick forward",
+        "adjusted back",
+        "first tick back",
+        "slewed in an hour",
+        "more than NTP slews",
+        "slewed back",
+        "more than NTP slews back",
+        "back by an hour",
+        "back to the seventies",
+        "booted anew",
+    ],
+)
+def test_clock_step(wall: float, boot: float, step: float | None) -> None:
+    """A second and a thousandth of what has passed may come of adjustment; beyond it the clock was set, both ways."""
+    assert clock_step(Instant(0.0, 0.0), Instant(wall, boot)) == step

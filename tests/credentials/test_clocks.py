@@ -86,6 +86,43 @@ def test_step_during_a_flight_ends_it_by_its_deadline(
     assert not flight.flying
 
 
+@pytest.mark.parametrize("seconds", [7200, 30, -30, -7200], ids=["2 h on", "30 s on", "30 s back", "2 h back"])
+def test_step_of_the_wall_clock_is_one_event(
+    make: Make, clock: ManualClock, events: list[Event], world: World, seconds: float
+) -> None:
+    """By how much and which way, when the next renewal begins, whichever scope set it is for; and never again."""
+    credentials = make()
+    world.get(credentials)
+    clock.step_wall(seconds)
+    clock.advance(3600)
+    world.get(credentials)
+    world.get(credentials.with_scopes("demo/write.file"))
+    clock.advance(3600)
+    world.get(credentials)
+    steps = [event.seconds for event in events if event.name == "clock_stepped"]
+    assert steps == [pytest.approx(seconds)]
+
+
+def test_suspended_machine_is_no_step_of_the_clock(
+    credentials: CognitoClientCredentials, clock: ManualClock, events: list[Event]
+) -> None:
+    """Both clocks count the time asleep, where the platform has one that does."""
+    credentials.get_token()
+    clock.suspend(7200)
+    credentials.get_token()
+    assert "clock_stepped" not in names(events)
+
+
+def test_step_of_the_clock_costs_the_cached_path_nothing(
+    credentials: CognitoClientCredentials, clock: ManualClock, events: list[Event]
+) -> None:
+    """A token that is FRESH by both clocks is handed out without a look at how they have moved."""
+    credentials.get_token()
+    clock.step_wall(-7200)
+    credentials.get_token()
+    assert "clock_stepped" not in names(events)
+
+
 def test_server_whose_clock_is_wrong_changes_no_life(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:

@@ -193,3 +193,15 @@ def test_caller_starts_no_second_flight(credentials: CognitoClientCredentials, f
     fake.release()
     callers.errors()
     assert fake.counts()["token_requests"] == 1
+
+
+def test_failed_attempt_says_when_the_next_one_follows(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, events: list[Event]
+) -> None:
+    """In seconds; nothing when none follows."""
+    clock.set_random([0.0, 0.0, 0.5])
+    fake.fail(503)
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token()
+    attempts = [event for event in events if event.name == "renewal_attempt_failed"]
+    assert [(event.attempt, event.seconds) for event in attempts] == [(1, 0.0), (2, 0.0), (3, None)]

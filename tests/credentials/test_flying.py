@@ -11,6 +11,7 @@ import trio
 
 from s2sauth import AccessToken, CognitoClientCredentials, ConfigurationError, Event, TokenUnavailable
 from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.fixtures import names
 from tests.support.settled import eventually, settled
 from tests.support.worlds import Threads, World
 
@@ -31,10 +32,11 @@ def no_threads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def test_caller_flies_when_no_thread_can_start(
-    credentials: CognitoClientCredentials, fake: FakeCognito, world: World, no_threads: list[int]
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World, no_threads: list[int], events: list[Event]
 ) -> None:
-    """The caller does the work itself, and gets its token."""
+    """The caller does the work itself, and gets its token; an event says so."""
     world.get(credentials)
+    assert names(events) == ["renewal_started", "renewed", "thread_refused"]
     assert no_threads == [1]
     assert fake.counts()["token_requests"] == 1
 

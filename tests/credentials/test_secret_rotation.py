@@ -148,8 +148,10 @@ def test_rotation_with_two_live_secrets_fails_nobody(
     assert names(events).count("secret_changed") == 1
 
 
-def test_source_that_is_down_leaves_the_last_good_value(make: Make, fake: FakeCognito, clock: ManualClock) -> None:
-    """What worked last may still work."""
+def test_source_that_is_down_leaves_the_last_good_value(
+    make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event]
+) -> None:
+    """What worked last may still work; that it was used is an event, which names the class that the source raised."""
     source = Source(fake.client_secret, OSError("vault sealed"))
     credentials = make(client_secret=source)
     credentials.get_token()
@@ -157,6 +159,14 @@ def test_source_that_is_down_leaves_the_last_good_value(make: Make, fake: FakeCo
     credentials.get_token()
     assert source.calls == 2
     assert used(fake) == [200, 200]
+    assert [(event.name, event.error) for event in events if event.error] == [("secret_source_failed", "OSError")]
+
+
+def test_source_that_fails_with_nothing_known_is_an_event_too(make: Make, events: list[Event]) -> None:
+    """The failed renewal says what it meant for the caller, this one where to look."""
+    with pytest.raises(TokenUnavailable):
+        make(client_secret=Source(OSError("sealed"))).get_token()
+    assert names(events) == ["renewal_started", "secret_source_failed", "renewal_failed"]
 
 
 def test_source_that_was_never_up_is_an_outage(make: Make, fake: FakeCognito, world: World, clock: ManualClock) -> None:

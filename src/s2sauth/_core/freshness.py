@@ -33,6 +33,25 @@ def elapsed(since: Instant, now: Instant) -> float:
     return max(now.wall - since.wall, now.boot - since.boot)
 
 
+STEP = 1.0
+"""Seconds by which the two clocks must have come apart for a step; less is an adjustment."""
+SLEW = 0.001
+"""The part of the time passed that an adjustment may make: NTP slews by 0.0005 at most (adjtimex)."""
+LARGE_STEP = 60.0
+"""Seconds beyond which somebody should look at the machine's clock: every margin of ours is shorter."""
+
+
+def clock_step(before: Instant, now: Instant) -> float | None:
+    """Seconds by which the wall clock was set between two moments, against the clock since boot; None if it was not.
+
+    Negative when it was set back. Where the clock since boot misses suspended time, so looks a suspended machine; and
+    everywhere a restored snapshot.
+    """
+    passed = now.boot - before.boot
+    apart = now.wall - before.wall - passed
+    return apart if abs(apart) > STEP + SLEW * abs(passed) else None
+
+
 @final
 class Entry:
     """A cached token with the instants at which it changes, computed once, when it arrives. Never modified."""
