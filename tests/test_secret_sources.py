@@ -1,5 +1,8 @@
 """Where a secret may come from."""
 
+import copy
+import pickle
+
 import pytest
 
 from s2sauth import ConfigurationError
@@ -89,6 +92,16 @@ def test_environment_secret_that_vanished_is_an_error() -> None:
     """It was there when the object was built; the message names the variables."""
     with pytest.raises(ConfigurationError, match="client_secret: set A or B"):
         EnvironmentSecret(("A", "B"), {})()
+
+
+def test_environment_secret_shows_no_value_and_is_not_pickled_or_copied() -> None:
+    """Whatever looks into the object: it would take the whole environment along."""
+    secret = EnvironmentSecret(("A",), {"A": "hunter2"})
+    text = repr(vars(secret)) + repr([getattr(secret, name) for name in dir(secret)])
+    assert "hunter2" not in text
+    for taking in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="in each process"):
+            taking(secret)
 
 
 def test_environment_secrets_repr_names_variables_only() -> None:

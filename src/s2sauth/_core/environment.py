@@ -36,6 +36,7 @@ def from_environment(prefix: str, environ: Mapping[str, str], given: frozenset[s
     (`domain` and `token_url` each stand for both). Raises one ConfigurationError for all that is missing or clashes.
     """
     if not isinstance(prefix, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
+        del environ
         raise ConfigurationError(f'prefix: is of type {type(prefix).__name__}; use a string, as "BILLING_"')
     if given & {"domain", "token_url"}:
         given |= {"domain", "token_url"}
@@ -56,6 +57,7 @@ def from_environment(prefix: str, environ: Mapping[str, str], given: frozenset[s
         if not any(argument in given or names[argument] for argument in arguments)
     ]
     if mistakes:
+        del environ  # a traceback may show the locals of its frames
         raise ConfigurationError("\n".join(mistakes))
     return Found(
         domain=_value(environ, names["domain"]),

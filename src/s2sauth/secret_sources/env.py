@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import final
+from typing import NoReturn, final
 
 from .._core.errors import ConfigurationError
 
@@ -22,16 +22,23 @@ class EnvironmentSecret:
         variables: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._names = names
-        self._environ = environ
+        self._read = lambda name: (
+            environ.get(name) or ""
+        )  # a closure: neither vars(self) nor a repr of it shows a value
         self.variables = variables
 
     def __call__(self) -> str:
         """The variable's value now."""
         for name in self._names:
-            value = self._environ.get(name)
+            value = self._read(name)
             if value:
                 return value
         raise ConfigurationError(f"client_secret: set {' or '.join(self._names)}; it was set when the object was built")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(
+            "EnvironmentSecret cannot be pickled or copied: it holds the environment. Make one in each process."
+        )
 
     def __repr__(self) -> str:
         return f"EnvironmentSecret({', '.join(self._names)})"
