@@ -114,27 +114,31 @@ class Renewal:
         flight.abort = sender.abort
         try:
             secrets = self._candidates(slot)
-            secret = next(secrets)
+            secret, refused = next(secrets), False
             while True:
                 outcome = self._with_secret(slot, flight, sender, secret)
                 if isinstance(outcome, Entry):
-                    self._accept(slot, secret)
+                    self._accept(slot, secret, refused=refused)
                     return outcome
                 if outcome.error is not InvalidClient or flight.outcome is not None:
                     return outcome
                 if (other := next(secrets, None)) is None:
                     return outcome
-                secret = other
+                secret, refused = other, True
         finally:
             flight.abort = None
             sender.close()
 
     def _candidates(self, slot: Slot) -> Iterator[Secret]:
-        """The secrets to try, each once: those the source gives, then those it gives when asked again."""
-        first = self._read(slot)
-        yield from first
+        """The secrets to try, each once: those the source gives, those it gives when asked again, the last good one."""
+        tried = self._read(slot)
+        yield from tried
         with suppress(ConfigurationError, _SourceFailed):  # what stands then is the refusal of the first ones
-            yield from (secret for secret in self._read(slot) if secret not in first)
+            others = [secret for secret in self._read(slot) if secret not in tried]
+            tried += others
+            yield from others
+        if (accepted := self._accepted) is not None and accepted not in tried:
+            yield accepted  # a wrong value was stored, and the one before it may not be deleted yet
 
     def _read(self, slot: Slot) -> list[Secret]:
         known = [] if self._accepted is None else [self._accepted]
@@ -152,8 +156,10 @@ class Renewal:
             self._report("secret_newline_stripped", slot.id)
         return sorted(secrets, key=lambda secret: secret not in known)  # what worked last goes first
 
-    def _accept(self, slot: Slot, secret: Secret) -> None:
-        if self._accepted is not None and self._accepted != secret:
+    def _accept(self, slot: Slot, secret: Secret, *, refused: bool) -> None:
+        if refused and self._accepted == secret:
+            self._report("secret_refused", slot.id)
+        elif self._accepted is not None and self._accepted != secret:
             self._report("secret_changed", slot.id)
         self._accepted = secret
 

@@ -27,6 +27,7 @@ EventName = Literal[
     "scope_narrowed",
     "secret_changed",
     "secret_newline_stripped",
+    "secret_refused",
     "secret_source_failed",
     "thread_refused",
     "token_rejected",
@@ -53,6 +54,7 @@ _SAYS: dict[EventName, str] = {
     "scope_narrowed": "the token has fewer scopes than were asked for: check the app client's allowed scopes",
     "secret_changed": "another client secret than last time was accepted: the old one is no longer needed",
     "secret_newline_stripped": "the client secret ended with a line break, which was cut off: store it without",
+    "secret_refused": "the source's secret was refused and the last good one accepted: correct the source",
     "secret_source_failed": "the secret source failed: the last good secret is used, if there is one",
     "thread_refused": "no thread could be started: a caller made the token request itself",
     "token_rejected": "an API answered 401 to the cached token",
@@ -70,6 +72,7 @@ _TO_ACT_ON: frozenset[EventName] = frozenset(
         "renewal_failed",
         "scope_narrowed",
         "secret_newline_stripped",
+        "secret_refused",
         "secret_source_failed",
         "token_rejected",
     }

@@ -148,6 +148,37 @@ def test_rotation_with_two_live_secrets_fails_nobody(
     assert names(events).count("secret_changed") == 1
 
 
+def test_wrong_value_stored_by_mistake_leaves_the_last_good_secret(
+    make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event]
+) -> None:
+    """A rotation that stores the wrong value is tried first, then what worked last; the event is for who stored it."""
+    source = Source(fake.client_secret)
+    credentials = make(client_secret=source)
+    credentials.get_token()
+    source.answers = ["wrong"]
+    for _ in range(2):
+        clock.advance(4000)
+        credentials.get_token()
+    assert used(fake) == [200, 400, 200, 400, 200]
+    assert [name for name in names(events) if name.startswith("secret_")] == ["secret_refused"] * 2
+
+
+def test_last_good_secret_that_is_refused_too_leaves_the_refusal(
+    make: Make, fake: FakeCognito, clock: ManualClock
+) -> None:
+    """Each was tried once; the refusal is remembered like any other."""
+    source = Source(fake.client_secret)
+    credentials = make(client_secret=source)
+    credentials.get_token()
+    source.answers = ["wrong"]
+    fake.rotate_secret()
+    clock.advance(4000)
+    for _ in range(3):
+        with pytest.raises(InvalidClient):
+            credentials.get_token()
+    assert used(fake) == [200, 400, 400]
+
+
 def test_source_that_is_down_leaves_the_last_good_value(
     make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event]
 ) -> None:
