@@ -11,12 +11,18 @@ import hypothesis
 import pytest
 
 import s2sauth
+from tests.support.sentinel import Sweep
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 # A shared machine is slow now and then; that is no defect of the code.
 hypothesis.settings.register_profile("here", deadline=None)
 hypothesis.settings.load_profile("here")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No test shows a secret or a token, whatever it is about."""
+    config.pluginmanager.register(Sweep(), "sweep")
 
 
 def pytest_sessionstart() -> None:

@@ -127,6 +127,7 @@ def test_reset_ends_the_connection_with_a_tcp_reset(fake, send):
     assert len(fake.token_requests) == 1
 
 
+@pytest.mark.shows_the_value("a plain httpx call with auth=(id, secret) has them in its own frames")
 def test_refuse_ends_connections_and_refuses_new_ones_on_the_same_port_until_recover(fake, ask, send):
     """Nobody else gets the port meanwhile."""
     domain = fake.domain

@@ -2,6 +2,8 @@
 
 import pickle
 
+import pytest
+
 
 def test_a_token_request_is_recorded_as_it_came(fake, client):
     """Headers in their order and case, the body whole, the status that was answered."""
@@ -29,6 +31,7 @@ def test_an_api_request_names_its_token_by_id(fake, ask, call):
     assert pickle.loads(pickle.dumps(good)) == good
 
 
+@pytest.mark.shows_the_value("httpx logs the URL, which here holds the token")
 def test_repr_of_a_record_never_shows_token_or_secret(fake, ask, call):
     """Neither from headers nor from the query."""
     token = ask(fake).json()["access_token"]

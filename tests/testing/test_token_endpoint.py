@@ -150,6 +150,7 @@ def test_a_proper_request_gets_a_token(fake, client, arguments):
             ),
             "invalid_request",
             id="secret-in-the-query",
+            marks=pytest.mark.shows_the_value("httpx logs the URL, which here holds the secret"),
         ),
         pytest.param(sends(data=lambda f: {"scope": "demo/read.file"}), "invalid_request", id="no-grant-type"),
         pytest.param(
