@@ -87,6 +87,7 @@ class AccessToken(_Opaque):
     ) -> None:
         if not is_b64token(access_token):
             # Whatever brought it here: on HTTP/2 a line break in a header would reach the server.
+            del access_token  # a traceback may show the locals of its frames
             raise ConfigurationError("access_token: holds a character that RFC 6750 2.1 does not allow in a header")
         keep = object.__setattr__
         keep(self, "access_token", access_token)
