@@ -1,6 +1,7 @@
 """An HTTP/2 server on a loopback port, in clear with prior knowledge, which gives every request the same answer."""
 
 import contextlib
+import logging
 import socket
 import threading
 from types import TracebackType
@@ -12,7 +13,7 @@ import h2.events
 
 
 class H2Server:
-    """Answers 200 with `body` as JSON; notes each request's headers and body."""
+    """Answers 200 with `body` as JSON; notes each request's headers and body. What hpack logs for it is left out."""
 
     def __init__(self, body: bytes) -> None:
         self.seen: list[tuple[dict[bytes, bytes], bytes]] = []
@@ -28,11 +29,16 @@ class H2Server:
         return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
 
     def __enter__(self) -> Self:
+        logging.getLogger("hpack.hpack").addFilter(self._is_the_clients)
         return self
+
+    def _is_the_clients(self, record: logging.LogRecord) -> bool:
+        return record.thread not in {thread.ident for thread in self._threads}
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        logging.getLogger("hpack.hpack").removeFilter(self._is_the_clients)
         self._listening.shutdown(socket.SHUT_RDWR)
         for each in self._sockets:
             with contextlib.suppress(OSError):

@@ -12,6 +12,7 @@ import base64
 import logging
 import os
 import pickle
+import sys
 import traceback
 from collections.abc import Generator
 from pathlib import Path
@@ -144,9 +145,33 @@ class Sweep:
             return raises(this, kind, error, trace)
 
         self._patch.setattr(pytest.RaisesExc, "__exit__", looked_at)
+        warns = pytest.WarningsRecorder.__exit__
+
+        def looked_at_too(this: Any, *error: Any) -> Any:
+            for warning in this.list:
+                self.look(str(warning.message), "an expected warning")
+            return warns(this, *error)
+
+        self._patch.setattr(pytest.WarningsRecorder, "__exit__", looked_at_too)
         root = logging.getLogger()
         root.setLevel(1)
         root.addHandler(self._ear)
+
+    def pytest_collection_finish(self) -> None:
+        """Callers in worlds of their own get exceptions that no `pytest.raises` sees."""
+        worlds = sys.modules.get("tests.support.worlds")
+        if worlds is None:
+            return
+        results = worlds.Callers.results
+
+        def looked_at(this: Any) -> list[Any]:
+            found: list[Any] = results(this)
+            for each in found:
+                if isinstance(each, BaseException):
+                    self.look_at_error(each, "an exception that a caller got")
+            return found
+
+        self._patch.setattr(worlds.Callers, "results", looked_at)
 
     def pytest_unconfigure(self) -> None:
         """All as it was."""

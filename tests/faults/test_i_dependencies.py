@@ -1,0 +1,193 @@
+"""Group I of the catalogue, 134 and 135: what goes to others. Events carry names and numbers; libraries log no value.
+
+Of 134 the metrics, of 135 botocore, and 136 come with the parts of the library that they are about.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Callable, Iterator
+
+import hpack.huffman
+import hpack.huffman_constants
+import httpx
+import pytest
+
+from s2sauth import CognitoClientCredentials, Event, S2SAuthError
+from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.fixtures import NO_TLS
+from tests.support.h2_server import H2Server
+from tests.support.sentinel import MARK, holds
+from tests.support.worlds import World
+
+Make = Callable[..., CognitoClientCredentials]
+
+TROUBLE: dict[str, Callable[[FakeCognito], object]] = {
+    "none": lambda fake: None,
+    "refused": lambda fake: fake.answer_json({"error": "invalid_client", "error_description": "bad"}, 400),
+    "echo as a code": lambda fake: fake.answer_json({"error": fake.client_secret}, 400),
+    "blocked": lambda fake: fake.fail(403, body=b"<html>"),
+    "unreachable": lambda fake: fake.refuse(),
+    "garbage": lambda fake: fake.answer(b"\x00\r\n\r\n"),
+    "no token": lambda fake: fake.answer_json([fake.client_secret]),
+    "throttled": lambda fake: fake.fail(429, headers=[("Retry-After", "99")]),
+    "fewer scopes": lambda fake: fake.narrow_scopes(["demo/write.file"]),
+    "another client": lambda fake: fake.set_claims({"client_id": "other"}),
+}
+
+
+@pytest.mark.parametrize("trouble", TROUBLE.values(), ids=TROUBLE)
+def test_134_event_carries_names_and_numbers_only(
+    make: Make,
+    fake: FakeCognito,
+    clock: ManualClock,
+    events: list[Event],
+    world: World,
+    trouble: Callable[[FakeCognito], object],
+) -> None:
+    """Fit for labels: a key of eight hex digits, a name, numbers, a class name or an OAuth code; no free text."""
+    clock.set_random(0.0)
+    credentials = make(client_metadata={"tenant": "acme"})
+    trouble(fake)
+    try:
+        world.get(credentials)
+    except S2SAuthError:
+        pass
+    fake.recover()
+    clock.advance(3600)
+    credentials.invalidate(world.get(credentials))
+    credentials.close()
+    assert events
+    for event in events:
+        assert vars(event).keys() == {"name", "at", "key", "seconds", "attempt", "error"}
+        assert re.fullmatch(r"[0-9a-f]{8}", event.key)
+        assert isinstance(event.at, float)
+        assert event.seconds is None or isinstance(event.seconds, float)
+        assert event.attempt is None or isinstance(event.attempt, int)
+        assert event.error is None or re.fullmatch(r"[A-Za-z_]{1,40}|\[…\]", event.error)
+    text = repr(events)
+    assert not holds(text)
+    assert not [word for word in ("read.file", "acme", fake.client_id, fake.domain) if word in text]
+
+
+@pytest.fixture
+def records(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], dict[str, str]]]:
+    """What each library logged, all records with all that they carry, at the lowest level of every logger there is."""
+    names = ["", *logging.Logger.manager.loggerDict, "httpcore.http2", "hpack.hpack", "h2"]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(1)
+    caplog.handler.setLevel(1)
+
+    def collected() -> dict[str, str]:
+        found: dict[str, str] = {}
+        for record in caplog.records:
+            family = record.name.split(".")[0]
+            found[family] = found.get(family, "") + record.getMessage() + repr(vars(record))
+        return found
+
+    yield collected
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+METHODS = ["client_secret_basic", "client_secret_post"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_135_http_1_1_logs_no_value(
+    make: Make, fake: FakeCognito, world: World, records: Callable[[], dict[str, str]], method: str
+) -> None:
+    """The secret in the header or in the body of the token request, the token in a request to the API."""
+    credentials = make(auth_method=method)
+    world.send(credentials.httpx_auth(fake.api_url), f"{fake.api_url}/files").raise_for_status()
+    (request,) = fake.token_requests
+    assert holds((request.header("authorization") or "") + request.body.decode())
+    found = records()
+    assert {"httpcore", "httpx", "s2sauth"} <= found.keys()
+    assert {family for family, text in found.items() if holds(text)} == set()
+
+
+def _h2_client() -> httpx.Client:
+    return httpx.Client(http1=False, http2=True, verify=NO_TLS, trust_env=False)
+
+
+TOKEN = f"{MARK}.{'a' * 64}"
+
+
+@pytest.fixture
+def h2_server() -> Iterator[H2Server]:
+    """A token endpoint and an API that speak nothing but HTTP/2."""
+    answer = {"access_token": TOKEN, "token_type": "Bearer", "expires_in": 3600}
+    with H2Server(json.dumps(answer).encode()) as server:
+        yield server
+
+
+def by_h2(make: Make, server: H2Server, world: World, method: str) -> None:
+    """A token request and three calls with the token."""
+    credentials = make(
+        token_url=f"{server.url}/oauth2/token",
+        client_secret=f"{MARK}0123456789abcdefghijklmnop",
+        auth_method=method,
+        http_client=_h2_client,
+    )
+    auth = credentials.httpx_auth(server.url)
+    for _ in range(3):
+        response = world.send(auth, f"{server.url}/files", client={"http1": False, "http2": True})
+        assert response.http_version == "HTTP/2"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_135_http_2_logs_no_value(
+    make: Make, h2_server: H2Server, world: World, records: Callable[[], dict[str, str]], method: str
+) -> None:
+    """The same by HTTP/2, where h2 and hpack take part."""
+    by_h2(make, h2_server, world, method)
+    (headers, body), *calls = h2_server.seen
+    assert holds((headers.get(b"authorization", b"") + body).decode())
+    assert [headers[b"authorization"] for headers, _ in calls] == [f"Bearer {TOKEN}".encode()] * 3
+    found = records()
+    assert {"httpcore", "httpx", "hpack", "s2sauth"} <= found.keys()
+    assert {family for family, text in found.items() if holds(text)} == set()
+
+
+def test_135_hpack_logs_the_header_block(
+    make: Make, h2_server: H2Server, world: World, records: Callable[[], dict[str, str]]
+) -> None:
+    """At DEBUG, with the token Huffman-coded, which anybody can decode: the documentation says to keep it at INFO."""
+    by_h2(make, h2_server, world, "client_secret_post")
+    coder = hpack.huffman.HuffmanEncoder(
+        hpack.huffman_constants.REQUEST_CODES, hpack.huffman_constants.REQUEST_CODES_LENGTH
+    )
+    assert repr(coder.encode(f"Bearer {TOKEN}".encode()))[2:-1] in records()["hpack"]
+
+
+@pytest.mark.shows_the_value("httpx logs URLs as they are; the documentation says so")
+def test_135_httpx_logs_the_url(make: Make, fake: FakeCognito, records: Callable[[], dict[str, str]]) -> None:
+    """At INFO, with its query: what does not belong into a log does not belong there. Never a header."""
+    auth = make().httpx_auth(fake.api_url)
+    with httpx.Client(auth=auth, verify=False, trust_env=False) as client:
+        client.get(f"{fake.api_url}/files?key={MARK}")
+    assert holds(records()["httpx"])
+    assert "Bearer" not in records()["httpx"]
+
+
+def test_135_failing_connection_logs_no_value(
+    make: Make, fake: FakeCognito, clock: ManualClock, world: World, records: Callable[[], dict[str, str]]
+) -> None:
+    """httpcore logs the exceptions of each of its steps: connections refused, reset, cut, answers that are no HTTP."""
+    clock.set_random(0.0)
+    credentials = make(auth_method="client_secret_post")
+    for trouble in (fake.refuse, fake.reset, lambda: fake.answer(b""), lambda: fake.answer(b"no http\r\n\r\n")):
+        trouble()
+        with pytest.raises(S2SAuthError):
+            world.get(credentials)
+        fake.recover()
+        clock.advance(100)
+    auth = credentials.httpx_auth(fake.api_url)
+    fake.api_answer(raw_data=b"no http\r\n\r\n")
+    with pytest.raises(httpx.RemoteProtocolError):
+        world.send(auth, f"{fake.api_url}/files")
+    found = records()
+    assert "failed" in found["httpcore"]
+    assert {family for family, text in found.items() if holds(text)} == set()
