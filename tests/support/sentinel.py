@@ -28,7 +28,7 @@ from s2sauth.testing import _tokens
 MARK = "s3nt1ne1w0rd"
 EXEMPT = "shows_the_value"
 TESTS = str(Path(__file__).resolve().parents[1])
-FOREIGN = ("_pytest", "pluggy", "hypothesis", f"{os.sep}threading.py", TESTS)
+FOREIGN = ("_pytest", "pluggy", "hypothesis", TESTS)
 """Parts of the paths whose frames are not looked at: a test may hold the secret that it gave."""
 
 

@@ -1,6 +1,6 @@
 """A secret in an environment variable."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import NoReturn, final
 
@@ -22,9 +22,8 @@ class EnvironmentSecret:
         variables: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._names = names
-        self._read = lambda name: (
-            environ.get(name) or ""
-        )  # a closure: neither vars(self) nor a repr of it shows a value
+        # A closure: neither vars(self) nor a repr of it shows a value.
+        self._read: Callable[[str], str] = lambda name: environ.get(name, "")
         self.variables = variables
 
     def __call__(self) -> str:
