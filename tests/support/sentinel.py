@@ -157,6 +157,13 @@ class Sweep:
         root.setLevel(1)
         root.addHandler(self._ear)
 
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """pytest's own handlers take no more than they did: to format each line twice would cost most of the sweep."""
+        capturing = session.config.pluginmanager.get_plugin("logging-plugin")
+        if capturing is not None and session.config.getoption("log_level") is None:
+            capturing.caplog_handler.setLevel(logging.WARNING)
+            capturing.report_handler.setLevel(logging.WARNING)
+
     def pytest_collection_finish(self) -> None:
         """Callers in worlds of their own get exceptions that no `pytest.raises` sees."""
         worlds = sys.modules.get("tests.support.worlds")
