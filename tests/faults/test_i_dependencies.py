@@ -7,17 +7,19 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import hpack.huffman
 import hpack.huffman_constants
+import httpcore
 import httpx
 import pytest
 
-from s2sauth import CognitoClientCredentials, Event, S2SAuthError
+from s2sauth import CognitoClientCredentials, Event, S2SAuthError, TokenUnavailable
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import NO_TLS
 from tests.support.h2_server import H2Server
-from tests.support.sentinel import MARK, holds
+from tests.support.sentinel import MARK, holds, leaking_locals
 from tests.support.worlds import World
 
 Make = Callable[..., CognitoClientCredentials]
@@ -191,3 +193,46 @@ def test_135_failing_connection_logs_no_value(
     found = records()
     assert "failed" in found["httpcore"]
     assert {family for family, text in found.items() if holds(text)} == set()
+
+
+class Full(httpcore.NetworkBackend):
+    """Connects, and takes nothing in."""
+
+    def connect_tcp(self, *_: object, **__: object) -> httpcore.NetworkStream:
+        return FullStream()
+
+
+class FullStream(httpcore.NetworkStream):
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        raise httpcore.WriteTimeout("timed out")
+
+    def close(self) -> None:
+        pass
+
+    def get_extra_info(self, info: str) -> None:
+        return None
+
+
+def full_client(**arguments: Any) -> httpx.Client:
+    """A client with such connections."""
+    client = httpx.Client(verify=NO_TLS, trust_env=False, **arguments)
+    client._transport._pool._network_backend = Full()  # type: ignore[attr-defined]  # httpx has no other way
+    return client
+
+
+def test_135_token_request_that_cannot_be_written_leaves_nothing(make: Make, clock: ManualClock) -> None:
+    """The frames that held its bytes are gone with the flight; httpcore logs the time-out without them."""
+    clock.set_random(0.0)
+    with pytest.raises(TokenUnavailable, match="WriteTimeout") as caught:
+        make(http_client=full_client, auth_method="client_secret_post").get_token()
+    assert leaking_locals(caught.value) == []
+
+
+@pytest.mark.shows_the_value("frames of httpcore and h11 hold what they write; the documentation says so")
+def test_135_call_that_cannot_be_written_has_the_token_in_frames_of_httpcore(make: Make, fake: FakeCognito) -> None:
+    """httpx's own error, in the caller's hands; no frame of this library is among them."""
+    with full_client(auth=make().httpx_auth(fake.api_url)) as client, pytest.raises(httpx.WriteTimeout) as caught:
+        client.get(f"{fake.api_url}/files")
+    places = leaking_locals(caught.value)
+    assert places
+    assert [place for place in places if not re.search(r"(httpcore|h11|httpx)[/\\]", place)] == []

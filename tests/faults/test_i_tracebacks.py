@@ -180,7 +180,10 @@ def by_rich(error: BaseException) -> str:
 def test_131_whatever_raises(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World, layer: Layer, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither the frames above the one that raises nor those of the error that the caller gets hold a value."""
+    """Neither the frames above the one that raises nor those of the error that the caller gets hold a value.
+
+    Over a second on a busy machine: rich draws every frame of httpx.
+    """
     clock.set_random(0.0)
     spy = Spy()
     error = raised(lambda: layer(make, fake, spy, world))
@@ -355,7 +358,10 @@ def environment(fake: FakeCognito) -> dict[str, str]:
 
 
 def test_137_crash(fake: FakeCognito, environment: dict[str, str]) -> None:
-    """Unhandled in a thread, in a task nobody awaited, in a loop's callback, and at the end in the main thread."""
+    """Unhandled in a thread, in a task nobody awaited, in a loop's callback, and at the end in the main thread.
+
+    Over a second: another Python in its development mode.
+    """
     done = subprocess.run(
         [sys.executable, "-X", "dev", "-c", textwrap.dedent(CRASHING)],
         env=environment,
