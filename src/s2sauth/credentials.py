@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, final
 from ._core import parts
 from ._core.config import AuthMethod, settings
 from ._core.environment import from_environment
+from ._core.errors import ConfigurationError
 from ._core.origin import AnyOrigin, parse_origins
 from ._core.policy import RenewalPolicy
 from ._core.values import AccessToken, scope_set
@@ -75,19 +76,23 @@ class CognitoClientCredentials:
         clock: Clock | None = None,
     ) -> None:
         from_env = client_secret if isinstance(client_secret, EnvironmentSecret) else None
-        parsed = settings(
-            domain=domain,
-            region=region,
-            token_url=token_url,
-            client_id=client_id,
-            scopes=scopes,
-            client_metadata=client_metadata,
-            auth_method=auth_method,
-            strict=strict,
-            secret=client_secret if from_env is None else from_env(),
-            variables={} if from_env is None else from_env.variables,
-            also=parts.mistakes(policy=policy, http_client=http_client, on_event=on_event, clock=clock),
-        )
+        try:
+            parsed = settings(
+                domain=domain,
+                region=region,
+                token_url=token_url,
+                client_id=client_id,
+                scopes=scopes,
+                client_metadata=client_metadata,
+                auth_method=auth_method,
+                strict=strict,
+                secret=client_secret if from_env is None else from_env(),
+                variables={} if from_env is None else from_env.variables,
+                also=parts.mistakes(policy=policy, http_client=http_client, on_event=on_event, clock=clock),
+            )
+        except ConfigurationError:
+            del client_secret  # a traceback may show the locals of its frames
+            raise
         shared = Shared(policy, clock or SystemClock(), on_event, client_secret, http_client)
         self._see(shared, shared.slots.slot(parsed))
 
@@ -114,18 +119,23 @@ class CognitoClientCredentials:
             ConfigurationError: lists every variable that is missing or wrong, never a value.
         """
         environ = os.environ if environ is None else environ
-        # None is unset, but for scopes, where it asks for none.
-        given = {name: value for name, value in overrides.items() if value is not None or name == "scopes"}
-        found = from_environment(prefix, environ, frozenset(given))
-        arguments: dict[str, Any] = {
-            "domain": found.domain,
-            "token_url": found.token_url,
-            "client_id": found.client_id,
-            "client_secret": EnvironmentSecret(found.secret_variables, environ, variables=found.variables),
-            "scopes": found.scopes,
-        }
-        arguments.update(given)
-        return cls(**arguments)
+        arguments: dict[str, Any] = {}
+        try:
+            # None is unset, but for scopes, where it asks for none.
+            overrides = {name: value for name, value in overrides.items() if value is not None or name == "scopes"}
+            found = from_environment(prefix, environ, frozenset(overrides))
+            arguments = {
+                "domain": found.domain,
+                "token_url": found.token_url,
+                "client_id": found.client_id,
+                "client_secret": EnvironmentSecret(found.secret_variables, environ, variables=found.variables),
+                "scopes": found.scopes,
+                **overrides,
+            }
+            return cls(**arguments)
+        except ConfigurationError:
+            del environ, overrides, arguments  # as in the constructor
+            raise
 
     def get_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:
         """The cached token, else a new one.

@@ -195,7 +195,6 @@ def test_client_that_is_given_twice_is_refused(make: Make, clock: ManualClock) -
         credentials.get_token()
 
 
-@pytest.mark.shows_the_value("the constructor's own frame holds client_secret while it raises: test_131 expects that")
 def test_client_instead_of_a_factory_is_refused_at_construction(make: Make) -> None:
     """The message shows the form."""
     with plain_client() as client, pytest.raises(ConfigurationError, match=r"http_client.*lambda"):

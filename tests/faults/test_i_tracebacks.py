@@ -232,8 +232,6 @@ MISTAKES: dict[str, Callable[[dict[str, str]], object]] = {
 }
 
 
-@pytest.mark.shows_the_value("expected to fail")
-@pytest.mark.xfail(strict=True, reason="the frames of __init__ and from_env still hold client_secret and environ")
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
 def test_131_mistake_at_construction(fake: FakeCognito, mistake: Callable[[dict[str, str]], object]) -> None:
     """The error about another argument has no frame that holds the secret or the environment."""

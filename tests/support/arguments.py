@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from s2sauth import CognitoClientCredentials, ConfigurationError
+from tests.support.sentinel import MARK
 
 RIGHT: dict[str, Any] = {
     "domain": "auth.example.com",
     "client_id": "1h57kf5cpq17m0eml12EXAMPLE",
-    "client_secret": "c2VjcmV0LWV4YW1wbGUtdmFsdWUtb2YtNTItY2hhcmFjdGVycw",
+    "client_secret": MARK + "LWV4YW1wbGUtdmFsdWUtb2YtNTItY2hhcmFjdGVycw",
 }
 NOT_TEXT: list[object] = [7, 1.5, True, b"auth.example.com", ["auth.example.com"], {"a": "b"}, object()]
 
