@@ -1,0 +1,258 @@
+"""Group A of the catalogue, 1 to 11, 15 and 16: the token endpoint cannot be reached, or lets go."""
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+import pytest
+
+from s2sauth import CognitoClientCredentials, Event, RenewalPolicy, TokenUnavailable
+from s2sauth._process import SystemClock
+from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.answers import refused
+from tests.support.fixtures import names
+from tests.support.proxy import ConnectProxy
+from tests.support.settled import eventually, settled
+from tests.support.tls import client_context, server_context
+from tests.support.wires import Wire, full_queue, wire
+from tests.support.worlds import World
+
+__all__ = ["wire"]
+
+Make = Callable[..., CognitoClientCredentials]
+
+IN_TIME = 1.5
+"""Seconds within which a deadline of 0.3 s has ended on a busy machine; each time-out of its own would be longer."""
+
+
+def fails_in_time(make: Make, world: World, **arguments: Any) -> TokenUnavailable:
+    """The error of a caller whose deadline is 0.3 s by the machine's clock. It came in time."""
+    credentials = make(clock=SystemClock(), policy=RenewalPolicy(deadline=0.3), **arguments)
+    began = time.monotonic()
+    with pytest.raises(TokenUnavailable) as caught:
+        world.get(credentials)
+    assert time.monotonic() - began < IN_TIME
+    flight = credentials._slot.flight
+    eventually(lambda: flight.thread is None)
+    return caught.value
+
+
+def test_1_connection_refused(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World, events: list[Event]
+) -> None:
+    """STALE: the old token for everybody. EXPIRED: three attempts, one error. Recovered: a token."""
+    clock.set_random(0.0)
+    old = world.get(credentials)
+    fake.refuse()
+    clock.advance(3000)
+    for _ in range(3):
+        assert world.get(credentials) is old
+        settled(credentials)
+    assert names(events).count("renewal_attempt_failed") == 1
+    clock.advance(600)
+    with pytest.raises(TokenUnavailable, match="ConnectError"):
+        world.get(credentials)
+    assert names(events).count("renewal_attempt_failed") == 4
+    fake.recover()
+    clock.advance(30)
+    assert world.get(credentials) is not old
+
+
+def test_2_name_that_does_not_resolve(
+    make: Make, clock: ManualClock, world: World, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The resolver's words are in the message, and what to check; three attempts."""
+
+    def unknown(host: Any, *arguments: Any, **named: Any) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    clock.set_random(0.0)
+    with pytest.raises(TokenUnavailable, match=r"Name or service not known.*domain is spelled right"):
+        world.get(make(domain="https://auth.nowhere.example"))
+    assert names(events).count("renewal_attempt_failed") == 3
+
+
+def test_3_connection_that_is_never_accepted(make: Make, world: World) -> None:
+    """The deadline ends it."""
+    with full_queue() as port:
+        fails_in_time(make, world, domain=f"http://127.0.0.1:{port}")
+
+
+def test_4_request_that_is_never_answered(make: Make, fake: FakeCognito, world: World) -> None:
+    """The deadline ends it, on the wire too."""
+    fake.hang()
+    fails_in_time(make, world)
+    assert fake.counts()["token_requests"] == 1
+    eventually(lambda: not connected(fake))
+
+
+def test_5_answer_that_drips(make: Make, fake: FakeCognito, world: World) -> None:
+    """Each byte is in time, the whole is not."""
+    fake.drip(0.02)
+    fails_in_time(make, world)
+    eventually(lambda: not connected(fake))
+
+
+def test_6_connection_reset_after_the_request(
+    make: Make, fake: FakeCognito, clock: ManualClock, world: World, wire: Wire, events: list[Event]
+) -> None:
+    """A token request may be repeated: the caller notices nothing, an event says it."""
+    clock.set_random(0.0)
+    fake.reset(times=1)
+    world.get(make(domain=wire.domain, http_client=wire.http_client))
+    assert fake.counts()["token_requests"] == 2
+    assert names(events).count("renewal_attempt_failed") == 1
+
+
+CUT = b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"access_token":"abc","token_type":"Bearer"'
+
+
+def test_7_body_that_is_cut(make: Make, fake: FakeCognito, clock: ManualClock, world: World, wire: Wire) -> None:
+    """100 bytes were promised: an outage, tried three times, nothing cached."""
+    clock.set_random(0.0)
+    fake.answer(CUT)
+    refused(make(domain=wire.domain, http_client=wire.http_client), fake, TokenUnavailable, world)
+    assert fake.counts()["token_requests"] == 4
+
+
+def test_8_connection_closed_while_idle(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
+    """There is none to be closed: it ends with the flight, and the next one connects anew."""
+    for _ in range(3):
+        world.get(credentials)
+        eventually(lambda: not connected(fake))
+        clock.advance(3600)
+    assert fake.counts()["token_connections"] == 3
+    assert [request.status for request in fake.token_requests] == [200] * 3
+
+
+BAD_TLS: dict[str, tuple[Callable[[], ssl.SSLContext], Callable[[], ssl.SSLContext]]] = {
+    "not trusted": (server_context, lambda: client_context(trusting=False)),
+    "another host": (lambda: server_context("other.example"), client_context),
+    "expired": (lambda: server_context(expired=True), client_context),
+}
+
+
+@pytest.mark.parametrize(("served", "trusted"), BAD_TLS.values(), ids=BAD_TLS)
+def test_9_bad_certificate(
+    make: Make,
+    clock: ManualClock,
+    world: World,
+    served: Callable[[], ssl.SSLContext],
+    trusted: Callable[[], ssl.SSLContext],
+) -> None:
+    """One handshake, no request, no secret on the wire; not tried again for each caller."""
+    context = trusted()
+    with FakeCognito(clock=clock, ssl_context=served()) as fake:
+        credentials = make(domain=fake.domain, http_client=lambda: httpx.Client(verify=context, trust_env=False))
+        for _ in range(2):
+            with pytest.raises(TokenUnavailable, match="certificate was refused"):
+                world.get(credentials)
+        assert fake.counts()["token_connections"] == 1
+        assert fake.token_requests == []
+
+
+@pytest.fixture
+def clumsy() -> tuple[ssl.SSLContext, list[str]]:
+    """A server's context that gives up in the middle of the first handshake; and each name that was asked for."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    good = server_context()
+    asked: list[str] = []
+
+    def choose(connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
+        asked.append(name or "")
+        if len(asked) == 1:
+            return int(ssl.ALERT_DESCRIPTION_INTERNAL_ERROR)
+        connection.context = good
+        return None
+
+    context.sni_callback = choose  # type: ignore[assignment]  # an SSLSocket has what is used here of an SSLObject
+    return context, asked
+
+
+def test_10_handshake_that_is_cut(
+    make: Make, clock: ManualClock, world: World, clumsy: tuple[ssl.SSLContext, list[str]]
+) -> None:
+    """As a reset: the next attempt gets a token."""
+    clock.set_random(0.0)
+    context, asked = clumsy
+    trusting = client_context()
+    with FakeCognito(clock=clock, ssl_context=context) as fake:
+        keys = {"domain": fake.domain, "client_id": fake.client_id, "client_secret": fake.client_secret}
+        world.get(make(**keys, http_client=lambda: httpx.Client(verify=trusting, trust_env=False)))
+        assert fake.counts()["token_requests"] == 1
+    assert asked == ["localhost", "localhost"]
+
+
+@pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "502 Bad Gateway"])
+def test_11_proxy_that_refuses(make: Make, clock: ManualClock, world: World, status: str) -> None:
+    """The message names the proxy, not its password."""
+    clock.set_random(0.0)
+    with ConnectProxy(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()) as proxy:
+        url = proxy.url.replace("//", "//user:hunter2@")
+        context = client_context()
+        credentials = make(
+            domain="https://auth.nowhere.example",
+            http_client=lambda: httpx.Client(proxy=url, verify=context, trust_env=False),
+        )
+        with pytest.raises(TokenUnavailable, match=r"ProxyError: .*HTTPS_PROXY") as caught:
+            world.get(credentials)
+        assert len(proxy.seen) == 3
+    assert "hunter2" not in str(caught.value)
+
+
+def test_15_connections_used_up_by_the_caller(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
+    """The one connection of the caller's client is busy; the token request has another."""
+    auth = credentials.httpx_auth(fake.api_url)
+    with ExitStack() as held:
+        client = held.enter_context(
+            httpx.Client(auth=auth, limits=httpx.Limits(max_connections=1), verify=False, trust_env=False)
+        )
+        held.enter_context(client.stream("GET", f"{fake.api_url}/files"))
+        clock.advance(3600)
+        world.get(credentials)
+        with pytest.raises(httpx.PoolTimeout):
+            client.get(f"{fake.api_url}/files", timeout=httpx.Timeout(1, pool=0.01))
+    assert fake.counts()["token_requests"] == 2
+
+
+@pytest.fixture
+def black_hole() -> Iterator[list[tuple[str, int]]]:
+    """Two addresses at which nobody accepts; IPv6 where this machine has it."""
+    with ExitStack() as closing:
+        try:
+            host = "::1"
+            port = closing.enter_context(full_queue(host))
+        except OSError:
+            host = "127.0.0.1"
+            port = closing.enter_context(full_queue(host))
+        yield [(host, port), ("127.0.0.1", closing.enter_context(full_queue()))]
+
+
+def test_16_addresses_that_lead_nowhere(
+    make: Make, world: World, black_hole: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are, the deadline holds."""
+
+    def look_up(host: Any, port: Any, *arguments: Any, **named: Any) -> Any:
+        return [
+            (socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_STREAM, 6, "", address)
+            for address in black_hole
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    fails_in_time(make, world, domain="https://auth.nowhere.example")
+
+
+def connected(fake: FakeCognito) -> bool:
+    """Whether somebody is connected to the token endpoint."""
+    assert fake._listeners is not None
+    return bool(fake._listeners[0]._open)
