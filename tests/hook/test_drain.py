@@ -9,18 +9,11 @@ import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials
-from s2sauth._process import SystemClock
 from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.passing import Passing
 from tests.support.worlds import World
 
 Make = Callable[..., CognitoClientCredentials]
-
-
-class Passing(ManualClock):  # type: ignore[misc]  # final for users; one of its clocks is another here
-    """A manual clock whose monotonic time is the machine's: what a drain is measured by."""
-
-    def monotonic(self) -> float:
-        return SystemClock.monotonic()
 
 
 @pytest.fixture
