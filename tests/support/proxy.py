@@ -1,18 +1,21 @@
 """A CONNECT proxy on a loopback port, which notes what it was asked."""
 
+import select
 import socket
+import ssl
 import threading
 from types import TracebackType
 from typing import Self
 
 
 class ConnectProxy:
-    """Tunnels to wherever it is asked to, or answers `refusal`."""
+    """Tunnels to wherever it is asked to, or answers `refusal`. With a context it speaks TLS itself."""
 
-    def __init__(self, refusal: bytes | None = None) -> None:
+    def __init__(self, refusal: bytes | None = None, context: ssl.SSLContext | None = None) -> None:
         self.seen: list[str] = []
         """Each request's head, as text."""
         self._refusal = refusal
+        self._context = context
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
@@ -21,7 +24,8 @@ class ConnectProxy:
     @property
     def url(self) -> str:
         """What goes into HTTPS_PROXY."""
-        return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        host = "http://127.0.0.1" if self._context is None else "https://localhost"
+        return f"{host}:{self._listening.getsockname()[1]}"
 
     def __enter__(self) -> Self:
         return self
@@ -44,14 +48,14 @@ class ConnectProxy:
             except OSError:
                 return
             self._sockets.append(client)
-            self._run(self._serve, client)
-
-    def _run(self, function: object, *arguments: object) -> None:
-        thread = threading.Thread(target=function, args=arguments, daemon=True)  # type: ignore[arg-type]  # one of ours
-        self._threads.append(thread)
-        thread.start()
+            thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def _serve(self, client: socket.socket) -> None:
+        if self._context is not None:
+            client = self._context.wrap_socket(client, server_side=True)
+            self._sockets.append(client)
         head = b""
         while b"\r\n\r\n" not in head:
             part = client.recv(4096)
@@ -67,21 +71,28 @@ class ConnectProxy:
         server = socket.create_connection((host, int(port)))
         self._sockets.append(server)
         client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        self._run(_copy, server, client)
-        _copy(client, server)
+        _tunnel(client, server)
 
 
 def _end(connection: socket.socket) -> None:
     try:
-        connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+    except (OSError, ValueError):
         pass  # ended already
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def _tunnel(client: socket.socket, server: socket.socket) -> None:
+    """Until one of them ends. One thread for both directions: OpenSSL minds two on one connection."""
     try:
-        while part := source.recv(65_536):
-            target.sendall(part)
-        target.shutdown(socket.SHUT_RDWR)
-    except OSError:
+        while True:
+            kept = [client] if isinstance(client, ssl.SSLSocket) and client.pending() else []
+            for source in kept or select.select([client, server], [], [])[0]:
+                part = source.recv(65_536)
+                if not part:
+                    return
+                (server if source is client else client).sendall(part)
+    except (OSError, ValueError):
         pass  # one side ended
+    finally:
+        _end(client)
+        _end(server)

@@ -14,12 +14,12 @@ def authority() -> trustme.CA:
 
 
 @cache
-def server_context(name: str = "localhost", *, expired: bool = False, wants_client: bool = False) -> ssl.SSLContext:
-    """A server's context with a certificate for `name`."""
+def server_context(*names: str, expired: bool = False, wants_client: bool = False) -> ssl.SSLContext:
+    """A server's context with a certificate for these names; none is localhost."""
     until = dt.datetime(2020, 1, 1, tzinfo=dt.UTC) if expired else None
     since = dt.datetime(2019, 1, 1, tzinfo=dt.UTC) if expired else None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority().issue_cert(name, not_before=since, not_after=until).configure_cert(context)
+    authority().issue_cert(*(names or ("localhost",)), not_before=since, not_after=until).configure_cert(context)
     if wants_client:
         authority().configure_trust(context)
         context.verify_mode = ssl.CERT_REQUIRED

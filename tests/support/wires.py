@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from s2sauth import S2SAuthError
 from s2sauth.testing import FakeCognito
 from tests.support.fixtures import plain_client
 from tests.support.http2 import Http2Server
@@ -73,6 +74,11 @@ class Calls(Send):
     """Several requests through one client that has one connection; gives what each of them got, value or exception."""
 
     times: int = 2
+    urls: tuple[str, ...] = ()
+    """In place of one URL, so many times."""
+
+    def _all(self) -> tuple[str, ...]:
+        return self.urls or (self.url,) * self.times
 
     def _arguments(self) -> dict[str, Any]:
         limits = httpx.Limits(max_connections=1)
@@ -81,20 +87,20 @@ class Calls(Send):
     def now(self) -> Any:
         outcomes: list[Any] = []
         with httpx.Client(auth=self.auth, **self._arguments()) as client:
-            for _ in range(self.times):
+            for url in self._all():
                 try:
-                    outcomes.append(client.request(self.method, self.url, **self.request))
-                except httpx.HTTPError as error:
+                    outcomes.append(client.request(self.method, url, **self.request))
+                except (httpx.HTTPError, S2SAuthError) as error:
                     outcomes.append(error)
         return outcomes
 
     async def later(self) -> Any:
         outcomes: list[Any] = []
         async with httpx.AsyncClient(auth=self.auth, **self._arguments()) as client:
-            for _ in range(self.times):
+            for url in self._all():
                 try:
-                    outcomes.append(await client.request(self.method, self.url, **self.request))
-                except httpx.HTTPError as error:
+                    outcomes.append(await client.request(self.method, url, **self.request))
+                except (httpx.HTTPError, S2SAuthError) as error:
                     outcomes.append(error)
         return outcomes
 
