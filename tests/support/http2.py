@@ -60,7 +60,7 @@ class Http2Server:
                 return
             self.connections += 1
             self._open.append(connection)
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            thread = threading.Thread(target=self._serve, args=(connection,), name=type(self).__name__, daemon=True)
             self._threads.append(thread)
             thread.start()
 
