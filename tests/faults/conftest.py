@@ -1,5 +1,6 @@
 """The engine's fixtures, for this folder."""
 
+from tests.support.families import family
 from tests.support.fixtures import clock, credentials, events, fake, make, world
 
-__all__ = ["clock", "credentials", "events", "fake", "make", "world"]
+__all__ = ["clock", "credentials", "events", "fake", "family", "make", "world"]

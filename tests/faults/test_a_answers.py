@@ -16,6 +16,8 @@ from tests.support.worlds import World
 
 __all__ = ["wire"]
 
+pytestmark = pytest.mark.usefixtures("family")
+
 Make = Callable[..., CognitoClientCredentials]
 
 

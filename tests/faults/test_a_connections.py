@@ -23,6 +23,8 @@ from tests.support.worlds import World
 
 __all__ = ["wire"]
 
+pytestmark = pytest.mark.usefixtures("family")
+
 Make = Callable[..., CognitoClientCredentials]
 
 IN_TIME = 1.5
@@ -67,8 +69,12 @@ def test_2_name_that_does_not_resolve(
 ) -> None:
     """The resolver's words are in the message, and what to check; three attempts."""
 
+    look_up = socket.getaddrinfo
+
     def unknown(host: Any, *arguments: Any, **named: Any) -> Any:
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        if host == "auth.nowhere.example":
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return look_up(host, *arguments, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     clock.set_random(0.0)
@@ -241,14 +247,15 @@ def test_16_addresses_that_lead_nowhere(
     make: Make, world: World, black_hole: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many there are, the deadline holds."""
+    look_up = socket.getaddrinfo
 
-    def look_up(host: Any, port: Any, *arguments: Any, **named: Any) -> Any:
-        return [
-            (socket.AF_INET6 if ":" in address[0] else socket.AF_INET, socket.SOCK_STREAM, 6, "", address)
-            for address in black_hole
-        ]
+    def nowhere(host: Any, *arguments: Any, **named: Any) -> Any:
+        if host != "auth.nowhere.example":
+            return look_up(host, *arguments, **named)
+        families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address, _ in black_hole]
+        return [(each, socket.SOCK_STREAM, 6, "", place) for each, place in zip(families, black_hole, strict=True)]
 
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "getaddrinfo", nowhere)
     fails_in_time(make, world, domain="https://auth.nowhere.example")
 
 

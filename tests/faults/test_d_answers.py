@@ -17,6 +17,8 @@ from tests.support.worlds import World
 
 __all__ = ["wire"]
 
+pytestmark = pytest.mark.usefixtures("family")
+
 FOLLOW = {"follow_redirects": True}
 
 
@@ -88,11 +90,11 @@ MAYBE_BEARER = {
 def test_52_challenges_that_a_bearer_token_may_meet(
     auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire, challenges: list[str]
 ) -> None:
-    """Sent again. 60 kB are read in no time."""
+    """Sent again. 60 kB are no puzzle; over HTTP/2 they take a second, which hpack's Huffman code in Python needs."""
     fake.api_answer(401, headers=[("WWW-Authenticate", challenge) for challenge in challenges], times=1)
     began = time.monotonic()
     assert wire.send(world, auth).status_code == 200
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert fake.counts()["token_requests"] == 2
 
 

@@ -15,6 +15,8 @@ from tests.support.worlds import Send, World
 
 __all__ = ["wire"]
 
+pytestmark = pytest.mark.usefixtures("family")
+
 
 @pytest.fixture
 def auth(credentials: CognitoClientCredentials, wire: Wire, clock: ManualClock) -> httpx.Auth:

@@ -19,6 +19,8 @@ from tests.support.worlds import Send, World
 
 __all__ = ["resolved"]
 
+pytestmark = pytest.mark.usefixtures("family")
+
 Make = Callable[..., CognitoClientCredentials]
 
 NAMES = ("localhost", "127.0.0.1", "files.example", "other.example", "a.files.example", "xn--bcher-kva.example")
@@ -216,22 +218,22 @@ def test_141_listed_origin_in_another_form(listed: Listed, world: World, form: s
     assert sent.startswith("Bearer ")
 
 
-DISGUISED: dict[str, tuple[str, type[Exception]]] = {
-    "listed host as userinfo": ("https://files.example:{port}@other.example:{port}/files", OriginNotAllowed),
-    "backslash": ("https://files.example\\@other.example:{port}/files", OriginNotAllowed),
-    "encoded dot": ("https://files%2Eexample:{port}/files", OriginNotAllowed),
-    "wide letter": ("https://\uff46iles.example:{port}/files", httpx.InvalidURL),
-    "tab": ("https://fi\tles.example:{port}/files", httpx.InvalidURL),
-    "leading blank": (" https://files.example:{port}/files", OriginNotAllowed),
-    "one slash": ("https:/files.example:{port}/files", OriginNotAllowed),
-    "no host": ("https:///files", OriginNotAllowed),
+DISGUISED = {
+    "listed host as userinfo": ("https://files.example:{port}@other.example:{port}/files", "OriginNotAllowed"),
+    "backslash": ("https://files.example\\@other.example:{port}/files", "OriginNotAllowed"),
+    "encoded dot": ("https://files%2Eexample:{port}/files", "OriginNotAllowed"),
+    "wide letter": ("https://\uff46iles.example:{port}/files", "InvalidURL"),
+    "tab": ("https://fi\tles.example:{port}/files", "InvalidURL"),
+    "leading blank": (" https://files.example:{port}/files", "OriginNotAllowed"),
+    "one slash": ("https:/files.example:{port}/files", "OriginNotAllowed"),
+    "no host": ("https:///files", "OriginNotAllowed"),
 }
 
 
 @pytest.mark.parametrize(("form", "error"), DISGUISED.values(), ids=DISGUISED)
-def test_141_other_origin_in_disguise(listed: Listed, world: World, form: str, error: type[Exception]) -> None:
+def test_141_other_origin_in_disguise(listed: Listed, world: World, form: str, error: str) -> None:
     """Refused by us, or by httpx before it asks us."""
-    with pytest.raises(error):
+    with pytest.raises(OriginNotAllowed if error == "OriginNotAllowed" else httpx.InvalidURL):
         listed.send(world, form)
     listed.nothing_left()
 

@@ -21,6 +21,8 @@ from tests.support.worlds import WORLDS, Send, World
 
 __all__ = ["resolved", "wire"]
 
+pytestmark = pytest.mark.usefixtures("family")
+
 Make = Callable[..., CognitoClientCredentials]
 
 VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")

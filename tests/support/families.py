@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import sys
 from types import ModuleType
 
 import pytest
@@ -18,7 +19,8 @@ def family(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> M
     """What the test's module calls `httpx` is each library in turn, and so are hook, clients and token requests."""
     library = importlib.import_module(request.param)
     if request.param == "httpx2":
-        for module in (request.module, fixtures, worlds):
-            monkeypatch.setattr(module, "httpx", library, raising=False)
+        for module in (request.module, fixtures, worlds, sys.modules.get("tests.support.wires")):
+            if module is not None:  # else nobody has imported it
+                monkeypatch.setattr(module, "httpx", library, raising=False)
         monkeypatch.setattr(CognitoClientCredentials, "httpx_auth", CognitoClientCredentials.httpx2_auth)
     return library
