@@ -109,11 +109,13 @@ BODIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("answer", BODIES.values(), ids=BODIES)
 def test_54_hostile_body(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire, answer: dict[str, Any]) -> None:
-    """Read for a second at most, whatever the request's own time limits, and then sent again."""
+    """64 KiB and a block are read, for a second at most, whatever the request's own limits; then it goes again."""
     fake.api_answer(401, times=1, **answer)
     began = time.monotonic()
-    assert wire.send(world, auth, timeout=60).status_code == 200
+    response = wire.send(world, auth, timeout=60)
     assert time.monotonic() - began < 2
+    assert response.status_code == 200
+    assert len(response.history[0].content) <= 2 * 64 * 1024
     assert fake.counts()["api_requests"] == 2
 
 
