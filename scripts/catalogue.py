@@ -23,8 +23,9 @@ MEMBERS = {"fault", "outcome", "note", "not_here", "source"}
 HEAD = """\
 # Faults
 
-What goes wrong around a token client, what must come of it, and the test that shows it. Groups A to L are faults, each
-made to happen on real sockets of this machine; then what the norms demand, and what has happened to others.
+What goes wrong around a token client, what must come of it, and the test that shows it. Groups A to L are faults; those
+of the network are made to happen on real sockets of this machine. Then what the norms demand, and what has happened to
+others.
 
 Written by `scripts/catalogue.py` from [catalogue.toml](../../tests/faults/catalogue.toml) and the names of the tests.
 An entry without a test says why; the tests fail when one has neither, and when this page is not current.

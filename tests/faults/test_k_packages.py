@@ -5,34 +5,51 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import httpx2
 import pytest
 
 from s2sauth import CognitoClientCredentials
 from tests.support.fixtures import NO_TLS
 
-Client = Callable[..., Any]
+CLIENTS: list[tuple[str, Callable[..., Any]]] = [
+    ("httpx_auth", httpx2.Client),
+    ("httpx_auth", httpx2.AsyncClient),
+    ("httpx2_auth", httpx.Client),
+    ("httpx2_auth", httpx.AsyncClient),
+]
 
 
-@pytest.mark.parametrize("client", [httpx2.Client, httpx2.AsyncClient], ids=["Client", "AsyncClient"])
-def test_154_hook_in_a_client_of_the_other_library(credentials: CognitoClientCredentials, client: Client) -> None:
+@pytest.mark.parametrize(
+    ("hook", "client"), CLIENTS, ids=["httpx2.Client", "httpx2.AsyncClient", "httpx.Client", "httpx.AsyncClient"]
+)
+def test_154_hook_in_a_client_of_the_other_library(
+    credentials: CognitoClientCredentials, hook: str, client: Callable[..., Any]
+) -> None:
     """At construction of the client, before anything is sent."""
     with pytest.raises(TypeError, match="auth"):
-        client(auth=credentials.httpx_auth("https://files.example.com"), verify=NO_TLS)
+        client(auth=getattr(credentials, hook)("https://files.example.com"), verify=NO_TLS)
 
 
 FOREIGN = ["boto3", "botocore", "cachetools", "cryptography", "httpx", "httpx2", "opentelemetry", "pydantic", "redis"]
+BUILT = 's2sauth.CognitoClientCredentials(domain="auth.example.com", client_id="abc", client_secret="a" * 51)'
+
+
+def without(packages: list[str], program: str) -> tuple[int, str]:
+    """Exit code and errors of a program in an interpreter in which these packages cannot be imported."""
+    code = f"import sys\nsys.modules.update(dict.fromkeys({packages}))\nimport s2sauth\n{program}\n"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return ended.returncode, ended.stderr
 
 
 def test_154_import_needs_no_other_package() -> None:
-    """In an interpreter in which none of them can be imported, `import s2sauth` and a credentials object work."""
-    code = f"""
-import sys
-for name in {FOREIGN}:
-    sys.modules[name] = None
-import s2sauth
-made = s2sauth.CognitoClientCredentials(domain="auth.example.com", client_id="abc", client_secret="a" * 51)
-print(made.state().freshness)
-"""
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    """`import s2sauth` and a credentials object work without any of them."""
+    assert without(FOREIGN, f"{BUILT}.state()") == (0, "")
+
+
+def test_154_missing_extra() -> None:
+    """The error gives the line that installs it."""
+    code, errors = without(["httpx2"], f'{BUILT}.httpx2_auth("https://files.example.com")')
+    assert code == 1
+    assert errors.splitlines()[-1].startswith("ImportError: ")
+    assert "s2sauth[httpx2]" in errors
