@@ -178,7 +178,10 @@ class Hook:
         try:
             async for chunk in stream:
                 if not budget.takes(chunk):
-                    await stream.aclose()  # the next read ends the loop: trio minds a generator that is left half-way
+                    # The next read ends the loop, on HTTP/1.1 since it is closed, on HTTP/2 since it may not wait: trio
+                    # minds a generator that is left half-way.
+                    sent.extensions["timeout"]["read"] = 0.0
+                    await stream.aclose()
         except Exception:  # noqa: BLE001  # as in _drain
             budget.body = b""
         finally:
