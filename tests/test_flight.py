@@ -180,7 +180,7 @@ def test_task_needs_asyncio_or_trio(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_task_outside_of_any_loop_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """asyncio is there, but no loop runs."""
     waiting = flight().wait_in_task(1)
-    with pytest.raises(RuntimeError):
+    with pytest.raises(ConfigurationError, match="asyncio or trio"):
         waiting.send(None)
 
 

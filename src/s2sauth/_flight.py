@@ -173,11 +173,15 @@ class Flight:
             await self._wait_in_trio(trio, seconds)
             return
         asyncio = sys.modules.get("asyncio")
-        if asyncio is None:
+        try:
+            loop = None if asyncio is None else asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
+        if loop is None:
             raise ConfigurationError(
                 "aget_token() needs a running asyncio or trio event loop; use get_token() elsewhere"
             )
-        await self._wait_in_asyncio(asyncio.get_running_loop(), seconds)
+        await self._wait_in_asyncio(loop, seconds)
 
     def _check_not_inside(self) -> None:
         if self.thread == _thread.get_ident():

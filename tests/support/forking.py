@@ -1,4 +1,4 @@
-"""Runs a function in a forked child."""
+"""Runs a function in forked children."""
 
 import os
 import pickle
@@ -15,6 +15,20 @@ SECONDS = 10
 
 def in_child(function: Callable[[], Any]) -> Any:
     """What the function returns in a forked child; fails if that raises, dies or takes too long."""
+    return _answer(*_forked(function))
+
+
+def in_children(function: Callable[[], Any], n: int) -> list[Any]:
+    """What it returns in each of so many children and, last, here; all at the same time."""
+    children = [_forked(function) for _ in range(n)]
+    try:
+        here = function()
+    finally:
+        answers = [_answer(*child) for child in children]
+    return [*answers, here]
+
+
+def _forked(function: Callable[[], Any]) -> tuple[int, int]:
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # a fork with threads is what is tested
@@ -22,6 +36,10 @@ def in_child(function: Callable[[], Any]) -> Any:
     if child == 0:
         _be_the_child(function, writing)
     os.close(writing)
+    return child, reading
+
+
+def _answer(child: int, reading: int) -> Any:
     try:
         ready, _, _ = select.select([reading], [], [], SECONDS)
         assert ready, f"the child hung for {SECONDS} s"

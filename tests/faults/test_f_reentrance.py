@@ -1,0 +1,311 @@
+"""Group F of the catalogue, code that runs in the middle of ours: 91 to 93, and 98, the end of the object."""
+
+import asyncio
+import gc
+import logging
+import signal
+import time
+import weakref
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from s2sauth import (
+    AccessToken,
+    CognitoClientCredentials,
+    ConfigurationError,
+    CredentialsClosed,
+    S2SAuthError,
+    TokenUnavailable,
+)
+from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.fixtures import plain_client
+from tests.support.scripts import run
+from tests.support.settled import eventually, settled
+from tests.support.worlds import Asyncio, World
+
+Make = Callable[..., CognitoClientCredentials]
+
+
+@pytest.fixture
+def every() -> Iterator[Callable[[float, Callable[[], object]], None]]:
+    """Lets a signal handler run every so many seconds."""
+    before = signal.getsignal(signal.SIGALRM)
+
+    def start(seconds: float, handler: Callable[[], object]) -> None:
+        signal.signal(signal.SIGALRM, lambda *_: handler())
+        signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+
+    yield start
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+Every = Callable[[float, Callable[[], object]], None]
+
+
+def test_91_signal_while_the_token_is_stale(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, every: Every
+) -> None:
+    """The renewal hangs; handlers that interrupt callers get the old token in no time."""
+    old = credentials.get_token()
+    clock.advance(2880)
+    fake.gate()
+    took: list[float] = []
+
+    def handler() -> None:
+        began = time.perf_counter()
+        assert credentials.get_token() is old
+        took.append(time.perf_counter() - began)
+
+    every(0.001, handler)
+    while len(took) < 50:
+        assert credentials.get_token() is old
+    every(0, handler)
+    fake.release()
+    assert sorted(took)[25] < 0.1
+    assert fake.counts()["token_requests"] == 2
+
+
+def test_91_signal_while_the_caller_waits(
+    credentials: CognitoClientCredentials, fake: FakeCognito, every: Every
+) -> None:
+    """There is no token yet: a handler that does not want to wait fails at once, the interrupted caller goes on."""
+    fake.gate()
+    took: list[float] = []
+
+    def handler() -> None:
+        began = time.perf_counter()
+        with pytest.raises(TokenUnavailable):
+            credentials.get_token(timeout=0)
+        took.append(time.perf_counter() - began)
+        if len(took) == 20:
+            every(0, handler)
+            fake.release()
+
+    every(0.002, handler)
+    assert credentials.get_token().remaining() == 3600
+    assert sorted(took)[10] < 0.1
+    assert fake.counts()["token_requests"] == 1
+
+
+def test_91_signals_at_every_moment(fake: FakeCognito, every: Every) -> None:
+    """Two signals in a millisecond for a second or so, and a cold object each time: no deadlock, no second flight."""
+    current: list[CognitoClientCredentials] = []
+    handled: list[AccessToken] = []
+
+    def handler() -> None:
+        if current:
+            handled.append(current[0].get_token())
+
+    every(0.0005, handler)
+    for rounds in range(1, 101):
+        credentials = CognitoClientCredentials.from_env(environ=fake.environ, http_client=plain_client)
+        credentials.httpx_auth(fake.api_url)
+        current[:] = [credentials]
+        token = credentials.get_token()
+        current.clear()
+        assert token is credentials.get_token()
+        assert fake.counts()["token_requests"] == rounds
+        credentials.close()
+    every(0, handler)
+    assert len(handled) > 100
+
+
+class Through(logging.Handler):
+    """Sends log records to a service that wants a token."""
+
+    def __init__(self, ask: Callable[[], object]) -> None:
+        super().__init__()
+        self._ask = ask
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._ask()
+
+
+class Asking:
+    """Asks the object for a token from inside its own renewal, and notes what came of it."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret
+        self.credentials: CognitoClientCredentials | None = None
+        self.got: list[object] = []
+
+    def __call__(self, *_: object) -> str:
+        assert self.credentials is not None
+        try:
+            self.got.append(self.credentials.get_token())
+        except S2SAuthError as error:
+            self.got.append(type(error))
+        return self._secret
+
+
+@pytest.fixture
+def library_log() -> Iterator[logging.Logger]:
+    """The library's logger at DEBUG, without handlers afterwards."""
+    logger = logging.getLogger("s2sauth")
+    logger.setLevel(logging.DEBUG)
+    yield logger
+    logger.handlers.clear()
+    logger.setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize("place", ["client_secret", "on_event", "http_client", "log handler"])
+def test_92_who_asks_inside_the_renewal(
+    make: Make, fake: FakeCognito, clock: ManualClock, library_log: logging.Logger, world: World, place: str
+) -> None:
+    """Cold: told at once. STALE: served the old token. In either case the renewal itself succeeds."""
+    asking = Asking(fake.client_secret)
+    match place:
+        case "log handler":
+            library_log.addHandler(Through(asking))
+            credentials = make()
+        case "http_client":
+            credentials = make(http_client=lambda: (asking(), plain_client())[1])
+        case _:
+            credentials = make(**{place: asking})
+    asking.credentials = credentials
+    old = world.get(credentials)
+    settled(credentials)
+    assert ConfigurationError in asking.got
+    assert set(asking.got) <= {ConfigurationError, old}
+    asking.got.clear()
+    clock.advance(2880)
+    assert world.get(credentials) is old
+    settled(credentials)
+    assert credentials.state().tokens_billed == 2
+    assert old in asking.got
+    assert ConfigurationError not in asking.got
+
+
+class Finaliser:
+    """Garbage in a cycle, whose end asks for a token."""
+
+    def __init__(self, credentials: CognitoClientCredentials, seen: list[object], timeout: float | None = None) -> None:
+        self._itself = self
+        self._credentials = credentials
+        self._seen = seen
+        self._timeout = timeout
+
+    def __del__(self) -> None:
+        try:
+            self._credentials.state()
+            self._seen.append(self._credentials.with_scopes("demo/write.file").state().freshness)
+            self._seen.append(self._credentials.get_token(timeout=self._timeout))
+        except S2SAuthError as error:
+            self._seen.append(type(error))
+
+
+class Collecting(httpx.HTTPTransport):
+    """Collects garbage in the middle of the request."""
+
+    collect: Callable[[], object]
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.collect()
+        return super().handle_request(request)
+
+
+def test_93_garbage_is_collected_in_the_flight(make: Make, fake: FakeCognito, world: World) -> None:
+    """Its `__del__` asks the same object: told at once, on the flight's thread too, and the flight goes on."""
+    seen: list[object] = []
+
+    def client() -> httpx.Client:
+        transport = Collecting(verify=False, trust_env=False)
+        transport.collect = collect
+        return httpx.Client(transport=transport)
+
+    def collect() -> None:
+        Finaliser(credentials, seen)
+        gc.collect()
+
+    credentials = make(http_client=client)
+    assert world.get(credentials).remaining() == 3600
+    assert seen[1:] == [ConfigurationError]
+    assert fake.counts()["token_requests"] == 1
+
+
+def test_93_garbage_is_collected_at_every_moment(make: Make) -> None:
+    """The collector runs at every few allocations, also under the lock of `with_scopes`, and finds such an object."""
+    seen: list[object] = []
+    before = gc.get_threshold()
+    gc.set_threshold(1)
+    try:
+        for number in range(20):
+            credentials = make()
+            Finaliser(credentials, seen, timeout=0)
+            credentials.with_scopes(f"demo/{number}")
+            assert credentials.get_token().remaining() == 3600
+    finally:
+        gc.set_threshold(*before)
+    gc.collect()
+    assert len(seen) == 40
+
+
+def test_93_object_is_dropped_in_mid_flight(make: Make, fake: FakeCognito) -> None:
+    """Nobody holds it any more: the flight ends, and nothing is left of either."""
+    fake.gate()
+    credentials = CognitoClientCredentials.from_env(environ=fake.environ, http_client=plain_client)
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token(timeout=0)
+    fake.wait_for_token_requests()
+    gone, slot = weakref.ref(credentials), weakref.ref(credentials._slot)
+    del credentials
+    assert gone() is None
+    fake.release()
+    eventually(lambda: (gc.collect(), slot() is None)[1])
+
+
+def test_98_closed_while_renewing(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
+    """Waiters of a cold object are told, so is who comes later; the request ends; closing it again is nothing."""
+    fake.gate()
+    callers = world.ask(credentials, 10)
+    fake.wait_for_token_requests()
+    flight = credentials._slot.flight
+    began = time.monotonic()
+    credentials.close()
+    assert {type(error) for error in callers.errors()} == {CredentialsClosed}
+    eventually(lambda: flight.thread is None)
+    assert time.monotonic() - began < 3.0  # its connection was ended: left alone it would have waited for 4 s
+    credentials.close()
+    with pytest.raises(CredentialsClosed):
+        world.get(credentials)
+
+
+def test_98_closed_from_another_loop(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+    """The object belongs to no loop: closed in one, its waiters in another one are told."""
+    fake.gate()
+    callers = Asyncio().ask(credentials, 3)
+
+    async def elsewhere() -> None:
+        async with credentials:
+            pass
+
+    asyncio.run(elsewhere())
+    assert {type(error) for error in callers.errors()} == {CredentialsClosed}
+
+
+def test_98_nothing_is_left_open(fake: FakeCognito) -> None:
+    """Python's development mode complains of no socket, loop or thread, closed or not. A fresh interpreter."""
+    script = """
+        import asyncio, gc, httpx, os, s2sauth
+        api = os.environ["FILES_SERVICE_URL"]
+
+        async def main(credentials):
+            asyncio.get_running_loop().slow_callback_duration = 10  # slowness is no leak
+            asks = [asyncio.ensure_future(credentials.aget_token()) for _ in range(3)]
+            await asyncio.sleep(0)
+            credentials.close()
+            return await asyncio.gather(*asks, return_exceptions=True)
+
+        closed = s2sauth.CognitoClientCredentials.from_env()
+        print({type(error).__name__ for error in asyncio.run(main(closed))})
+        left_open = s2sauth.CognitoClientCredentials.from_env()
+        assert httpx.get(api + "/files", auth=left_open.httpx_auth(api)).status_code == 200
+        del closed, left_open
+        gc.collect()
+    """
+    assert run(script, fake.environ, options=["-X", "dev", "-W", "error"]) == "{'CredentialsClosed'}"
