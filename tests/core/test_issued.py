@@ -294,6 +294,7 @@ def test_a_token_of_another_client_is_noticed(claim: object, mismatch: bool) -> 
         pytest.param("", ("a",), (), "a", id="none"),
         pytest.param("a b c", ("a",), ("a", "b", "c"), None, id="more"),
         pytest.param("A", ("a",), ("A",), "a", id="another case"),
+        pytest.param("a \x1b[2J é \0b", ("a", "b"), ("a",), "b", id="what can be no scope is left out"),
         pytest.param("a b", (), ("a", "b"), None, id="none asked for: all"),
         pytest.param(..., ("a",), ("a",), None, id="no claim"),
         pytest.param(["a"], ("a", "b"), ("a", "b"), None, id="a claim of another type"),

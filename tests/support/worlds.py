@@ -8,6 +8,7 @@ import asyncio
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -77,6 +78,8 @@ class Callers:
         """Set when every one of them has done what it can without another's help."""
         self.asleep: Callable[[], None] = lambda: None
         """Returns when that is seen through a clock."""
+        self.cancel: Callable[[int], object] = lambda number: None
+        """Cancels the task of that caller; nothing for threads, and for who has ended."""
         self.threads: list[threading.Thread] = []
 
     def all_wait(self) -> "Callers":
@@ -112,6 +115,9 @@ class World(ABC):
 
     name = ""
     awaits = True
+
+    def __repr__(self) -> str:
+        return self.name
 
     @abstractmethod
     def start(self, jobs: Sequence[Job], clock: ManualClock | None = None) -> Callers:
@@ -174,6 +180,8 @@ class Asyncio(World):
 
         async def main() -> None:
             tasks = [asyncio.ensure_future(job.later()) for job in jobs]
+            loop = asyncio.get_running_loop()
+            callers.cancel = lambda number: _call(loop.call_soon_threadsafe, tasks[number].cancel)
             for _ in range(3):
                 await asyncio.sleep(0)
             callers.waiting.set()
@@ -190,13 +198,18 @@ class Trio(World):
     def start(self, jobs: Sequence[Job], clock: ManualClock | None = None) -> Callers:
         callers = Callers(len(jobs))
 
+        scopes = [trio.CancelScope() for _ in jobs]
+
         async def call(number: int, job: Job) -> None:
-            try:
-                callers.outcomes[number] = await job.later()
-            except Exception as error:
-                callers.outcomes[number] = error
+            with scopes[number]:
+                try:
+                    callers.outcomes[number] = await job.later()
+                except Exception as error:
+                    callers.outcomes[number] = error
 
         async def main() -> None:
+            token = trio.lowlevel.current_trio_token()
+            callers.cancel = lambda number: _call(token.run_sync_soon, scopes[number].cancel)
             async with trio.open_nursery() as nursery:
                 for item in enumerate(jobs):
                     nursery.start_soon(call, *item)
@@ -204,6 +217,11 @@ class Trio(World):
                 callers.waiting.set()
 
         return _in_a_thread(callers, lambda: trio.run(main))
+
+
+def _call(run_soon: Callable[..., object], function: Callable[[], object]) -> None:
+    with suppress(RuntimeError):  # the loop has ended, and everybody in it
+        run_soon(function)
 
 
 def _in_a_thread(callers: Callers, run: Callable[[], object]) -> Callers:

@@ -161,6 +161,17 @@ def test_the_gate_holds_answers_until_release(fake, ask, send, call):
     assert ask(fake).status_code == 503
 
 
+def test_the_gate_may_hold_the_next_answers_only(fake, ask, send):
+    """Those that come later are answered; nothing is held any more once it has been released."""
+    fake.gate(times=1)
+    held = send(fake.domain)
+    fake.wait_for_token_requests(1)
+    assert ask(fake).status_code == 200
+    fake.release()
+    assert held.recv(4096).startswith(b"HTTP/1.1 405 ")
+    assert ask(fake).status_code == 200
+
+
 def test_waiting_for_requests_gives_up_after_its_timeout(fake):
     """It says how many came."""
     with pytest.raises(TimeoutError, match="0 of 1"):

@@ -133,6 +133,14 @@ def test_expires_in_can_be_missing(fake, ask):
     assert "expires_in" in ask(fake).json()
 
 
+def test_the_date_can_be_missing(fake, ask):
+    """As behind a proxy that drops it."""
+    fake.omit_date()
+    assert "date" not in ask(fake).headers
+    fake.recover()
+    assert "date" in ask(fake).headers
+
+
 def test_repeated_tokens_are_the_latest_of_the_same_scopes_with_a_full_life(fake, clock, ask):
     """As from a caching proxy, which makes none itself."""
     before = ask(fake).json()

@@ -10,6 +10,7 @@ from .bearer import MAX_TOKEN, is_b64token
 from .config import Settings
 from .policy import LONGEST_LIFE, SHORTEST_LIFE
 from .record import Record
+from .values import is_scope_token
 
 
 class Finding(Record):
@@ -141,7 +142,8 @@ def _scopes(
     claim = claims.get("scope")
     if not isinstance(claim, str):
         return asked
-    granted = tuple(sorted(set(claim.split())))
+    # What can be no scope is left out: it would stand in the token's repr, control characters and all.
+    granted = tuple(sorted(filter(is_scope_token, set(claim.split()))))
     if missing := sorted(set(asked or ()).difference(granted)):
         # Cognito grants less without a word, and without the `scope` member that RFC 6749 5.1 then requires.
         findings.append(Finding("scope_narrowed", f"the token lacks {', '.join(missing)}"))

@@ -108,6 +108,11 @@ class AccessToken(_Opaque):
         return f"<AccessToken: value hidden, scopes {scopes}, expires {self.expires_at:%Y-%m-%d %H:%M:%S} UTC>"
 
 
+def is_scope_token(text: str) -> bool:
+    """Whether this can be a scope: RFC 6749 3.3, `1*( %x21 / %x23-5B / %x5D-7E )`."""
+    return bool(text) and all("!" <= c <= "~" and c not in '"\\' for c in text)
+
+
 def scope_set(scopes: str | Iterable[str] | None) -> tuple[str, ...] | None:
     """Scopes in their one canonical form: split, without repeats, sorted; None asks for none.
 
@@ -131,7 +136,6 @@ def scope_set(scopes: str | Iterable[str] | None) -> tuple[str, ...] | None:
             raise ConfigurationError(f"{form}; item {number} is of type {type(item).__name__}")
         if " " in item:
             raise ConfigurationError(f"{form}; item {number} holds a blank: give one scope an item")
-        # RFC 6749 3.3: scope-token = 1*( %x21 / %x23-5B / %x5D-7E )
-        if not item or not all("!" <= c <= "~" and c not in '"\\' for c in item):
+        if not is_scope_token(item):
             raise ConfigurationError(f"{form}; item {number} holds a character that RFC 6749 3.3 does not allow")
     return tuple(sorted(set(items)))

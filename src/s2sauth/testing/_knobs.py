@@ -64,13 +64,13 @@ class Knobs:
         """End the connection with a TCP reset when the request has been read."""
         self._twist(lambda _: raw(b"", End.RESET), times)
 
-    def gate(self) -> None:
+    def gate(self, *, times: int | None = None) -> None:
         """Hold back the token endpoint's answers until `release()`; what they say was settled before."""
-        self._endpoint.gate.clear()
+        self._endpoint.shut(times)
 
     def release(self) -> None:
         """Send what `gate()` held back, and hold back no more."""
-        self._endpoint.gate.set()
+        self._endpoint.open()
 
     def set_latency(self, seconds: float) -> None:
         """How long each answer of the token endpoint takes from now on."""
@@ -110,6 +110,10 @@ class Knobs:
     def omit_expires_in(self, omit: bool = True) -> None:  # noqa: FBT001, FBT002  # reads as a switch: omit_expires_in(False)
         """Leave `expires_in` out of the answer."""
         self._endpoint.omits_expires_in = omit
+
+    def omit_date(self, omit: bool = True) -> None:  # noqa: FBT001, FBT002  # reads as a switch
+        """Leave `Date` out of the token endpoint's answers."""
+        self._endpoint.omits_date = omit
 
     def repeat_tokens(self, repeat: bool = True) -> None:  # noqa: FBT001, FBT002  # reads as a switch
         """Answer with the latest token for these scopes, and the full `expires_in`, again, as a caching proxy does."""
@@ -168,6 +172,7 @@ class Knobs:
     def _restore(self) -> None:
         self._endpoint.script.set(None)
         self._endpoint.omits_expires_in = False
+        self._endpoint.omits_date = False
         self._pool.restore()
 
     def _twist(self, twist: Twist, times: int | None) -> None:

@@ -20,10 +20,11 @@ def phrase(status: int) -> str:
     return _PHRASES.get(status, "")
 
 
-def message(status: int, body: bytes, headers: Pairs, usual: Headers, *, now: float) -> Reply:
-    """A proper HTTP message. Of the `usual` headers those that `headers` does not name are added."""
+def message(status: int, body: bytes, headers: Pairs, usual: Headers, *, now: float | None) -> Reply:
+    """A proper HTTP message, dated `now`. Of the `usual` headers those that `headers` does not name are added."""
     own = tuple(headers)
-    lines = [f"HTTP/1.1 {status} {phrase(status)}", f"Date: {formatdate(now, usegmt=True)}"]
+    lines = [f"HTTP/1.1 {status} {phrase(status)}"]
+    lines += [] if now is None else [f"Date: {formatdate(now, usegmt=True)}"]
     lines += [f"{name}: {value}" for name, value in usual if not values(own, name.lower())]
     lines += [f"{name}: {value}" for name, value in own]
     lines += [f"Content-Length: {len(body)}", "", ""]

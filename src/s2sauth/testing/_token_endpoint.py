@@ -30,11 +30,14 @@ class TokenEndpoint:
         self._pool = pool
         self._log = log
         self.script = Script()
-        self.gate = threading.Event()
-        """Answers wait while it is not set."""
-        self.gate.set()
+        self._gate = threading.Event()
+        self._gate.set()
+        self._to_hold: int | None = None
+        self.held: dict[int, Request] = {}
+        """The requests whose answers the gate holds back."""
         self.latency = 0.0
         self.omits_expires_in = False
+        self.omits_date = False
         self.limit_rate(None, b"", ())
         self._closing = threading.Event()
         self._lock = threading.Lock()
@@ -51,17 +54,30 @@ class TokenEndpoint:
         reply = self.script.reply(lambda: self._answer(request))
         at = self._pool.clock.wall()
         self._log.add(TokenRequest(request.method, request.path, request.headers, request.body, at, reply.status))
-        self.gate.wait()
+        self._wait_at_the_gate(request)
         return raw(b"") if self._closing.wait(self.latency) else reply
+
+    def shut(self, times: int | None) -> None:
+        """Hold back the answers to the next so many requests, or to all, until `open`."""
+        with self._lock:
+            self._to_hold = times
+            self._gate.clear()
+
+    def open(self) -> None:
+        """Send what is held back, and hold back no more."""
+        with self._lock:
+            self._gate.set()
+            self.held.clear()
 
     def close(self) -> None:
         """Let everything go that waits, unanswered."""
         self._closing.set()
-        self.gate.set()
+        self.open()
 
     def message(self, status: int, body: bytes, headers: Pairs = ()) -> Reply:
         """A message with the headers that all of Cognito's answers have."""
-        return message(status, body, headers, _usual(), now=self._pool.now())
+        now = None if self.omits_date else self._pool.now()
+        return message(status, body, headers, _usual(), now=now)
 
     def endless(self, status: int, chunk: bytes, headers: Pairs) -> Reply:
         """The same with a body that never ends."""
@@ -85,6 +101,15 @@ class TokenEndpoint:
         if self.omits_expires_in:
             del answer["expires_in"]
         return self.message(200, dump(answer), [JSON])
+
+    def _wait_at_the_gate(self, request: Request) -> None:
+        with self._lock:
+            if self._gate.is_set() or self._to_hold == 0:
+                return
+            if self._to_hold is not None:
+                self._to_hold -= 1
+            self.held[id(request)] = request
+        self._gate.wait()
 
     def _over_rate(self) -> bool:
         with self._lock:

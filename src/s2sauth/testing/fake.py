@@ -165,8 +165,8 @@ class FakeCognito(Knobs):
         """Let the token endpoint answer as Cognito does again, on the same port.
 
         Ends `fail`, `answer`, `answer_json`, `redirect`, `endless`, `drip`, `hang`, `reset`, `refuse`, `set_claims`,
-        `narrow_scopes`, `omit_expires_in` and `repeat_tokens`. Secrets, revoked tokens, the gate, latency, rate limit,
-        life and clock offset stay as they are.
+        `narrow_scopes`, `omit_expires_in`, `omit_date` and `repeat_tokens`. Secrets, revoked tokens, the gate, latency,
+        rate limit, life and clock offset stay as they are.
         """
         self._restore()
         with self._state:
