@@ -16,7 +16,8 @@ A command is a file beside this one:
         command("What many callers at once cost", figures)
 
 `python benchmarks/NAME.py` prints the table and exits with 1 when a figure falls short; `--json` prints it as JSON;
-`--ci` asks for a shorter run (`report.ci`) with the same requirements.
+`--ci` asks for a shorter run (`report.ci`) with the same requirements. A command may have options of its own:
+`add_options` gets the parser, `report.options` has what was given.
 """
 
 import argparse
@@ -72,9 +73,11 @@ class Report:
 
     _HEAD = ("what", "required", "s2sauth", "hand-written", "floor", "")
 
-    def __init__(self, title: str, *, ci: bool = False) -> None:
+    def __init__(self, title: str, options: argparse.Namespace) -> None:
         self.title = title
-        self.ci = ci
+        self.options = options
+        """What the command line said."""
+        self.ci: bool = options.ci
         """A shorter run is asked for."""
         self.rows: list[Row] = []
         self.notes: list[str] = []
@@ -156,13 +159,19 @@ def _environment() -> str:
     return f"s2sauth {__version__}, {platform.python_implementation()} {platform.python_version()}, {platform.system()}"
 
 
-def command(title: str, figures: Callable[[Report], object]) -> NoReturn:
+def command(
+    title: str,
+    figures: Callable[[Report], object],
+    *,
+    add_options: Callable[[argparse.ArgumentParser], object] = lambda _: None,
+) -> NoReturn:
     """Run `figures` and print what it reported. Exits with 0; 1 when a figure falls short; 2 after an error."""
     parser = argparse.ArgumentParser(description=title)
     parser.add_argument("--ci", action="store_true", help="a shorter run, with the same requirements")
     parser.add_argument("--json", action="store_true", help="print the table as JSON")
+    add_options(parser)
     arguments = parser.parse_args()
-    report = Report(title, ci=arguments.ci)
+    report = Report(title, arguments)
     status = 0
     began = time.perf_counter()
     try:
@@ -186,7 +195,7 @@ class Tls:
     """Paths of PEM files."""
 
     certfile: str
-    """A certificate for `localhost`."""
+    """A certificate for `localhost` and 127.0.0.1."""
     keyfile: str
     cafile: str
     """The private CA that signed it."""
@@ -200,7 +209,7 @@ def private_ca() -> Iterator[Tls]:
     with tempfile.TemporaryDirectory(prefix="s2sauth-") as folder:
         tls = Tls(*(str(Path(folder, name)) for name in ("cert.pem", "key.pem", "ca.pem", "bundle.pem")))
         ca = trustme.CA()
-        server = ca.issue_cert("localhost")
+        server = ca.issue_cert("localhost", "127.0.0.1")
         server.private_key_pem.write_to_path(tls.keyfile)
         for pem in server.cert_chain_pems:
             pem.write_to_path(tls.certfile, append=True)

@@ -3,12 +3,16 @@
 import gc
 import itertools
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from s2sauth import CredentialsClosed, Freshness, TokenUnavailable
+from s2sauth._core.config import key_id
 from s2sauth._core.errors import Cause, Failure, InvalidClient
+from s2sauth._core.freshness import Entry
 from s2sauth._core.retry import Forced
+from s2sauth._flight import Flight
 from s2sauth._process import next_generation
 from s2sauth._slots import KEPT, Client, Slot, SlotMap, state
 from tests.support.entries import POLICY, START, after, empty_slot, entry, failure, settings
@@ -190,3 +194,157 @@ def test_first_flight_gives_nobody_its_outcome() -> None:
     assert isinstance(flight.outcome, Failure)
     assert flight.outcome.error in (TokenUnavailable, CredentialsClosed)
     assert not flight.flying
+
+
+def test_a_new_slot_knows_nothing_and_has_cost_nothing() -> None:
+    """It is named after its settings."""
+    held = empty_slot()
+    assert held.id == key_id(held.settings)
+    assert (held.last_error, held.token_requests, held.tokens_billed) == (None, 0, 0)
+    assert (held.entry, held.memory, held.forced, held.client.memory, held.client.closed) == (None,) * 4 + (False,)
+    held.succeeded(entry())
+    assert held.entry is not None
+
+
+def test_the_entry_of_the_highest_rank_stays_whatever_the_order() -> None:
+    """A flight that was given up and comes back late does not undo a newer one; suspicion outranks none."""
+    first, second = entry(number=1), entry(number=2)
+    suspected = second.under_suspicion()
+    for order in itertools.permutations([first, second, suspected]):
+        held = empty_slot()
+        for one in order:
+            held.offer(one)
+        assert held.entry is suspected
+        assert held._arrived == {suspected.rank: suspected}
+
+
+def test_an_entry_that_was_taken_away_meanwhile_does_not_stop_another() -> None:
+    """Two that offer at the same time clear away the same old ones."""
+
+    class Contested(dict[tuple[int, bool], Entry]):
+        def __iter__(self) -> Iterator[tuple[int, bool]]:
+            ranks = list(super().__iter__())
+            self.pop((1, False), None)  # another thread was faster
+            return iter(ranks)
+
+    held = empty_slot()
+    held._arrived = Contested({(1, False): entry(number=1)})
+    newer = entry(number=2)
+    held.offer(newer)
+    assert held.entry is newer
+
+
+def test_forgetting_leaves_a_slot_that_takes_a_token_again() -> None:
+    """A flight that ends after close() is kept out by `succeeded`, not by an error."""
+    held = empty_slot()
+    held.offer(entry())
+    held.forget()
+    assert held.entry is None
+    held.offer(entry(number=2))
+    assert held.entry is not None
+
+
+@pytest.mark.parametrize("failed", [failure(), failure(Cause.REQUEST_REFUSED), REFUSED], ids=lambda one: one.cause.name)
+def test_failures_in_a_row_are_counted(failed: Failure) -> None:
+    """Each pause is drawn from twice the one before, from the moment of its own failure."""
+    held = empty_slot()
+    for number in range(3):
+        held.remember(failed, now=after(number), policy=POLICY, chance=0.5)
+        memory = held.client.memory if failed is REFUSED else held.memory
+        assert memory is not None
+        assert (memory.failure, memory.at, memory.repeated) == (failed, after(number), number)
+
+
+def test_failures_in_a_row_with_a_token_in_hand_are_counted() -> None:
+    """And Retry-After is kept up to half of what that token has left."""
+    held = empty_slot()
+    held.offer(entry())
+    for number in range(3):
+        held.remember(failure(retry_after=1e4), now=after(3000), policy=POLICY, chance=0.5)
+        assert held.memory is not None
+        assert (held.memory.repeated, held.memory.at, held.memory.pause) == (number, after(3000), 295.0)
+
+
+def test_a_token_in_hand_is_one_until_its_very_end() -> None:
+    """Half a second before it the failure is still no outage."""
+    held = empty_slot()
+    held.offer(entry())
+    held.remember(failure(), now=after(3589.5), policy=POLICY, chance=0.5)
+    assert held.memory is not None
+    assert held.memory.in_hand
+
+
+def test_a_child_changes_its_lock_once() -> None:
+    """Two threads of the child must not use two."""
+    slots = SlotMap(Client())
+    lock = slots._lock
+    slots.slot(settings())
+    assert slots._lock is lock
+    next_generation()
+    slots.slot(settings())
+    changed = slots._lock
+    slots.all()
+    assert slots._lock is changed
+
+
+@pytest.mark.parametrize(
+    ("age", "freshness", "expires_in", "next_renewal_in"),
+    [
+        (0, Freshness.FRESH, 3590, 2880),
+        (2879, Freshness.FRESH, 711, 1),
+        (2880, Freshness.STALE, 710, 0),
+        (3589, Freshness.STALE, 1, 0),
+        (3590, Freshness.EXPIRED, 0, 0),
+        (5000, Freshness.EXPIRED, 0, 0),
+    ],
+)
+def test_state_of_a_token(age: float, freshness: Freshness, expires_in: float, next_renewal_in: float) -> None:
+    """Seconds until it is no longer handed out, and until the next call renews it."""
+    held = empty_slot()
+    held.offer(entry())
+    found = state(held, after(age))
+    assert (found.freshness, found.expires_in, found.next_renewal_in) == (freshness, expires_in, next_renewal_in)
+    assert (found.last_error, found.token_requests, found.tokens_billed, found.scopes) == (None, 0, 0, ("a",))
+
+
+def test_state_tells_what_it_cost_and_what_went_wrong() -> None:
+    """As the slot has it."""
+    held = empty_slot()
+    held.token_requests, held.tokens_billed = 7, 5
+    held.remember(failure(), now=START, policy=POLICY, chance=0.5)
+    found = state(held, START)
+    assert (found.last_error, found.token_requests, found.tokens_billed) == ("TokenUnavailable", 7, 5)
+
+
+def test_state_while_a_renewal_is_under_way_knows_no_next_one() -> None:
+    """Until it has come back."""
+    held = empty_slot()
+    held.flight = Flight(1, limit=(START, 8.0))
+    assert state(held, START).next_renewal_in is None
+    held.flight.settle(entry())
+    assert state(held, START).next_renewal_in == 0.0
+
+
+def test_state_of_a_suspected_token_is_due() -> None:
+    """However fresh it is; a failed renewal postpones it."""
+    held = empty_slot()
+    held.offer(entry())
+    held.offer(held_entry(held).under_suspicion())
+    assert state(held, after(100)).next_renewal_in == 0.0
+    held.remember(failure(), now=after(100), policy=POLICY, chance=0.5)
+    assert state(held, after(100)).next_renewal_in == 3.75
+
+
+@pytest.mark.parametrize(("age", "next_renewal_in"), [(2879, 3.75), (2870, 10), (3589, 3.75), (3590, 0)])
+def test_state_after_a_failure_with_a_token_in_hand(age: float, next_renewal_in: float) -> None:
+    """The later of pause and renewal point; the pause says nothing once the token has ended."""
+    held = empty_slot()
+    held.offer(entry())
+    held.remember(failure(), now=after(min(age, 3589.9)), policy=POLICY, chance=0.5)
+    assert state(held, after(age)).next_renewal_in == pytest.approx(next_renewal_in)
+
+
+def held_entry(held: Slot) -> Entry:
+    """The cached token of a slot that has one."""
+    assert held.entry is not None
+    return held.entry

@@ -16,6 +16,7 @@ TOKENS = st.text(alphabet="!#$%&'*+-.^_`|~09azAZ", min_size=1)
     [
         pytest.param("aZ09-._~+/", True, id="all characters"),
         pytest.param("abc=", True, id="padding"),
+        pytest.param("X", True, id="one character"),
         pytest.param("abc===", True, id="much padding"),
         pytest.param("a.b.c", True, id="jwt"),
         pytest.param("", False, id="empty"),
@@ -76,6 +77,7 @@ def test_only_a_b64token_may_stand_in_a_header(value: str, allowed: bool) -> Non
         pytest.param([",, ,Bearer,,"], [("bearer", {})], id="empty list members"),
         pytest.param(["@@@"], [], id="garbage"),
         pytest.param(["@@@, Bearer"], [("bearer", {})], id="garbage, then a challenge"),
+        pytest.param(["@@@, Bearer, Basic"], [("bearer", {}), ("basic", {})], id="garbage, then two challenges"),
         pytest.param(['realm="a"'], [], id="a parameter without a scheme"),
         pytest.param(["Bearer @, x=1"], [("bearer", {"x": "1"})], id="garbage between parameters"),
     ],

@@ -422,41 +422,50 @@ def test_a_secret_is_taken_as_it_is_but_for_one_newline(value: str, kept: str, s
     assert (secret.reveal(), was_stripped) == (kept, stripped)
 
 
-@pytest.mark.parametrize(
-    ("value", "wrong"),
-    [
-        pytest.param(None, "is missing", id="None"),
-        pytest.param("", "is empty", id="empty"),
-        pytest.param("\n", "is empty", id="newline only"),
-        pytest.param(f"{HIDDEN}\n\n", "white space", id="two newlines"),
-        pytest.param(f"{HIDDEN}\r", "white space", id="carriage return"),
-        pytest.param(f" {HIDDEN}", "white space", id="leading blank"),
-        pytest.param(f"{HIDDEN}\t", "white space", id="trailing tab"),
-        pytest.param(f"{HIDDEN} {HIDDEN}", "white space", id="blank inside"),
-        pytest.param("  ", "white space", id="blanks only"),
-        pytest.param(f"{HIDDEN}\u00a0", "white space", id="no-break blank"),
-        pytest.param(f"{HIDDEN}\0", "NUL", id="NUL"),
-        pytest.param(f"\ufeff{HIDDEN}", "byte order mark", id="BOM"),
-        pytest.param(f'"{HIDDEN}"', "in quotes", id="quotes"),
-        pytest.param(f"'{HIDDEN}'\n", "in quotes", id="single quotes and newline"),
-        pytest.param(f'{{"client_secret": "{HIDDEN}"}}', "JSON object: give the value of the key", id="JSON"),
-        pytest.param(f"arn:aws:secretsmanager:eu-central-1:1:secret:{HIDDEN}", "is an ARN", id="ARN"),
-        pytest.param("x" * 4097, "longer than 4096", id="too long"),
-        pytest.param(f"{HIDDEN}ä", "RFC 6749 A.2", id="not ASCII"),
-        pytest.param(f"{HIDDEN}\ud800", "RFC 6749 A.2", id="lone surrogate"),
-        pytest.param(f"{HIDDEN}\x7f", "RFC 6749 A.2", id="DEL"),
-        pytest.param(HIDDEN.encode(), "type bytes", id="bytes"),
-        pytest.param(12345678, "type int", id="int"),
-        pytest.param({"secret": HIDDEN}, "type dict", id="dict"),
-    ],
-)
+WRONG_SECRETS = [
+    pytest.param(None, "is missing", id="None"),
+    pytest.param("", "is empty", id="empty"),
+    pytest.param("\n", "is empty", id="newline only"),
+    pytest.param(f"{HIDDEN}\n\n", "white space", id="two newlines"),
+    pytest.param(f"{HIDDEN}\r", "white space", id="carriage return"),
+    pytest.param(f" {HIDDEN}", "white space", id="leading blank"),
+    pytest.param(f"{HIDDEN}\t", "white space", id="trailing tab"),
+    pytest.param(f"{HIDDEN} {HIDDEN}", "white space", id="blank inside"),
+    pytest.param("  ", "white space", id="blanks only"),
+    pytest.param(f"{HIDDEN}\u00a0", "white space", id="no-break blank"),
+    pytest.param(f"{HIDDEN}\0", "NUL", id="NUL"),
+    pytest.param(f"\ufeff{HIDDEN}", "byte order mark", id="BOM"),
+    pytest.param(f'"{HIDDEN}"', "in quotes", id="quotes"),
+    pytest.param(f"'{HIDDEN}'\n", "in quotes", id="single quotes and newline"),
+    pytest.param(f'{{"client_secret": "{HIDDEN}"}}', "JSON object: give the value of the key", id="JSON"),
+    pytest.param(f"arn:aws:secretsmanager:eu-central-1:1:secret:{HIDDEN}", "is an ARN", id="ARN"),
+    pytest.param("x" * 4097, "longer than 4096", id="too long"),
+    pytest.param(f"{HIDDEN}ä", "RFC 6749 A.2", id="not ASCII"),
+    pytest.param(f"{HIDDEN}\ud800", "RFC 6749 A.2", id="lone surrogate"),
+    pytest.param(f"{HIDDEN}\x7f", "RFC 6749 A.2", id="DEL"),
+    pytest.param(HIDDEN.encode(), "type bytes", id="bytes"),
+    pytest.param(12345678, "type int", id="int"),
+    pytest.param({"secret": HIDDEN}, "type dict", id="dict"),
+]
+
+
+@pytest.mark.parametrize(("value", "wrong"), WRONG_SECRETS)
 def test_a_wrong_secret_is_refused_without_a_character_of_it(value: object, wrong: str) -> None:
-    """The message names the source and what is wrong; not even a traceback with locals shows the value."""
+    """The message names the source and what is wrong."""
     with pytest.raises(ConfigurationError) as caught:
         literal_secret(value, "APP_CLIENT_SECRET")
+    assert caught.value.message.startswith("APP_CLIENT_SECRET: ")
+    assert wrong in caught.value.message
+    assert HIDDEN not in caught.value.message
+    assert "12345678" not in caught.value.message
+
+
+@pytest.mark.parametrize(("value", "wrong"), WRONG_SECRETS)
+def test_no_traceback_with_locals_shows_a_wrong_secret(value: object, wrong: str) -> None:
+    """Error trackers send the local variables along."""
+    with pytest.raises(ConfigurationError, match=wrong) as caught:
+        literal_secret(value, "APP_CLIENT_SECRET")
     error = caught.value
-    assert error.message.startswith("APP_CLIENT_SECRET: ")
-    assert wrong in error.message
     inner = error.__traceback__.tb_next if error.__traceback__ else None
     assert inner
     shown = "".join(traceback.TracebackException(type(error), error, inner, capture_locals=True).format())
@@ -531,3 +540,44 @@ def test_metadata_has_one_form(metadata: dict[str, str], chance: random.Random) 
     assert one is not None
     assert one == other
     assert json.loads(one) == metadata
+
+
+def test_the_key_is_compact() -> None:
+    """It is kept for each scope set."""
+    assert key(made(scopes="a")) == f'["{TOKEN_URL}","id","auto",["a"],null]'
+
+
+def test_the_client_id_is_told_why_it_is_wrong_word_by_word() -> None:
+    """With the form to use."""
+    form = 'use the app client\'s id, as "1h57kf5cpq17m0eml12EXAMPLE"'
+    with pytest.raises(ConfigurationError) as caught:
+        made(client_id="a b")
+    assert str(caught.value) == (
+        f"client_id: holds white space or a character that RFC 6749 A.1 does not allow; {form}"
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        made(client_id="a:b", auth_method="client_secret_basic")
+    assert str(caught.value) == (
+        'client_id: holds a colon, which Basic authentication cannot carry: use auth_method="client_secret_post"; '
+        f"{form}"
+    )
+
+
+@pytest.mark.parametrize("client_id", ["!", "~", "!~"])
+def test_a_client_id_may_hold_every_visible_character(client_id: str) -> None:
+    """RFC 6749 A.1, from the first to the last."""
+    assert made(client_id=client_id).client_id == client_id
+
+
+def test_a_mistake_that_brings_its_own_form_gets_no_other() -> None:
+    """Scopes, and what was found elsewhere."""
+    with pytest.raises(ConfigurationError) as caught:
+        made(scopes="", also=[("clock", "has no wall")])
+    assert str(caught.value).splitlines()[0].endswith("; got an empty one, which would silently mean all scopes")
+    assert str(caught.value).splitlines()[1] == "clock: has no wall"
+
+
+def test_a_literal_secret_is_named_as_the_argument_where_nothing_else_is_known() -> None:
+    """The constructor's."""
+    with pytest.raises(ConfigurationError, match=r"^client_secret: is empty; "):
+        literal_secret("")

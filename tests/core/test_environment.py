@@ -169,3 +169,9 @@ def test_any_environment_is_read_whole_or_refused_whole(environ: dict[str, str])
     assert (found.domain is None) is not (found.token_url is None)
     assert found.client_id
     assert found.secret_variables
+
+
+def test_an_explicit_endpoint_leaves_the_other_explicit_arguments_alone() -> None:
+    """The client id that is given is not asked for."""
+    found = from_environment("", {"APP_CLIENT_SECRET": "s"}, frozenset({"domain", "client_id"}))
+    assert (found.domain, found.client_id, found.secret_variables) == (None, None, ("APP_CLIENT_SECRET",))

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2sauth import Freshness
-from s2sauth._core.freshness import Instant, clock_step, elapsed, freshness
-from tests.support.entries import POLICY, START, after, entry
+from s2sauth._core.freshness import Entry, Instant, clock_step, elapsed, freshness
+from tests.support.entries import POLICY, START, after, entry, token
 
 FRESH, STALE, EXPIRED = Freshness.FRESH, Freshness.STALE, Freshness.EXPIRED
 
@@ -161,3 +161,9 @@ def test_rank_puts_later_flights_and_suspicion_first() -> None:
 def test_clock_step(wall: float, boot: float, step: float | None) -> None:
     """A second and a thousandth of what has passed may come of adjustment; beyond it the clock was set, both ways."""
     assert clock_step(Instant(0.0, 0.0), Instant(wall, boot)) == step
+
+
+def test_an_entry_is_not_forced_unless_it_is_said() -> None:
+    """A forced one makes the interval of forced renewals double."""
+    plain = Entry(token(), asked_at=START, life=10.0, renew_after=7.0, usable_for=9.0, number=1)
+    assert (plain.forced, plain.suspected) == (False, False)

@@ -342,3 +342,50 @@ def test_whatever_is_issued_can_be_sent_and_lives_at_most_a_day(members: dict[st
     if isinstance(token, Issued):
         assert is_b64token(token.access_token)
         assert 0 < token.lifetime <= LONGEST_LIFE
+
+
+@pytest.mark.parametrize(
+    ("members", "wrong"),
+    [
+        ({"access_token": None}, "access_token is missing or no text"),
+        ({"access_token": "a b"}, "access_token holds a character that RFC 6750 2.1 does not allow in a header"),
+        ({"token_type": "mac"}, 'token_type is not "Bearer"'),
+        ({"expires_in": True}, "expires_in is no number of seconds"),
+        ({"expires_in": 0}, "the token is already expired"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_unusable_is_told_why_word_by_word(members: dict[str, Any], wrong: str) -> None:
+    """Names as the RFCs write them."""
+    assert unusable(**members) == wrong
+
+
+@pytest.mark.parametrize(
+    ("members", "text"),
+    [
+        ({"access_token": jwt(client_id="other")}, "the token was issued to another client_id"),
+        ({"expires_in": ...}, "the answer has no expires_in"),
+        (
+            {"access_token": jwt(exp=NOW - 60, iat=NOW - 960)},
+            "the JWT expired 60 s before the answer's Date, but lives 900 s by its own iat",
+        ),
+    ],
+    ids=["client_mismatch", "expires_in_missing", "clocks_disagree"],
+)
+def test_a_finding_says_what_is_odd(members: dict[str, Any], text: str) -> None:
+    """With `strict` it becomes a part of the error."""
+    (finding,) = issued(**members).findings
+    assert finding.text == text
+
+
+def test_a_jwt_without_life_by_any_clock_is_dead() -> None:
+    """Clocks disagree only where one of them gives it a life."""
+    assert unusable(access_token=jwt(exp=NOW - 10, iat=NOW - 10)) == "the token is already expired"
+    findings = [finding.event for finding in issued(access_token=jwt(exp=NOW - 10, iat=NOW - 11)).findings]
+    assert findings == ["clocks_disagree"]
+
+
+@pytest.mark.parametrize(("exp", "lifetime"), [(1e11, 3600), (1e11 + 0.5, 3600), (1e11 - 1, 600)], ids=repr)
+def test_an_instant_beyond_the_year_5138_is_none(exp: float, lifetime: float) -> None:
+    """The sum of two such numbers would not be exact."""
+    assert issued(date=1e11 - 601, access_token=jwt(exp=exp)).lifetime == lifetime

@@ -300,3 +300,65 @@ def test_message_names_each_listed_origin_once() -> None:
     assert "(https://api.example)" in parse_origins(["https://api.example"], allow_http=False).explain(
         "https", b"evil.example", None
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("https://a b", "holds white space or an invisible character"),
+        ("https://a\\b", "holds a backslash"),
+        ("https://a:x", "has no valid host or port"),
+        ("https://a:0", "has no valid host or port"),
+        ("a.example", "needs https:// before the host"),
+        ("https://user@a.example", "holds a user name or password"),
+        ("https://", "has no valid host"),
+        ("https://*.example", "has no valid host"),
+    ],
+    ids=["blank", "backslash", "no port", "port 0", "no scheme", "userinfo", "no host", "wildcard"],
+)
+def test_a_wrong_url_is_told_why_word_by_word(text: str, wrong: str) -> None:
+    """People search for these words."""
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  # the whole text is compared below
+        parse_url(text)
+    assert str(caught.value) == wrong
+
+
+def test_the_errors_about_origins_to_the_letter() -> None:
+    """One line each, with the form."""
+    form = 'list the services that may see the token, as httpx_auth("https://files.example.com")'
+    with pytest.raises(ConfigurationError) as caught:
+        parse_origins(["http://b", 7], allow_http=False)  # type: ignore[list-item]  # that is the test
+    assert str(caught.value) == (
+        "origins: number 1 is http, where anyone on the way could read the token (allow_http=True where that is fine); "
+        f"{form}\norigins: number 2 is of type int, not a string; {form}"
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        parse_origins([ANY_ORIGIN, "https://b"], allow_http=False)
+    assert str(caught.value) == "origins: ANY_ORIGIN already means all of them; pass it alone or list the origins"
+
+
+def test_the_two_refusals_to_the_letter() -> None:
+    """Without TLS, and not listed: what was asked for, why not, what to do."""
+    origins = parse_origins(["https://b.example", "https://a.example:99"], allow_http=False)
+    assert origins.explain("http", b"a.example", None) == (
+        "the token was not sent to http://a.example: without TLS anyone on the way could read it. Use https, or, where "
+        'the network itself is trusted, list this origin and pass allow_http=True: httpx_auth("http://…", '
+        "allow_http=True)"
+    )
+    assert origins.explain("https", b"c.example", None) == (
+        "the token was not sent to https://c.example, which is not one of the listed origins (https://a.example:99, "
+        "https://b.example). If that service is meant to see the token, add it: httpx_auth(origin, other_origin); if "
+        "not, call it through a client without this auth"
+    )
+
+
+def test_a_list_that_was_cut_ends_with_three_dots() -> None:
+    """After the fifth name."""
+    origins = parse_origins([f"https://a{n}" for n in range(6)], allow_http=False)
+    assert "(https://a0, https://a1, https://a2, https://a3, https://a4, …)" in origins.explain("https", b"b", None)
+
+
+def test_a_host_that_is_not_ascii_is_no_loopback() -> None:
+    """An HTTP library may give any bytes; nothing is raised but the refusal."""
+    origins = parse_origins([ANY_ORIGIN], allow_http=False)
+    assert not origins.allows("http", b"\xff", None)

@@ -59,3 +59,22 @@ def test_all_mistakes_are_listed() -> None:
     """In the order of the signature."""
     wrong = found(policy=1, http_client=1, on_event=1, clock=1)
     assert [field for field, _ in wrong] == ["policy", "http_client", "on_event", "clock"]
+
+
+def test_the_mistakes_to_the_letter() -> None:
+    """Each with the form to use."""
+    assert found(policy=1, http_client=1, on_event=1, clock=1) == [
+        ("policy", "is of type int; use RenewalPolicy(deadline=5.0) or leave it out"),
+        (
+            "http_client",
+            (
+                "is of type int; use a function that makes a new client each time, as lambda: "
+                "httpx.Client(verify=ssl_context)"
+            ),
+        ),
+        ("on_event", "is of type int; use a function that takes an Event, as on_event=print"),
+        (
+            "clock",
+            "has no wall, monotonic, boottime, wait, random; use s2sauth.testing.ManualClock() or leave it out",
+        ),
+    ]

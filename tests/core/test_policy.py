@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2sauth import ConfigurationError, RenewalPolicy
+from s2sauth._core import policy, retry
 from s2sauth._core.policy import HOUR, LONGEST_LIFE, SHORTEST_LIFE, is_number
 
 lives = st.floats(1, LONGEST_LIFE)
@@ -191,3 +192,92 @@ def test_huge_integers_are_refused_without_an_overflow() -> None:
 def test_an_hour_is_an_hour() -> None:
     """Seconds everywhere."""
     assert HOUR == 3600
+
+
+@pytest.mark.parametrize(
+    ("fields", "fine"),
+    [
+        ({"renew_at": 0.9375, "expiry_margin": 11.25}, False),
+        ({"renew_at": 0.9375, "expiry_margin": 11.24}, True),
+        ({"expiry_margin": 2160}, False),
+        ({"expiry_margin": 2159}, True),
+    ],
+    ids=["equal at 5 minutes", "less at 5 minutes", "equal at a day", "less at a day"],
+)
+def test_window_must_exceed_the_margin_at_both_ends(fields: dict[str, float], fine: bool) -> None:
+    """0.6·W is 11.25 s of 5 minutes with this renew_at, and 36 minutes of a day."""
+    if fine:
+        RenewalPolicy(**fields)  # type: ignore[arg-type]  # floats
+    else:
+        with pytest.raises(ConfigurationError):
+            RenewalPolicy(**fields)  # type: ignore[arg-type]  # floats
+
+
+def test_the_mistakes_to_the_letter() -> None:
+    """In one line."""
+    with pytest.raises(ConfigurationError) as caught:
+        RenewalPolicy(attempts=0, deadline=0)
+    assert str(caught.value) == (
+        "RenewalPolicy: deadline: seconds, more than 0 and at most 3600, e.g. 8.0; got 0; attempts: a whole number, 1 "
+        "to 100, e.g. 3; got 0"
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        RenewalPolicy(renew_at=0.99)
+    assert str(caught.value) == (
+        "RenewalPolicy: renew_at, expiry_margin: too close together: 0.6 of the renewal window must be longer than the "
+        "margin"
+    )
+
+
+CONTRACT: list[tuple[object, str, object]] = [
+    # The table of times in the design: what a name is worth, and where it is used.
+    (policy, "MINUTE", 60.0),
+    (policy, "HOUR", 3600.0),
+    (policy, "SHORTEST_LIFE", 300.0),  # AWS: 5 minutes to 1 day; the life where nothing says one
+    (policy, "LONGEST_LIFE", 86_400.0),  # longer lives are clamped
+    (policy, "LONGEST_WINDOW", 3600.0),  # W = min((1 - renew_at)·L, 60 min)
+    (policy, "SPREAD", (0.6, 1.0)),  # renewal point: exp - W·U(0.6, 1.0)
+    (policy, "LARGEST_MARGIN", 0.05),  # EXPIRED at exp - min(expiry_margin, 0.05·L)
+    (policy, "LAMBDA_WAIT", 1.0),  # in Lambda whoever starts a renewal waits 1 s at most
+    (retry, "CONNECT_TIMEOUT", 2.0),
+    (retry, "READ_TIMEOUT", 4.0),
+    (retry, "UNREACHABLE_BASE", 0.2),  # 0.2 s·2ⁿ, full jitter
+    (retry, "THROTTLED_BASE", 0.5),  # 0.5 s·2ⁿ, full jitter
+    (retry, "THROTTLED_CAP", 4.0),
+    (retry, "STALE_BASE", 5.0),  # 5 s·2ⁿ, at most min(60 s, W/8)
+    (retry, "STALE_CAP", 60.0),
+    (retry, "REFUSAL_FIRST", (1.0, 5.0)),  # U(1, 5) s doubling to 60 s
+    (retry, "REFUSAL_CAP", 60.0),
+    (retry, "OUTAGE_BASE", 0.5),  # 0.5 s doubling to 30 s
+    (retry, "OUTAGE_CAP", 30.0),
+    (retry, "BACKGROUND_LIMIT", 2.0),  # a flight with a usable token in hand: 2 s or half of what is left
+    (retry, "SHORTEST_LIMIT", 0.05),
+]
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "value"), CONTRACT, ids=lambda value: value if isinstance(value, str) else ""
+)
+def test_every_named_number_is_that_of_the_contract(module: object, name: str, value: object) -> None:
+    """Changing one is a decision, as it is for a default."""
+    assert getattr(module, name) == value
+
+
+@pytest.mark.parametrize("module", [policy, retry], ids=["policy", "retry"])
+def test_no_named_number_is_missing_from_the_table(module: object) -> None:
+    """A new one is a decision as well."""
+    numbers = {
+        name for name, value in vars(module).items() if name.isupper() and isinstance(value, (int, float, tuple))
+    }
+    assert {name for name in numbers if not name.startswith("_")} == {name for of, name, _ in CONTRACT if of is module}
+
+
+def test_the_ranges_of_the_knobs_are_those_of_their_forms() -> None:
+    """What the messages say."""
+    assert policy._RANGES == {
+        "renew_at": (0.01, 0.99),
+        "expiry_margin": (0.0, 3600.0),
+        "deadline": (5e-324, 3600.0),
+        "attempts": (1, 100),
+        "forced_renewal_every": (5e-324, 86_400.0),
+    }

@@ -41,6 +41,7 @@ def test_records_are_equal_by_class_and_fields() -> None:
     """And hash alike, so that they may stand in sets."""
     assert Point(1, 2) == Point(1, y=2)
     assert hash(Point(1)) == hash(Point(1, 0))
+    assert hash(Point(1)) != hash(Point(2))
     assert Point(1) != Point(2)
     assert Point(1) != Other(1)
     assert Point(1) != (1, 0)

@@ -291,3 +291,21 @@ def test_interval_never_shrinks_while_rejected_and_never_exceeds_its_cap(times: 
     intervals = forced(times, life)
     assert intervals == sorted(intervals)
     assert intervals[-1] <= max(0.75 * life, min(60, POLICY.window(life)))
+
+
+def test_a_memory_holds_the_failure_and_since_when() -> None:
+    """Whoever finds it raises that failure, and counts from that moment."""
+    failed, now = failure(), after(7)
+    remembered = [
+        remember_in_hand(failed, None, now=now, window=900, usable_left=600, chance=0.5),
+        remember_outage(failed, None, now=now, chance=0.5),
+        remember_refusal(failed, None, now=now, chance=0.5),
+    ]
+    assert [(memory.failure, memory.at) for memory in remembered] == [(failed, now)] * 3
+
+
+def test_a_forced_renewal_is_recorded_with_its_time_and_its_flight() -> None:
+    """An accepted replacement changes nothing but the interval."""
+    record = forced_now(None, now=after(7), number=3, life=3600, replaced_forced=False, policy=POLICY)
+    assert record == Forced(after(7), 60.0, 3, 60.0)
+    assert Forced(after(7), 960.0, 3, 60.0).accepted() == Forced(after(7), 60.0, 3, 60.0, passed=True)

@@ -5,6 +5,7 @@ import email.utils
 import json
 import pickle
 import sys
+import time
 import traceback
 from datetime import UTC, datetime
 from types import FrameType
@@ -561,3 +562,94 @@ def test_no_answer_raises(status: int, body: bytes, headers: dict[str, str], tru
         assert outcome.name
     else:
         assert status == 200
+
+
+ANSWERED = "Likely cause: not Cognito but a captive portal, a proxy or another server answered."
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "message"),
+    [
+        (429, b"", "the token endpoint throttled the request (HTTP 429). Likely cause: the quota of 150 "),
+        (503, b"", "the token endpoint has a problem of its own (HTTP 503). Likely cause: an outage of Cognito "),
+        (201, b"", f"the token endpoint sent no usable token: this status promises no token (HTTP 201). {ANSWERED}"),
+        (
+            200,
+            b"",
+            (
+                "the token endpoint sent no usable token: the body is no JSON object of a usable size (HTTP 200). "
+                f"{ANSWERED}"
+            ),
+        ),
+        (
+            200,
+            {**GOOD, "token_type": "mac"},
+            f'the token endpoint sent no usable token: token_type is not "Bearer" (HTTP 200). {ANSWERED}',
+        ),
+        (405, b"", "the token endpoint refused the request: no error code (HTTP 405). Likely cause: the URL is not /"),
+        (
+            400,
+            {"error": "invalid_client"},
+            "the token endpoint refused the request: invalid_client (HTTP 400). Likely cause: this domain's user pool ",
+        ),
+        (
+            400,
+            {"error": "odd"},
+            "the token endpoint refused the request: odd (HTTP 400). This is no error code of RFC 6749. ",
+        ),
+    ],
+    ids=["429", "503", "201", "no JSON", "unusable", "405", "invalid_client", "unknown code"],
+)
+def test_a_message_says_what_happened_and_the_likely_cause(status: int, body: object, message: str) -> None:
+    """In this order; then what to do, and the request id if there is one."""
+    error = failed(status, body).exception()
+    assert str(error).startswith(message)
+    assert not str(error).endswith("XX")
+    with_id = failed(status, body, {"x-amz-cognito-request-id": "r-1"}).exception()
+    assert str(with_id) == f"{error}. Request id: r-1"
+
+
+@pytest.mark.parametrize(
+    ("claims", "message"),
+    [
+        (
+            {"scope": "a"},
+            (
+                "the token endpoint granted less than was asked for: the token lacks b (HTTP 200). Likely cause: the "
+                "app client is not allowed those scopes, "
+            ),
+        ),
+        (
+            {"client_id": "other"},
+            (
+                "the token endpoint sent no usable token: the token was issued to another client_id (HTTP 200). "
+                f"{ANSWERED}"
+            ),
+        ),
+    ],
+    ids=["fewer scopes", "another client"],
+)
+def test_what_strict_refuses_is_named(claims: dict[str, object], message: str) -> None:
+    """With the likely cause, as every refusal."""
+    strict = read_answer(jwt_answer(**claims), settings(scopes=("a", "b"), strict=True))
+    assert isinstance(strict, Failure)
+    assert str(strict.exception()).startswith(message)
+
+
+def test_words_of_the_longest_length_are_not_cut() -> None:
+    """One more is."""
+    words = "x y " * 49 + "x yz"
+    assert len(words) == MAX_WORDS
+    assert refusal(400, {"error": "odd", "error_description": words}).error_description == words
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system has no tzset()")
+def test_an_http_date_is_utc_wherever_we_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """GMT is what it says."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert http_date(DATE) == 784_111_777
+    finally:
+        monkeypatch.undo()
+        time.tzset()

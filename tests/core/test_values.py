@@ -1,5 +1,7 @@
 """Secret, AccessToken, scopes."""
 
+import copy
+import pickle
 from datetime import UTC, datetime
 
 import pytest
@@ -25,7 +27,7 @@ def test_token_has_what_the_header_needs() -> None:
     assert (token().access_token, token().token_type, token().authorization) == ("abc", "Bearer", "Bearer abc")
 
 
-@pytest.mark.parametrize("value", ["", "a b", "a\r\nX: y", "tökén", "a\0", "=", "a\n"], ids=ascii)
+@pytest.mark.parametrize("value", ["", "a b", "a\r\nX: y", "tökén", "a\0", "=", "a\n"], ids=plainly)
 def test_token_that_is_no_header_value_is_never_built(value: str) -> None:
     """Checked once more before it could be sent: on HTTP/2 a line break would reach the server."""
     with pytest.raises(ConfigurationError, match="access_token: holds a character"):
@@ -84,7 +86,6 @@ def test_secret_is_hidden_and_comparable() -> None:
         (["b", "a", "b"], ("a", "b")),
         (("a",), ("a",)),
         ({"b", "a"}, ("a", "b")),
-        (iter(["b", "a"]), ("a", "b")),
         ({"a": 1}, ("a",)),
         ("demo/read.file https://x.example/y!#$%&'()*+,-.:;<=>?@[]^_`{|}~", None),
     ],
@@ -96,6 +97,11 @@ def test_scopes_have_one_canonical_form(given_scopes: object, canonical: tuple[s
     if isinstance(given_scopes, str) and canonical is None:
         canonical = tuple(sorted(given_scopes.split()))
     assert found == canonical
+
+
+def test_scopes_may_come_from_an_iterator() -> None:
+    """Which can be read once only."""
+    assert scope_set(iter(["b", "a"])) == ("a", "b")
 
 
 @pytest.mark.parametrize(
@@ -162,3 +168,60 @@ def test_any_text_is_scopes_or_a_configuration_error(anything: str | list[str]) 
 def test_ten_thousand_scopes_are_fine() -> None:
     """Cognito's limits are Cognito's."""
     assert len(scope_set([f"s/{number}" for number in range(10_000)]) or ()) == 10_000
+
+
+def test_what_is_opaque_says_so_by_its_own_name() -> None:
+    """And what to do instead."""
+    with pytest.raises(TypeError) as caught:
+        pickle.dumps(Secret("abc"))
+    assert str(caught.value) == (
+        "Secret cannot be pickled or copied: pass the name of the environment variable or a callable that reads the "
+        "secret."
+    )
+    with pytest.raises(TypeError, match=r"^AccessToken cannot be pickled or copied: each process gets its own token; "):
+        copy.copy(token())
+    with pytest.raises(AttributeError, match=r"^Secret is frozen$"):
+        del Secret("abc")._reveal
+
+
+def test_secrets_that_differ_hash_apart() -> None:
+    """As far as a hash can."""
+    assert len({hash(Secret(f"abc{n}")) for n in range(9)}) > 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (7, "got int"),
+        ([], "got an empty one, which would silently mean all scopes"),
+        (["a", 7], "item 2 is of type int"),
+        (["a b"], "item 1 holds a blank: give one scope an item"),
+        (["a", "b\n"], "item 2 holds a character that RFC 6749 3.3 does not allow"),
+    ],
+    ids=["type", "empty", "type of an item", "blank", "character"],
+)
+def test_wrong_scopes_are_told_why_word_by_word(wrong: object, told: str) -> None:
+    """After the forms to use; items are counted from 1."""
+    with pytest.raises(ConfigurationError) as caught:
+        scope_set(wrong)  # type: ignore[arg-type]  # that is the test
+    assert str(caught.value) == (
+        'scopes: use "demo/read.file demo/write.file", ["demo/read.file"], or None for all scopes of the app client; '
+        f"{told}"
+    )
+
+
+def test_a_token_that_cannot_be_sent_is_told_why_word_by_word() -> None:
+    """Without a character of it."""
+    with pytest.raises(ConfigurationError) as caught:
+        AccessToken("a b", expires_in=1.0, issued_at=0.0, left=lambda: 1.0)
+    assert str(caught.value) == "access_token: holds a character that RFC 6750 2.1 does not allow in a header"
+
+
+def test_a_token_on_trial_knows_whom_to_tell() -> None:
+    """The hook calls it when an API took a token that was renewed by force."""
+
+    def passed() -> None:
+        pass
+
+    assert token(trial=passed)._trial is passed
+    assert token()._trial is None

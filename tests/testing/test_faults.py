@@ -145,6 +145,17 @@ def test_refuse_ends_connections_and_refuses_new_ones_on_the_same_port_until_rec
     assert ask(fake).status_code == 200
 
 
+@pytest.mark.shows_the_value("a plain httpx call with auth=(id, secret) has them in its own frames")
+def test_hang_up_ends_new_connections_at_once_until_recover(fake, ask):
+    """No request is read, so none is recorded."""
+    fake.hang_up()
+    with pytest.raises(httpx.TransportError):
+        ask(fake)
+    assert fake.token_requests == []
+    fake.recover()
+    assert ask(fake).status_code == 200
+
+
 def test_the_gate_holds_answers_until_release(fake, ask, send, call):
     """The request is recorded and decided when it arrives, and answered when the gate opens."""
     fake.gate()

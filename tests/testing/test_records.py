@@ -19,6 +19,16 @@ def test_a_token_request_is_recorded_as_it_came(fake, client):
     assert pickle.loads(pickle.dumps(record)) == record
 
 
+def test_a_token_request_names_the_token_that_it_got_by_id(fake, ask, call):
+    """The one that the API sees later; None for a refusal and for an answer that a test made up."""
+    call(fake, ask(fake).json()["access_token"])
+    fake.fail(503)
+    ask(fake)
+    good, bad = fake.token_requests
+    assert good.token_id == fake.api_requests[0].token_id
+    assert bad.token_id is None
+
+
 def test_an_api_request_names_its_token_by_id(fake, ask, call):
     """The jti of one issued here, None for any other."""
     call(fake, ask(fake).json()["access_token"])

@@ -40,6 +40,9 @@ class _Recorded:
 class TokenRequest(_Recorded):
     """A request to the token endpoint. Its repr shows no secret."""
 
+    token_id: str | None
+    """The `jti` of the token that it was answered with, if it was given one, else None."""
+
     @property
     def form(self) -> dict[str, str]:
         """The body's form parameters; of a repeated one the last."""

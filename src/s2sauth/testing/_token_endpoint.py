@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections import deque
+from dataclasses import replace
 from typing import final
 from urllib.parse import parse_qsl
 
@@ -53,7 +54,9 @@ class TokenEndpoint:
         """Decide, note, and only then wait: what a held answer says was settled when its request arrived."""
         reply = self.script.reply(lambda: self._answer(request))
         at = self._pool.clock.wall()
-        self._log.add(TokenRequest(request.method, request.path, request.headers, request.body, at, reply.status))
+        self._log.add(
+            TokenRequest(request.method, request.path, request.headers, request.body, at, reply.status, reply.token_id)
+        )
         self._wait_at_the_gate(request)
         return raw(b"") if self._closing.wait(self.latency) else reply
 
@@ -94,13 +97,13 @@ class TokenEndpoint:
         if self._over_rate():
             return self.message(429, *self._throttled)
         try:
-            token = self._pool.token(self._granted(request, query))
+            token, token_id = self._pool.token(self._granted(request, query))
         except _Refused as refused:
             return self.message(400, dump({"error": str(refused)}), [JSON])
         answer = {"access_token": token, "expires_in": whole(self._pool.expires_in), "token_type": "Bearer"}
         if self.omits_expires_in:
             del answer["expires_in"]
-        return self.message(200, dump(answer), [JSON])
+        return replace(self.message(200, dump(answer), [JSON]), token_id=token_id)
 
     def _wait_at_the_gate(self, request: Request) -> None:
         with self._lock:

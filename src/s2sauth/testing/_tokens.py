@@ -81,14 +81,13 @@ class Pool:
         self.secrets = [secret, self.secrets[0]] if keep_old else [secret]
         return secret
 
-    def token(self, scopes: tuple[str, ...]) -> str:
-        """A new token, or with `repeats` the latest one for the same scopes."""
+    def token(self, scopes: tuple[str, ...]) -> tuple[str, str]:
+        """A new token and its id, or with `repeats` the latest one for the same scopes."""
         with self._lock:
-            if self.repeats and scopes in self._repeated:
-                return self._repeated[scopes]
-            token = self._issue(scopes)
-            self._repeated[scopes] = token
-            return token
+            if not self.repeats or scopes not in self._repeated:
+                self._repeated[scopes] = self._issue(scopes)
+            token = self._repeated[scopes]
+            return token, self._issued[token].token_id
 
     def _issue(self, scopes: tuple[str, ...]) -> str:
         now = self.now()

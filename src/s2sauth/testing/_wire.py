@@ -54,6 +54,8 @@ class Reply:
     flood: bytes = b""
     """Sent next, over and over, as long as the peer takes it."""
     end: End = End.KEEP
+    token_id: str | None = None
+    """For the record: the token in it."""
 
 
 def values(headers: Headers, name: str) -> list[str]:
@@ -119,6 +121,8 @@ class Listener:
         self._open: dict[threading.Thread, socket.socket] = {}
         self.connections = 0
         """How many were accepted so far."""
+        self.hangs_up = False
+        """New connections are ended at once."""
 
     @property
     def origin(self) -> str:
@@ -172,6 +176,9 @@ class Listener:
                 connection.close()
                 return
             self.connections += 1
+            if self.hangs_up:
+                connection.close()
+                continue
             if self._context is not None:
                 try:
                     connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)

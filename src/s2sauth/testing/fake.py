@@ -161,15 +161,21 @@ class FakeCognito(Knobs):
         with self._state:
             self._running()[0].refuse()
 
+    def hang_up(self) -> None:
+        """Accept connections to the token endpoint and end each at once: over TLS a handshake that is cut."""
+        with self._state:
+            self._running()[0].hangs_up = True
+
     def recover(self) -> None:
         """Let the token endpoint answer as Cognito does again, on the same port.
 
-        Ends `fail`, `answer`, `answer_json`, `redirect`, `endless`, `drip`, `hang`, `reset`, `refuse`, `set_claims`,
-        `narrow_scopes`, `omit_expires_in`, `omit_date` and `repeat_tokens`. Secrets, revoked tokens, the gate, latency,
-        rate limit, life and clock offset stay as they are.
+        Ends `fail`, `answer`, `answer_json`, `redirect`, `endless`, `drip`, `hang`, `reset`, `refuse`, `hang_up`,
+        `set_claims`, `narrow_scopes`, `omit_expires_in`, `omit_date` and `repeat_tokens`. Secrets, revoked tokens, the
+        gate, latency, rate limit, life and clock offset stay as they are.
         """
         self._restore()
         with self._state:
+            self._running()[0].hangs_up = False
             self._running()[0].listen()
 
     # What happened

@@ -1,0 +1,60 @@
+"""What is said of a `domain` and a `token_url` that are none, word by word: people search for these words."""
+
+import pytest
+
+from s2sauth._core.endpoint import from_domain, from_token_url
+
+HTTP = "is http, where anyone on the way could read the secret; http is for loopback hosts only"
+ISSUER = "is the user pool's issuer, not its domain (Cognito console: Branding, Domain)"
+POOL = "is a user pool's id, not its domain (Cognito console: Branding, Domain)"
+
+
+@pytest.mark.parametrize(
+    ("domain", "region", "wrong"),
+    [
+        ("demo", None, "is a bare prefix, which needs region"),
+        (
+            "demo",
+            "cn-north-1",
+            "is a bare prefix, and what follows it in that partition is not known here: give the host",
+        ),
+        ("auth.example.com?a=b", None, "holds a query"),
+        ("auth.example.com/oauth2", None, "holds a path"),
+        ("auth.example.com#a", None, "holds a fragment"),
+        ("eu-central-1_Ex4mpl3Ab", None, POOL),
+        ("https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ex4mpl3Ab", None, ISSUER),
+        ("https://issuer-cognito-idp.eu-central-1.amazonaws.com", None, ISSUER),
+        ("http://auth.example.com", None, HTTP),
+        (
+            "demo.auth.eu-central-1.amazoncognito.com",
+            "eu-west-1",
+            "is in another Region than the one given as region",
+        ),
+    ],
+    ids=["prefix", "prefix in China", "query", "path", "fragment", "pool id", "issuer", "new issuer", "http", "Region"],
+)
+def test_a_wrong_domain_is_told_why(domain: str, region: str | None, wrong: str) -> None:
+    """The form to use follows in the error that lists all mistakes."""
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  # the whole text is compared below
+        from_domain(domain, region)
+    assert str(caught.value) == wrong
+
+
+@pytest.mark.parametrize(
+    ("token_url", "wrong"),
+    [
+        ("https://auth.example.com", "holds no path: is it the domain?"),
+        ("https://auth.example.com/ü", "holds characters that a URL needs percent-encoded"),
+        ("https://auth.example.com/t?ü", "holds characters that a URL needs percent-encoded"),
+        ("https://auth.example.com/t?client_secret=", "holds credentials, which RFC 6749 2.3.1 forbids in a URL"),
+        ("https://auth.example.com/t?client_id=a", "holds credentials, which RFC 6749 2.3.1 forbids in a URL"),
+        ("https://auth.example.com/t#a", "holds a fragment"),
+        ("http://auth.example.com/t", HTTP),
+    ],
+    ids=["no path", "path not ASCII", "query not ASCII", "secret", "client id", "fragment", "http"],
+)
+def test_a_wrong_token_url_is_told_why(token_url: str, wrong: str) -> None:
+    """As a domain is."""
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  # the whole text is compared below
+        from_token_url(token_url, None)
+    assert str(caught.value) == wrong
