@@ -126,16 +126,6 @@ def test_a_child_begins_anew() -> None:
         assert len(_gate._at_work) == 1
 
 
-def test_work_ends_once() -> None:
-    """Ending what has ended, or has not begun, is nothing."""
-    work = Work()
-    work.end()
-    work.begin()
-    work.end()
-    work.end()
-    assert not _gate._at_work
-
-
 ENDING = """
 import _thread, ssl, sys, threading
 from s2sauth._gate import Work

@@ -127,7 +127,8 @@ class Renewal:
                 secret, refused = other, True
         finally:
             flight.abort = None
-            sender.close()
+            with Work():
+                sender.close()
 
     def _candidates(self, slot: Slot) -> Iterator[Secret]:
         """The secrets to try, each once: those the source gives, those it gives when asked again, the last good one."""
@@ -185,7 +186,8 @@ class Renewal:
     def _attempt(self, slot: Slot, flight: Flight, sender: Sender, request: TokenRequest) -> Outcome:
         asked_at = self._now()
         slot.token_requests += 1
-        answer = sender.send(request, timeouts(flight.left(asked_at)))
+        with Work():
+            answer = sender.send(request, timeouts(flight.left(asked_at)))
         issued = answer if isinstance(answer, Failure) else read_answer(answer, slot.settings)
         if isinstance(issued, Failure):
             return issued

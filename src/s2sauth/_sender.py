@@ -105,7 +105,6 @@ class HttpSender:
     def __init__(self, library: Library, client: Any) -> None:
         self._library = library
         self._client = client
-        self._connecting = Work()
         self._socket: socket.socket | None = None
         self._aborted = False
 
@@ -128,8 +127,6 @@ class HttpSender:
             return _answer(response)
         except Exception as error:  # noqa: BLE001  # HTTPError, and what closing it in mid-request brings up
             return _failure(error, self._library)
-        finally:
-            self._connecting.end()
 
     def close(self) -> None:
         """Close the client and its connection; for the thread that sends."""
@@ -146,14 +143,8 @@ class HttpSender:
             with suppress(OSError):  # not connected any more, or closed by its own thread
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # SSLSocket's own would drop the TLS state
 
-    def _watch(self, event: str, info: Mapping[str, Any]) -> None:
+    def _watch(self, _event: str, info: Mapping[str, Any]) -> None:
         """httpcore's extension "trace": called around each of its steps, two of which return the connection made."""
-        step, _, stage = event.partition(".")[2].partition(".")
-        if step in ("connect_tcp", "start_tls"):
-            if stage == "started":
-                self._connecting.begin()
-            else:
-                self._connecting.end()
         stream = info.get("return_value")
         if stream is not None and hasattr(stream, "get_extra_info"):
             self._socket = stream.get_extra_info("socket")
