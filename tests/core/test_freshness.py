@@ -167,3 +167,9 @@ def test_an_entry_is_not_forced_unless_it_is_said() -> None:
     """A forced one makes the interval of forced renewals double."""
     plain = Entry(token(), asked_at=START, life=10.0, renew_after=7.0, usable_for=9.0, number=1)
     assert (plain.forced, plain.suspected) == (False, False)
+
+
+def test_clock_step_counts_from_the_moment_before() -> None:
+    """Not from the epoch."""
+    assert clock_step(Instant(1000.0, 50.0), Instant(1010.0, 60.0)) is None
+    assert clock_step(Instant(1000.0, 50.0), Instant(1310.0, 60.0)) == 300.0

@@ -362,3 +362,9 @@ def test_a_host_that_is_not_ascii_is_no_loopback() -> None:
     """An HTTP library may give any bytes; nothing is raised but the refusal."""
     origins = parse_origins([ANY_ORIGIN], allow_http=False)
     assert not origins.allows("http", b"\xff", None)
+
+
+def test_loopback_websocket_that_is_not_listed_is_told_so() -> None:
+    """TLS is not what is missing there."""
+    text = parse_origins(["https://api.example"], allow_http=False).explain("ws", b"127.0.0.1", 8080)
+    assert "ws://127.0.0.1:8080, which is not one of the listed origins" in text

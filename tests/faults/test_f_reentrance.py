@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 from s2sauth import (
-    AccessToken,
     CognitoClientCredentials,
     ConfigurationError,
     CredentialsClosed,
@@ -104,27 +103,44 @@ def test_91_signal_while_the_caller_waits(
     assert fake.counts()["token_requests"] == 1
 
 
-def test_91_signals_at_every_moment(fake: FakeCognito, every: Every) -> None:
-    """A hundred cold objects, and a signal half a millisecond after the last: no deadlock, no second flight."""
-    current: list[CognitoClientCredentials] = []
-    handled: list[AccessToken] = []
+SIGNALS = """
+    import signal
+    import httpx
+    from s2sauth import CognitoClientCredentials
 
-    def handler() -> None:
+    current, handled, counted = [], [], []
+
+    def fire(*_):
         if current:
             handled.append(current[0].get_token())
+        if not counted:
+            signal.setitimer(signal.ITIMER_REAL, 0.0005)
 
-    every(0.0005, handler)
-    for rounds in range(1, 101):
-        credentials = CognitoClientCredentials.from_env(environ=fake.environ, http_client=plain_client)
-        credentials.httpx_auth(fake.api_url)
+    CognitoClientCredentials.from_env().httpx_auth("https://api.example.com")  # imports what a flight needs
+    signal.signal(signal.SIGALRM, fire)
+    signal.setitimer(signal.ITIMER_REAL, 0.0005)
+    for _ in range(100):
+        credentials = CognitoClientCredentials.from_env(http_client=lambda: httpx.Client(verify=False))
+        credentials.httpx_auth("https://api.example.com")
         current[:] = [credentials]
         token = credentials.get_token()
         current.clear()
         assert token is credentials.get_token()
-        assert fake.counts()["token_requests"] == rounds
+        assert credentials.state().token_requests == 1
         credentials.close()
-    every(0, handler)
-    assert len(handled) >= 50
+    counted.append(True)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    print(len(handled) >= 50)
+"""
+
+
+def test_91_signals_at_every_moment(fake: FakeCognito) -> None:
+    """A hundred cold objects, and a signal half a millisecond after the last: no deadlock, no second flight.
+
+    In a process of its own, where no handler meets the locks of what watches the tests; it takes a second to start.
+    """
+    assert run(SIGNALS, fake.environ) == "True"
+    assert fake.counts()["token_requests"] == 100
 
 
 class Through(logging.Handler):
