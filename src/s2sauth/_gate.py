@@ -44,7 +44,13 @@ class Work:
 
     def __enter__(self) -> None:
         """Begin; waits for a fork under way."""
-        _pass_through(_gate, _patience)
+        self._enlist()
+        if _gate.locked():  # looked at after enlisting, as a fork looks for work after closing it: one sees the other
+            self.__exit__()
+            _pass_through(_gate, _patience)
+            self._enlist()
+
+    def _enlist(self) -> None:
         self._lock.acquire()
         _at_work[self._lock] = (_thread.get_ident(), self._fork_waits)
 

@@ -12,11 +12,13 @@ from typing import Protocol
 
 
 class Lock(Protocol):
-    """The two calls of `_thread.lock` that a clock needs."""
+    """What is used of `_thread.lock`."""
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...  # noqa: FBT001, FBT002  # as _thread.lock
 
     def release(self) -> None: ...
+
+    def locked(self) -> bool: ...
 
 
 class Clock(Protocol):

@@ -109,8 +109,7 @@ class Renewal:
         return now
 
     def _attempts(self, slot: Slot, flight: Flight) -> Outcome:
-        with Work():
-            sender = self._open_sender()
+        sender = self._open_sender()
         flight.abort = sender.abort
         try:
             secrets = self._candidates(slot)
@@ -129,6 +128,7 @@ class Renewal:
             flight.abort = None
             with Work():
                 sender.close()
+                del sender  # with it goes what OpenSSL frees
 
     def _candidates(self, slot: Slot) -> Iterator[Secret]:
         """The secrets to try, each once: those the source gives, those it gives when asked again, the last good one."""

@@ -59,19 +59,22 @@ class Senders:
         if self._factory is None:
             return HttpSender(self._library, self._library.Client(verify=self._context()))
         try:
-            client = self._factory()
+            with Work():
+                client = self._factory()
         except Exception as error:  # noqa: BLE001  # whatever the user's function raises
             raise ConfigurationError(f"http_client: the factory raised {type(error).__name__}: {error}") from None
         return HttpSender(*_checked(client))
 
     def _context(self) -> ssl.SSLContext:
+        # Outside of Work: a fork would wait for this thread, this one for the reader, and the reader for the fork.
         if self._generation == generation():  # else this is a fork's child, which has no such thread
             with self._reading:
                 pass
         tls = self._tls
         if tls is None or tls[0] is not ssl.SSLContext:
             try:
-                tls = self._tls = self._new_context()
+                with Work():
+                    tls = self._tls = self._new_context()
             except OSError as error:  # ssl.SSLError is one too
                 text = "SSL_CERT_FILE, SSL_CERT_DIR: the CA certificates cannot be read"
                 raise ConfigurationError(f"{text}, {type(error).__name__}: {error}") from None
