@@ -38,6 +38,9 @@ class RenewalPolicy(Record):
     """Token requests made for one caller that waits, when the endpoint cannot be reached or answers 5xx. 1 or more."""
     forced_renewal_every: float
     """The shortest time between two renewals that an API's 401 or `invalidate()` asks for. More than 0."""
+    store_timeout: float
+    """How long one operation of the shared store may take while a token is in hand. More than 0. While somebody waits
+    for a token, and for the first operation of a renewal, which may have to connect, it is 1 s if that is longer."""
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class RenewalPolicy(Record):
         deadline: float = 8.0,
         attempts: int = 3,
         forced_renewal_every: float = 60.0,
+        store_timeout: float = 0.15,
     ) -> None:
         super().__init__(
             renew_at=renew_at,
@@ -54,6 +58,7 @@ class RenewalPolicy(Record):
             deadline=deadline,
             attempts=attempts,
             forced_renewal_every=forced_renewal_every,
+            store_timeout=store_timeout,
         )
         wrong = [text for text in map(self._mistake, _FORMS) if text]
         if not wrong and not self._window_holds():
@@ -105,6 +110,7 @@ _RANGES = {
     "deadline": (_TINY, HOUR),
     "attempts": (1, 100),
     "forced_renewal_every": (_TINY, LONGEST_LIFE),
+    "store_timeout": (_TINY, HOUR),
 }
 _FORMS = {
     "renew_at": "a fraction of the life, 0.01 to 0.99, e.g. 0.75",
@@ -112,4 +118,5 @@ _FORMS = {
     "deadline": "seconds, more than 0 and at most 3600, e.g. 8.0",
     "attempts": "a whole number, 1 to 100, e.g. 3",
     "forced_renewal_every": "seconds, more than 0 and at most 86400, e.g. 60.0",
+    "store_timeout": "seconds, more than 0 and at most 3600, e.g. 0.15",
 }

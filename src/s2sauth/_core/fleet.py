@@ -1,0 +1,92 @@
+"""Decisions of processes that share a store: which token to take, who asks for one, how long the others wait.
+
+All times in seconds, `chance` from [0, 1).
+"""
+
+from enum import Enum, auto
+
+from .freshness import Entry, Instant, elapsed
+from .policy import RenewalPolicy
+from .record import Record
+
+LEASE_PART = 0.3
+"""The lease lasts this part of the policy's deadline: long enough for nearly every token request, and two holders may
+die one after the other before a caller's time is up."""
+RESERVED_PART = 0.4
+"""The last part of a flight's time is not spent on waiting for a lease's holder: it is for a request of its own."""
+POLL_BASE = 0.1
+POLL_GROWTH = 1.5
+POLL_CAP = 0.25
+CONNECTING = 1.0
+"""The first operation of a flight may have to connect; and while somebody waits for a token, a slow store may still be
+quicker than the token endpoint, and is cheaper."""
+CIRCUIT_BASE = 5.0
+CIRCUIT_CAP = 60.0
+
+
+class Verdict(Enum):
+    """What a token that lies in the store is good for."""
+
+    TAKE = auto()
+    """It is used, and nobody is asked."""
+    RETIRE = auto()
+    """It is the one that an API rejected: the store is told, and a new one is asked for."""
+    FALL_BACK = auto()
+    """It is suspected: used only while nothing better comes."""
+    PASS = auto()
+    """It is over, or no newer than the one in hand."""
+
+
+def judge(found: Entry, *, cached: Entry | None, replaces: Entry | None, now: Instant) -> Verdict:
+    """Judge `found` for a flight; `replaces` is the token that the flight replaces by force."""
+    if found.usable_left(now) <= 0:
+        return Verdict.PASS
+    if replaces is not None and replaces.token.access_token == found.token.access_token:
+        return Verdict.PASS if found.suspected else Verdict.RETIRE
+    in_hand = cached is not None and cached.usable_left(now) > 0
+    if found.suspected:
+        return Verdict.PASS if in_hand else Verdict.FALL_BACK
+    if cached is None or not in_hand:
+        return Verdict.TAKE
+    newer = elapsed(found.asked_at, now) < elapsed(cached.asked_at, now)
+    return Verdict.TAKE if newer and found.token.access_token != cached.token.access_token else Verdict.PASS
+
+
+def lease_seconds(policy: RenewalPolicy) -> float:
+    """How long a lease lasts."""
+    return LEASE_PART * policy.deadline
+
+
+def may_wait(left: float, limit: float) -> bool:
+    """Whether a flight with `left` of its `limit` waits on for the lease's holder, rather than ask for itself."""
+    return left > RESERVED_PART * limit
+
+
+def poll_delay(polls: int, chance: float) -> float:
+    """Until the next look into the store, after so many."""
+    return min(POLL_CAP, POLL_BASE * POLL_GROWTH ** min(polls, 10)) * (0.5 + chance / 2)
+
+
+def store_limit(left: float, *, first: bool, waited_for: bool, policy: RenewalPolicy) -> float:
+    """How long one operation of the store may take in a flight that has `left` until its deadline."""
+    patient = first or waited_for
+    return min(left, max(policy.store_timeout, CONNECTING) if patient else policy.store_timeout)
+
+
+class Circuit(Record):
+    """The store failed: it is left alone for a while."""
+
+    at: Instant
+    pause: float
+    repeated: int
+    """How many failures came before it, without a success."""
+
+    def left(self, now: Instant) -> float:
+        """Seconds for which it is left alone; 0 or less when it may be tried again."""
+        return self.pause - elapsed(self.at, now)
+
+
+def opened(before: Circuit | None, *, now: Instant, chance: float) -> Circuit:
+    """The circuit after one more failure."""
+    repeated = 0 if before is None else before.repeated + 1
+    return Circuit(now, min(CIRCUIT_CAP, CIRCUIT_BASE * 2.0 ** min(repeated, 10)) * (0.5 + chance / 2), repeated)

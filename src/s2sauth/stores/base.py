@@ -1,0 +1,53 @@
+"""What a shared store is: bytes under a key for so many seconds, and one rule for writing.
+
+    A write succeeds where nothing is, or exactly what the writer says it replaces.
+
+That rule is all that a fleet needs. A lease is the first write of an owner's name under a key of its own. And a late
+writer, who names what it read before it asked for its token, never replaces a newer token: what it read is gone by
+then. No clock of any machine takes part in that.
+"""
+
+from typing import Protocol, runtime_checkable
+
+from .._core.record import Record
+
+MAX_VALUE = 32 * 1024
+"""Bytes. A value of ours is shorter: a token of 16 KiB, in JSON, encrypted, in base64."""
+
+
+class Found(Record):
+    """What lies under a key."""
+
+    value: bytes
+    """At most MAX_VALUE + 1 bytes of it: what is longer is not ours. Empty if it is of another type than ours."""
+    left: float
+    """Seconds until it goes, by the store's own clock, never more than true; infinity if it stays."""
+
+
+@runtime_checkable
+class Store(Protocol):
+    """The shared store that `store=` takes; values are ASCII, keys are at most 100 characters of `[A-Za-z0-9:_-]`.
+
+    Called from several threads, in processes that fork. Any exception means that the store cannot be used now: it is
+    left alone for some seconds, and tokens are fetched without it. A method that takes too long is not waited for.
+    """
+
+    def get(self, key: str) -> Found | None:
+        """What lies under `key` now, read so that a finished `put` is seen (a consistent read); None if nothing does."""
+        ...
+
+    def put(self, key: str, value: bytes, *, replaces: bytes | None, seconds: float) -> bool:
+        """Write `value` for so many seconds, in one step, if nothing lies there, or `replaces`, or `value` already.
+
+        `replaces` is the `value` of what `get` returned. False: something else lies there, and stays. What has
+        outlived its seconds is nothing, whether or not it was removed.
+        """
+        ...
+
+    def delete(self, key: str, value: bytes) -> None:
+        """Remove `value` from under `key`, in one step; whatever else lies there stays."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; called at the end of each renewal. The next call connects again."""
+        ...
