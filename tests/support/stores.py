@@ -1,0 +1,266 @@
+"""The engines of the shared store, each behind one face for the contract's tests, and the servers that they need."""
+
+import multiprocessing
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from parts.moto import Moto
+from parts.redis import NotToBeHad, Redis
+from parts.valkey import KeyValueServer, Valkey
+from s2sauth._process import Clock, SystemClock
+from s2sauth.stores import Store
+from s2sauth.stores.dynamodb import DynamoDBStore
+from s2sauth.stores.redis import RedisStore
+from s2sauth.stores.sqlite import SQLiteStore
+from s2sauth.testing import ManualClock
+from s2sauth.testing._memory_store import MemoryStore
+
+_PATIENCE = 10.0  # seconds, for a condition that comes true in milliseconds
+
+
+class Engine:
+    """A place where stores keep their entries, the same for all that `open` gives."""
+
+    life = 10.0
+    """A short life in seconds: one that a test may let pass."""
+    clock: Clock
+    """By which entries of this engine are outlived."""
+
+    def __init__(self) -> None:
+        self._opened: list[Store] = []
+
+    def make(self) -> Store:
+        """A store, as a service makes it."""
+        raise NotImplementedError
+
+    def maker(self) -> Callable[[], Store]:
+        """What makes one in another process, by that process's clock; can be pickled."""
+        raise NotImplementedError
+
+    def plant(self, key: str, value: bytes | int) -> None:
+        """Put something there as somebody else does, for a long life; an int stands for a value of another type."""
+        raise NotImplementedError
+
+    def open(self) -> Store:
+        """A store that is closed after the test."""
+        self._opened.append(self.make())
+        return self._opened[-1]
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for store in self._opened:
+            store.close()
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float) -> None:
+        """Let `seconds` pass, in which the condition comes true: really, for a server, which has no clock to move."""
+        until = time.monotonic() + seconds + _PATIENCE
+        while not condition():
+            assert time.monotonic() < until, "it does not come true"
+            time.sleep(0.005)  # another process: there is nothing to wait on
+
+
+class _ByHand(Engine):
+    """An engine whose clock the test moves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.clock: ManualClock = ManualClock()
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float) -> None:
+        self.clock.advance(seconds)
+        assert condition()
+
+
+class MemoryEngine(_ByHand):
+    """All that it opens is one store: there is no other place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._store = MemoryStore(clock=self.clock)
+
+    def make(self) -> Store:
+        return self._store
+
+
+class SQLiteEngine(_ByHand):
+    """A file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def make(self) -> Store:
+        return SQLiteStore(self.path, clock=self.clock)
+
+    def maker(self) -> Callable[[], Store]:
+        return partial(SQLiteStore, self.path)
+
+    def plant(self, key: str, value: bytes | int) -> None:
+        self.make().put(key, b"", replaces=None, seconds=1_000)
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            connection.execute("UPDATE s2sauth SET value = ? WHERE key = ?", (value, key))
+
+
+class RedisEngine(Engine):
+    """A server of Valkey or Redis."""
+
+    life = 0.1
+    clock = SystemClock()
+
+    def __init__(self, server: KeyValueServer) -> None:
+        super().__init__()
+        self.server = server
+
+    def make(self) -> Store:
+        return RedisStore.from_url(self.server.url)
+
+    def maker(self) -> Callable[[], Store]:
+        return partial(RedisStore.from_url, self.server.url)
+
+    def plant(self, key: str, value: bytes | int) -> None:
+        with self.server.client() as client:
+            client.rpush(key, value) if isinstance(value, int) else client.set(key, value)  # type: ignore[arg-type]  # bytes
+            client.pexpire(key, 1_000_000)
+
+
+class DynamoDBEngine(Engine):
+    """A table in a stand-in for DynamoDB. The environment has to name a Region and some credentials."""
+
+    life = 0.2
+    clock = SystemClock()
+
+    def __init__(self, url: str, table: str = "tokens") -> None:
+        super().__init__()
+        self.url = url
+        self.table = table
+
+    def client(self) -> Any:
+        """boto3's, with more patience than the store's own: the stand-ins are slow in a crowd."""
+        return boto3.Session().client("dynamodb", endpoint_url=self.url, config=Config(max_pool_connections=50))
+
+    def make_table(self) -> None:
+        """Make the table, as an operator does."""
+        with closing(self.client()) as client:
+            client.create_table(
+                TableName=self.table,
+                BillingMode="PAY_PER_REQUEST",
+                AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
+                KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
+            )
+
+    def make(self) -> Store:
+        return DynamoDBStore(self.table, endpoint_url=self.url)
+
+    def maker(self) -> Callable[[], Store]:
+        return partial(DynamoDBStore, self.table, endpoint_url=self.url)
+
+    def plant(self, key: str, value: bytes | int) -> None:
+        item = {
+            "key": {"S": key},
+            "value": {"N": str(value)} if isinstance(value, int) else {"S": value.decode()},
+            "expires": {"N": f"{time.time() + 1_000:.3f}"},
+        }
+        with closing(self.client()) as client:
+            client.put_item(TableName=self.table, Item=item)
+
+
+AWS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""The variables with which boto3 reads nothing of this machine's."""
+
+
+@pytest.fixture
+def aws_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 finds the stand-in's credentials."""
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[Valkey]:
+    """A server for tests that leave it running."""
+    with Valkey() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis]:
+    """The same of Redis."""
+    with or_skip(Redis()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[Moto]:
+    """A stand-in for DynamoDB, with the table."""
+    with Moto() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in AWS.items():
+            patch.setenv(name, value)
+        DynamoDBEngine(server.url).make_table()
+        patch.undo()
+        yield server
+
+
+def or_skip(server: Redis) -> Redis:
+    """The server; where its packages cannot be had the test is skipped, but never in CI."""
+    try:
+        server.binary()
+    except NotToBeHad as reason:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"no redis-server: {reason}")
+    return server
+
+
+class _Barrier(Protocol):
+    def wait(self) -> int: ...
+
+
+class _Queue(Protocol):
+    def put(self, answer: bool, /) -> None: ...
+
+
+def _write(make: Callable[[], Store], barrier: _Barrier, queue: _Queue, key: str, value: bytes) -> None:
+    store = make()
+    store.get(key)  # connected
+    barrier.wait()
+    try:
+        queue.put(store.put(key, value, replaces=None, seconds=1_000))
+    finally:
+        store.close()
+
+
+def written_by_processes(make: Callable[[], Store], key: str, values: list[bytes]) -> list[bool]:
+    """What processes see that each put one of the values where nothing lies, all at once."""
+    context = multiprocessing.get_context("spawn")
+    barrier, queue = context.Barrier(len(values)), context.SimpleQueue()
+    running = [context.Process(target=_write, args=(make, barrier, queue, key, value)) for value in values]
+    try:
+        for process in running:
+            process.start()
+        for process in running:
+            process.join(30)
+        assert [process.exitcode for process in running] == [0] * len(running)
+        return [queue.get() for _ in running]
+    finally:
+        for process in running:
+            process.kill()
+            process.join()
+            process.close()
+        queue.close()
