@@ -1,9 +1,11 @@
-"""The work of one flight, in straight lines: read the secret, ask, ask again while that makes sense, keep the token."""
+"""The work of one flight, in straight lines: read the secret, take another process's token, else ask, ask again while
+that makes sense, keep the token, share it.
+"""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
-from typing import Protocol, final
+from typing import TYPE_CHECKING, Protocol, final
 
 from ._core.errors import Cause, ConfigurationError, Failure, InvalidClient, TokenResponseInvalid, TokenUnavailable
 from ._core.freshness import Entry, Instant, clock_step, elapsed, new_entry
@@ -14,10 +16,13 @@ from ._core.token_endpoint import Answer, TokenRequest, read_answer, token_reque
 from ._core.values import AccessToken, Secret
 from ._flight import Flight, Outcome
 from ._gate import Work
-from ._process import Clock
+from ._process import Clock, in_lambda
 from ._slots import Slot
 from .events import Reporter
 from .secret_sources import SecretInput, read_secrets
+
+if TYPE_CHECKING:
+    from ._fleet import Fleet
 
 
 class Sender(Protocol):
@@ -48,12 +53,14 @@ class Renewal:
         report: Reporter,
         secrets: SecretInput,
         open_sender: Callable[[], Sender],
+        fleet: "Callable[[], Fleet | None]",
     ) -> None:
         self._policy = policy
         self._clock = clock
         self._report = report
         self._secrets = secrets
         self._open_sender = open_sender
+        self._fleet = fleet
         self._accepted: Secret | None = None
         self._seen: dict[None, Instant] = {}
         """What the clocks said when the latest flight began."""
@@ -73,14 +80,35 @@ class Renewal:
                 policy=self._policy,
             )
         self._report("renewal_started", slot.id)
+        with ExitStack() as afterwards:
+            outcome = self._outcome(slot, flight, afterwards)
+            self._conclude(slot, flight, outcome, elapsed(began, self._now()))
+            if not in_lambda():  # there, what is left to do would stand still once the caller has its token
+                flight.settle(outcome)
+        return outcome
+
+    def _outcome(self, slot: Slot, flight: Flight, afterwards: ExitStack) -> Outcome:
+        """A token or a failure; `afterwards` gets what is left to do once those who wait have it."""
         try:
-            outcome = self._attempts(slot, flight)
+            secrets = self._read(slot)
+            fleet = self._fleet()
+            if fleet is None:
+                return self._attempts(slot, flight, secrets)
+            meeting = afterwards.enter_context(fleet.meet(slot, flight, secrets))
+            if (outcome := meeting.token() or flight.outcome) is not None:
+                return outcome
+            outcome = self._attempts(slot, flight, secrets)
+            if isinstance(outcome, Entry):
+                assert self._accepted is not None  # it brought the token
+                afterwards.callback(meeting.share, outcome, self._accepted)
+            return outcome
         except ConfigurationError as error:
-            outcome = Failure(Cause.MISUSE, ConfigurationError, (str(error),))
+            return Failure(Cause.MISUSE, ConfigurationError, (str(error),))
         except _SourceFailed as error:
             text = f"The secret source raised {error}, and no secret is known from before. Look at the source."
-            outcome = Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
-        took = elapsed(began, self._now())
+            return Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
+
+    def _conclude(self, slot: Slot, flight: Flight, outcome: Outcome, took: float) -> None:
         if isinstance(outcome, Entry):
             slot.succeeded(outcome)
             self._report("renewed", slot.id, seconds=took)
@@ -95,7 +123,6 @@ class Renewal:
                 waited_for=flight.waited_for,
             )
             self._report("renewal_failed", slot.id, seconds=took, error=outcome.name)
-        return outcome
 
     def _now(self) -> Instant:
         return Instant(self._clock.wall(), self._clock.boottime())
@@ -108,11 +135,11 @@ class Renewal:
             self._report("clock_stepped", slot.id, seconds=step)
         return now
 
-    def _attempts(self, slot: Slot, flight: Flight) -> Outcome:
+    def _attempts(self, slot: Slot, flight: Flight, known: list[Secret]) -> Outcome:
         sender = self._open_sender()
         flight.abort = sender.abort
         try:
-            secrets = self._candidates(slot)
+            secrets = self._candidates(slot, known)
             secret, refused = next(secrets), False
             while True:
                 outcome = self._with_secret(slot, flight, sender, secret)
@@ -130,10 +157,10 @@ class Renewal:
                 sender.close()
                 del sender  # with it goes what OpenSSL frees
 
-    def _candidates(self, slot: Slot) -> Iterator[Secret]:
-        """The secrets to try, each once: those the source gives, those it gives when asked again, the last good one."""
-        tried = self._read(slot)
-        yield from tried
+    def _candidates(self, slot: Slot, known: list[Secret]) -> Iterator[Secret]:
+        """The secrets to try, each once: those the source gave, those it gives when asked again, the last good one."""
+        tried = list(known)
+        yield from known
         with suppress(ConfigurationError, _SourceFailed):  # what stands then is the refusal of the first ones
             others = [secret for secret in self._read(slot) if secret not in tried]
             tried += others

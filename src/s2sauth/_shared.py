@@ -2,7 +2,7 @@
 
 from _thread import get_ident
 from collections.abc import Callable
-from typing import Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, final
 
 from ._core.errors import ConfigurationError
 from ._core.policy import RenewalPolicy
@@ -14,6 +14,10 @@ from ._supply import Supply
 from .events import OnEvent, Reporter
 from .secret_sources import SecretInput
 
+if TYPE_CHECKING:
+    from ._fleet import Fleet
+    from .stores import Store
+
 Family = Literal["httpx", "httpx2"]
 
 
@@ -23,20 +27,32 @@ class Shared:
 
     def __init__(
         self,
+        *,
         policy: RenewalPolicy,
         clock: Clock,
         on_event: OnEvent | None,
         secrets: SecretInput,
         http_client: Callable[[], Any] | None,
+        store: "Store | str | None",
     ) -> None:
         self.clock = clock
         self.client = Client()
         self.slots = SlotMap(self.client)
         self.report = Reporter(clock, on_event)
         self._http_client = http_client
+        self._policy = policy
+        self._store = store
+        self._fleet: Fleet | None = None
         self._open_sender: Callable[[], Sender] | None = None
         self._preparing: int | None = None
-        renewal = Renewal(policy=policy, clock=clock, report=self.report, secrets=secrets, open_sender=self._open)
+        renewal = Renewal(
+            policy=policy,
+            clock=clock,
+            report=self.report,
+            secrets=secrets,
+            open_sender=self._open,
+            fleet=lambda: self._fleet,
+        )
         self.supply = Supply(policy=policy, clock=clock, report=self.report, renew=renewal)
 
     def prepare(self, family: Family = "httpx") -> None:
@@ -54,6 +70,8 @@ class Shared:
         self._preparing = get_ident()
         try:
             with Work(IMPORT_WAIT):
+                if self._store is not None:
+                    self._fleet = self._meet(self._store)
                 if family == "httpx2":
                     from ._httpx2 import senders  # noqa: PLC0415  # not before the first token or hook
                 else:
@@ -61,6 +79,13 @@ class Shared:
                 self._open_sender = senders(self._http_client)
         finally:
             self._preparing = None
+
+    def _meet(self, store: "Store | str") -> "Fleet":
+        from ._fleet import Fleet  # noqa: PLC0415  # cryptography, for those who use a store
+        from .stores._open import open_store  # noqa: PLC0415  # as above
+
+        opened = open_store(store) if isinstance(store, str) else store
+        return Fleet(opened, policy=self._policy, clock=self.clock, report=self.report)
 
     def _open(self) -> Sender:
         assert self._open_sender is not None  # prepare() comes before every flight

@@ -139,8 +139,9 @@ class Supply:
                 if outcome.usable_left(self.now()) > 0:
                     return outcome.token
                 continue  # this caller slept through the life of what it waited for
+            entry = slot.entry  # what was to be replaced stays as good as it was; or a suspected one was all there is
             if outcome.cause is not Cause.CLOSED and entry is not None and entry.usable_left(self.now()) > 0:
-                return entry.token  # it was to be replaced, and nothing came: it stays as good as it was
+                return entry.token
             raise outcome.exception()
 
     def _next(self, slot: Slot, latest: Flight, candidate: Flight) -> Flight:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ._httpx import HttpxAuth
     from ._httpx2 import Httpx2Auth
+    from .stores import Store
 
 
 @final
@@ -46,6 +47,9 @@ class CognitoClientCredentials:
         auth_method: `"auto"` sends id and secret in an Authorization header, or in the body when the header would be
             ambiguous; `"client_secret_basic"` and `"client_secret_post"` (RFC 6749 2.3.1) say which.
         policy: when tokens are renewed and how long callers wait.
+        store: shares tokens between processes: `"sqlite:///var/lib/app/tokens.db"`, `"rediss://…"`,
+            `"dynamodb://table?region=eu-central-1"`, or an object of `s2sauth.stores`. Entries are encrypted under a
+            key made of the client secret. A store that is slow or fails never keeps a caller from its token.
         http_client: makes the `httpx.Client` (or httpx2's) of a token request: proxy, own CA, mTLS. Called once per
             renewal; what it makes is closed.
         strict: a token with fewer scopes than asked for, or of another client, is an error instead of an event.
@@ -70,6 +74,7 @@ class CognitoClientCredentials:
         client_metadata: Mapping[str, str] | None = None,
         auth_method: AuthMethod = "auto",
         policy: RenewalPolicy = RenewalPolicy(),  # noqa: B008  # frozen
+        store: "Store | str | None" = None,
         http_client: "Callable[[], httpx.Client | httpx2.Client] | None" = None,
         strict: bool = False,
         on_event: OnEvent | None = None,
@@ -88,12 +93,21 @@ class CognitoClientCredentials:
                 strict=strict,
                 secret=client_secret if from_env is None else from_env(),
                 variables={} if from_env is None else from_env.variables,
-                also=parts.mistakes(policy=policy, http_client=http_client, on_event=on_event, clock=clock),
+                also=parts.mistakes(
+                    policy=policy, store=store, http_client=http_client, on_event=on_event, clock=clock
+                ),
             )
         except ConfigurationError:
-            del client_secret  # a traceback may show the locals of its frames
+            del client_secret, store  # a traceback may show the locals of its frames
             raise
-        shared = Shared(policy, clock or SystemClock(), on_event, client_secret, http_client)
+        shared = Shared(
+            policy=policy,
+            clock=clock or SystemClock(),
+            on_event=on_event,
+            secrets=client_secret,
+            http_client=http_client,
+            store=store,
+        )
         self._see(shared, shared.slots.slot(parsed))
 
     def _see(self, shared: "Shared", slot: Slot) -> None:

@@ -29,9 +29,13 @@ EventName = Literal[
     "secret_newline_stripped",
     "secret_refused",
     "secret_source_failed",
+    "store_entry_refused",
+    "store_failed",
+    "store_recovered",
     "thread_refused",
     "token_rejected",
     "token_suspected",
+    "token_taken",
 ]
 """Every name there is; a name never changes its meaning within a major version."""
 
@@ -49,16 +53,20 @@ _SAYS: dict[EventName, str] = {
     "forced_renewal_withheld": "an API rejects a token too young to renew: check its authorizer, scopes and audience",
     "renewal_attempt_failed": "a token request failed",
     "renewal_failed": "no new token; one in hand is used as long as it lives",
-    "renewal_started": "token request begins",
+    "renewal_started": "renewal begins",
     "renewed": "a new token arrived",
     "scope_narrowed": "the token has fewer scopes than were asked for: check the app client's allowed scopes",
     "secret_changed": "another client secret than last time was accepted: the old one is no longer needed",
     "secret_newline_stripped": "the client secret ended with a line break, which was cut off: store it without",
     "secret_refused": "the source's secret was refused and the last good one accepted: correct the source",
     "secret_source_failed": "the secret source failed: the last good secret is used, if there is one",
+    "store_entry_refused": "an entry of the shared store is damaged, or not for this key: a new token replaces it",
+    "store_failed": "the shared store cannot be used: tokens are fetched without it for some seconds",
+    "store_recovered": "the shared store can be used again",
     "thread_refused": "no thread could be started: a caller made the token request itself",
     "token_rejected": "an API answered 401 to the cached token",
     "token_suspected": "the cached token was marked by invalidate()",
+    "token_taken": "another process's token was taken from the shared store",
 }
 _TO_ACT_ON: frozenset[EventName] = frozenset(
     {
@@ -74,6 +82,8 @@ _TO_ACT_ON: frozenset[EventName] = frozenset(
         "secret_newline_stripped",
         "secret_refused",
         "secret_source_failed",
+        "store_entry_refused",
+        "store_failed",
         "token_rejected",
     }
 )

@@ -17,7 +17,16 @@ import s2sauth
 from s2sauth._core.record import Record
 
 SNAPSHOT = Path(__file__).with_name("public_api.txt")
-PUBLIC_MODULES = ("s2sauth", "s2sauth.secret_sources", "s2sauth.settings", "s2sauth.testing")
+PUBLIC_MODULES = (
+    "s2sauth",
+    "s2sauth.secret_sources",
+    "s2sauth.settings",
+    "s2sauth.stores",
+    "s2sauth.stores.dynamodb",
+    "s2sauth.stores.redis",
+    "s2sauth.stores.sqlite",
+    "s2sauth.testing",
+)
 INHERITED = frozenset(dir(object)) | {"__module__", "__dict__", "__weakref__"}
 PROTOCOLS = ("__enter__", "__exit__", "__aenter__", "__aexit__", "__call__", "__iter__", "__lt__", "__contains__")
 

@@ -1,17 +1,18 @@
-"""The arguments that are objects: policy, http_client, on_event, clock."""
+"""The arguments that are objects: policy, store, http_client, on_event, clock."""
 
 import pytest
 
 from s2sauth import RenewalPolicy
 from s2sauth._core.parts import mistakes
 from s2sauth._process import SystemClock
-from s2sauth.testing import ManualClock
+from s2sauth.testing import ManualClock, MemoryStore
 from tests.support.labels import plainly
 
 
 def found(**changes: object) -> list[tuple[str, str]]:
     """The mistakes, with all else in order."""
-    arguments: dict[str, object] = {"policy": RenewalPolicy(), "http_client": None, "on_event": None, "clock": None}
+    arguments: dict[str, object] = dict.fromkeys(("store", "http_client", "on_event", "clock"))
+    arguments["policy"] = RenewalPolicy()
     return list(mistakes(**{**arguments, **changes}))
 
 
@@ -19,6 +20,8 @@ def found(**changes: object) -> list[tuple[str, str]]:
     "right",
     [
         {},
+        {"store": MemoryStore()},
+        {"store": "rediss://:password@cache.example.com:6380/0"},
         {"http_client": dict},
         {"http_client": lambda: None},
         {"on_event": print},
@@ -39,6 +42,8 @@ def test_right_ones_pass(right: dict[str, object]) -> None:
         ({"policy": None}, "use RenewalPolicy("),
         ({"policy": {"deadline": 5}}, "is of type dict"),
         ({"policy": RenewalPolicy}, "use RenewalPolicy("),
+        ({"store": 7}, "is of type int, which has no get, put, delete, close; use a store of s2sauth.stores"),
+        ({"store": "tokens.db"}, "is no URL of a store; use sqlite:///"),
         ({"http_client": 7}, "use a function that makes a new client each time"),
         ({"http_client": "httpx.Client"}, "is of type str"),
         ({"on_event": []}, "use a function that takes an Event"),

@@ -34,6 +34,7 @@ def test_defaults_are_those_of_the_contract() -> None:
         "deadline": 8.0,
         "attempts": 3,
         "forced_renewal_every": 60.0,
+        "store_timeout": 0.15,
     }
 
 
@@ -56,6 +57,7 @@ OUT_OF_RANGE: dict[str, list[object]] = {
     "deadline": [0, -1, 3600.1, 10**30],
     "attempts": [0, -1, 101, 1.5, 3.0],
     "forced_renewal_every": [0, -1, 86_401],
+    "store_timeout": [0, -1, 3601],
 }
 
 
@@ -85,6 +87,8 @@ def test_wrong_value_is_refused_by_name(field: str, value: object) -> None:
         {"attempts": 100},
         {"forced_renewal_every": 0.001},
         {"forced_renewal_every": 86_400},
+        {"store_timeout": 0.001},
+        {"store_timeout": 3600},
     ],
     ids=repr,
 )
@@ -280,4 +284,5 @@ def test_the_ranges_of_the_knobs_are_those_of_their_forms() -> None:
         "deadline": (5e-324, 3600.0),
         "attempts": (1, 100),
         "forced_renewal_every": (5e-324, 86_400.0),
+        "store_timeout": (5e-324, 3600.0),
     }

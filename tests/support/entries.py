@@ -29,11 +29,19 @@ def entry(
     policy: RenewalPolicy = POLICY,
     asked_at: Instant = START,
     forced: bool = False,
+    suspected: bool = False,
     value: str = "abc",
 ) -> Entry:
     """An entry asked for at START."""
     return new_entry(
-        token(value, life), asked_at=asked_at, life=life, policy=policy, chance=chance, number=number, forced=forced
+        token(value, life),
+        asked_at=asked_at,
+        life=life,
+        policy=policy,
+        chance=chance,
+        number=number,
+        forced=forced,
+        suspected=suspected,
     )
 
 

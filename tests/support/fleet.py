@@ -59,7 +59,14 @@ class Process:
         self._requests = requests
         report = Reporter(self.clock, None)
         policy = RenewalPolicy()
-        renewal = Renewal(policy=policy, clock=self.clock, report=report, secrets="secret", open_sender=lambda: self)
+        renewal = Renewal(
+            policy=policy,
+            clock=self.clock,
+            report=report,
+            secrets="secret",
+            open_sender=lambda: self,
+            fleet=lambda: None,
+        )
         self._supply = Supply(policy=policy, clock=self.clock, report=report, renew=renewal)
         self.slot = Slot(settings(), Client())
 

@@ -47,7 +47,7 @@ def associated_data(settings: Settings) -> bytes:
 
 
 def name(naming_key: bytes, settings: Settings) -> str:
-    """The store's key for the tokens of these settings; without `naming_key` it tells nothing, not even what is equal."""
+    """The store's key for the tokens of these settings; to whoever lacks `naming_key` it tells nothing."""
     return f"{FORMAT}:{hmac.digest(naming_key, associated_data(settings), 'sha256').hex()}"
 
 
@@ -66,9 +66,9 @@ def load(data: bytes, settings: Settings) -> Stored | None:
     """What was dumped, checked like an answer of the token endpoint; None for all else. Never raises."""
     members = json_object(data) or {}
     asked_at, suspected = members.get("asked_at"), members.get("suspected")
-    if not is_number(asked_at) or not isinstance(suspected, bool) or "expires_in" not in members:
+    if not isinstance(asked_at, float) or not is_number(asked_at) or not isinstance(suspected, bool):
         return None
     issued = read_token({**members, "token_type": "Bearer"}, None, settings)
-    if isinstance(issued, Unusable) or (settings.strict and issued.findings):
+    if isinstance(issued, Unusable) or "expires_in" not in members or (settings.strict and issued.findings):
         return None
-    return Stored(issued, asked_at=float(asked_at), suspected=suspected)  # type: ignore[arg-type]
+    return Stored(issued, asked_at=asked_at, suspected=suspected)

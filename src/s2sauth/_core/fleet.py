@@ -8,6 +8,7 @@ from enum import Enum, auto
 from .freshness import Entry, Instant, elapsed
 from .policy import RenewalPolicy
 from .record import Record
+from .retry import SHORTEST_LIMIT
 
 LEASE_PART = 0.3
 """The lease lasts this part of the policy's deadline: long enough for nearly every token request, and two holders may
@@ -69,8 +70,9 @@ def poll_delay(polls: int, chance: float) -> float:
 
 def store_limit(left: float, *, first: bool, waited_for: bool, policy: RenewalPolicy) -> float:
     """How long one operation of the store may take in a flight that has `left` until its deadline."""
-    patient = first or waited_for
-    return min(left, max(policy.store_timeout, CONNECTING) if patient else policy.store_timeout)
+    limit = max(policy.store_timeout, CONNECTING) if first or waited_for else policy.store_timeout
+    # A late flight only hands in what it still has: nobody waits for it.
+    return limit if left <= 0 else max(SHORTEST_LIMIT, min(limit, left / 2))
 
 
 class Circuit(Record):

@@ -139,6 +139,7 @@ def new_entry(
     chance: float,
     number: int,
     forced: bool,
+    suspected: bool = False,
 ) -> Entry:
     """The entry of a token that just arrived; `chance` from [0, 1) places its renewal point."""
     return Entry(
@@ -149,4 +150,5 @@ def new_entry(
         usable_for=policy.usable_for(life),
         number=number,
         forced=forced,
+        suspected=suspected,
     )

@@ -33,7 +33,7 @@ class Store(Protocol):
     """
 
     def get(self, key: str) -> Found | None:
-        """What lies under `key` now, read so that a finished `put` is seen (a consistent read); None if nothing does."""
+        """What lies under `key` now, None if nothing does; a `put` that has returned is seen (a consistent read)."""
         ...
 
     def put(self, key: str, value: bytes, *, replaces: bytes | None, seconds: float) -> bool:

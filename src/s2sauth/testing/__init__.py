@@ -3,9 +3,10 @@
 Standard library only; nothing here is imported by `import s2sauth`.
 """
 
+from ._memory_store import MemoryStore
 from ._records import ApiRequest, TokenRequest
 from .clock import ManualClock
 from .fake import FakeCognito
 from .static import StaticToken
 
-__all__ = ["ApiRequest", "FakeCognito", "ManualClock", "StaticToken", "TokenRequest"]
+__all__ = ["ApiRequest", "FakeCognito", "ManualClock", "MemoryStore", "StaticToken", "TokenRequest"]

@@ -1,0 +1,185 @@
+"""The part of a flight that concerns the other processes: their token first, then the lease, then a token of one's own.
+
+The store is an economy, never a dependency: whatever it does, the flight goes on without it. The lease is one as well:
+it keeps others from asking at the same time, and whoever has waited long enough asks all the same.
+"""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from types import TracebackType
+from typing import Self, TypeVar, assert_never, final
+
+from ._core.entry import Stored
+from ._core.fleet import Verdict, judge, lease_seconds, may_wait, poll_delay, store_limit
+from ._core.freshness import Entry, Instant, elapsed, new_entry
+from ._core.issued import Issued
+from ._core.policy import RenewalPolicy
+from ._core.values import AccessToken, Secret
+from ._flight import Flight
+from ._process import Clock
+from ._slots import Slot
+from .events import Reporter
+from .stores._guarded import Guarded, StoreUnusable
+from .stores._sealed import Seal
+from .stores.base import Store
+
+T = TypeVar("T")
+
+
+@final
+class Fleet:
+    """The other processes, as one credentials object knows them: through the store."""
+
+    def __init__(self, store: Store, *, policy: RenewalPolicy, clock: Clock, report: Reporter) -> None:
+        self.store = Guarded(store, clock=clock, report=report)
+        self.policy = policy
+        self.clock = clock
+        self.report = report
+
+    def meet(self, slot: Slot, flight: Flight, secrets: list[Secret]) -> "Meeting":
+        """What one flight has to do with the others. `secrets` are those of the client, the best one first."""
+        return Meeting(self, slot, flight, [Seal(secret, slot.settings) for secret in secrets])
+
+
+@final
+class Meeting:
+    """One flight's dealings with the store; leaving the block gives the lease back."""
+
+    def __init__(self, fleet: Fleet, slot: Slot, flight: Flight, seals: list[Seal]) -> None:
+        self._fleet = fleet
+        self._slot = slot
+        self._flight = flight
+        self._seals = seals
+        self._seen: dict[str, bytes | None] = {}
+        """What was read before the token request, by name: what the new token may replace."""
+        self._owner = os.urandom(16).hex().encode()
+        self._leased = False
+        self._connected = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._try(self._leave)
+
+    def token(self) -> Entry | None:
+        """Another process's token, if there is one to take; None: ask for one."""
+        return self._try(self._find)
+
+    def share(self, entry: Entry, secret: Secret) -> None:
+        """Give the others the token that was asked for with `secret`."""
+        self._try(partial(self._share, entry, secret))
+
+    def _try(self, act: Callable[[], T]) -> T | None:
+        try:
+            return act()
+        except StoreUnusable:
+            return None
+
+    def _find(self) -> Entry | None:
+        flight, clock = self._flight, self._fleet.clock
+        polls = 0
+        while (entry := self._look()) is None:
+            if self._lease():
+                return self._look()  # the one who had it before may have brought a token in between
+            if flight.outcome is not None or not may_wait(flight.left(self._now()), flight.limit[1]):
+                return None
+            clock.wait(flight.pause, poll_delay(polls, clock.random()))
+            polls += 1
+        return entry
+
+    def _look(self) -> Entry | None:
+        """The token in the store, if this flight can use it."""
+        return next((entry for seal in self._seals if (entry := self._look_under(seal))), None)
+
+    def _look_under(self, seal: Seal) -> Entry | None:
+        slot = self._slot
+        found = self._call(lambda store: store.get(seal.name))
+        self._seen[seal.name] = None if found is None else found.value
+        if found is None:
+            return None
+        stored = seal.open(found.value)
+        if stored is None:
+            self._fleet.report("store_entry_refused", slot.id)
+            return None
+        entry = self._entry(stored, found.left)
+        verdict = judge(entry, cached=slot.entry, replaces=self._flight.replaces, now=self._now())
+        match verdict:
+            case Verdict.TAKE:
+                self._fleet.report("token_taken", slot.id, seconds=elapsed(entry.asked_at, self._now()))
+                return entry
+            case Verdict.RETIRE:
+                suspected = Stored(stored.issued, asked_at=stored.asked_at, suspected=True)
+                self._put(seal, suspected, found.left)
+            case Verdict.FALL_BACK:
+                slot.offer(entry)
+            case Verdict.PASS:
+                pass
+            case _:
+                assert_never(verdict)
+        return None
+
+    def _entry(self, stored: Stored, left: float) -> Entry:
+        clock, issued, flight = self._fleet.clock, stored.issued, self._flight
+        now = self._now()
+        age = stored.age(now.wall, left)
+        asked_at = Instant(now.wall - age, now.boot - age)
+        forced = flight.replaces is not None
+        token = AccessToken(
+            issued.access_token,
+            expires_in=issued.lifetime,
+            issued_at=asked_at.wall,
+            left=lambda: issued.lifetime - elapsed(asked_at, self._now()),
+            scopes=issued.scopes,
+            trial=partial(self._slot.trial_passed, flight.number) if forced else None,
+        )
+        return new_entry(
+            token,
+            asked_at=asked_at,
+            life=issued.lifetime,
+            policy=self._fleet.policy,
+            chance=clock.random(),
+            number=flight.number - stored.suspected,  # what the flight itself brings goes before a suspected one
+            forced=forced,
+            suspected=stored.suspected,
+        )
+
+    def _lease(self) -> bool:
+        seconds = lease_seconds(self._fleet.policy)
+        name, owner = self._seals[0].lease, self._owner
+        self._leased = self._call(lambda store: store.put(name, owner, replaces=None, seconds=seconds))
+        return self._leased
+
+    def _share(self, entry: Entry, secret: Secret) -> None:
+        seal = next((seal for seal in self._seals if seal.secret == secret), None) or Seal(secret, self._slot.settings)
+        issued = Issued(entry.token.access_token, entry.life, entry.token.scopes)
+        stored = Stored(issued, asked_at=entry.asked_at.wall, suspected=False)
+        self._put(seal, stored, entry.life - elapsed(entry.asked_at, self._now()))
+
+    def _put(self, seal: Seal, stored: Stored, seconds: float) -> None:
+        """Replace what was seen, and nothing else: a token that came since then is newer."""
+        if seconds > 0:
+            value, seen = seal.seal(stored), self._seen.get(seal.name)
+            if self._call(lambda store: store.put(seal.name, value, replaces=seen, seconds=seconds)):
+                self._seen[seal.name] = value
+
+    def _leave(self) -> None:
+        if self._leased:
+            self._call(lambda store: store.delete(self._seals[0].lease, self._owner))
+        if self._connected:
+            self._call(lambda store: store.close())
+
+    def _call(self, operation: Callable[[Store], T]) -> T:
+        fleet, flight = self._fleet, self._flight
+        limit = store_limit(
+            flight.left(self._now()), first=not self._connected, waited_for=flight.waited_for, policy=fleet.policy
+        )
+        result = fleet.store.call(operation, seconds=limit, key=self._slot.id)
+        self._connected = True
+        return result
+
+    def _now(self) -> Instant:
+        return Instant(self._fleet.clock.wall(), self._fleet.clock.boottime())

@@ -1,0 +1,112 @@
+"""A store that can neither hold up nor fail a renewal: each operation has its time, a store that fails is let alone."""
+
+import _thread
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TypeVar, cast, final
+
+from .._core.fleet import Circuit, opened
+from .._core.freshness import Instant
+from .._gate import Work
+from .._process import Clock, generation
+from ..events import Reporter
+from .base import Store
+
+T = TypeVar("T")
+
+MAX_HANGING = 4
+"""Operations that were given up and still hang; with so many the store is left alone until one of them ends."""
+
+
+class StoreUnusable(Exception):
+    """The store cannot be used now; the token is fetched without it."""
+
+
+class StoreTimeout(Exception):
+    """An operation took too long; its name stands in the event."""
+
+
+@final
+class Guarded:
+    """The store of one credentials object."""
+
+    def __init__(self, store: Store, *, clock: Clock, report: Reporter) -> None:
+        self._store = store
+        self._clock = clock
+        self._report = report
+        self._circuit: Circuit | None = None
+        self._under_way: dict[_UnderWay, None] = {}
+
+    def call(self, operation: Callable[[Store], T], *, seconds: float, key: str) -> T:
+        """Do it within `seconds`, or raise StoreUnusable; `key` is for the events."""
+        circuit = self._circuit
+        if circuit is not None and circuit.left(self._now()) > 0:
+            raise StoreUnusable
+        try:
+            done = self._within(seconds, operation)
+        except Exception as error:  # noqa: BLE001  # an engine raises what its library raises
+            self._circuit = circuit = opened(circuit, now=self._now(), chance=self._clock.random())
+            self._report("store_failed", key, seconds=circuit.pause, error=type(error).__name__)
+            raise StoreUnusable from None
+        if circuit is not None:
+            self._circuit = None
+            self._report("store_recovered", key)
+        return done
+
+    def _now(self) -> Instant:
+        return Instant(self._clock.wall(), self._clock.boottime())
+
+    def _within(self, seconds: float, operation: Callable[[Store], T]) -> T:
+        """On a thread of its own: no client library can be relied on to give up in time, least of all a user's."""
+        if sum(under_way.given_up_in == generation() for under_way in list(self._under_way)) >= MAX_HANGING:
+            raise StoreTimeout
+        under_way = _UnderWay()
+        outcome: list[tuple[T, None] | tuple[None, Exception]] = []
+
+        def work() -> None:
+            try:
+                outcome.append((self._twice(operation, seconds), None))
+            except Exception as error:  # noqa: BLE001  # handed to the flight's thread
+                outcome.append((None, error))
+            finally:
+                self._under_way.pop(under_way, None)
+                with suppress(RuntimeError):  # released by a clock that was set, for whoever no longer waits
+                    under_way.ended.release()
+
+        self._under_way[under_way] = None
+        with Work():
+            try:
+                _thread.start_new_thread(work, ())  # looked up when used, as in _flight
+            except RuntimeError:
+                work()
+            self._clock.wait(under_way.ended, seconds)
+        if not outcome:
+            under_way.given_up_in = generation()
+            raise StoreTimeout
+        result, error = outcome[0]
+        if error is not None:
+            raise error
+        return cast(T, result)
+
+    def _twice(self, operation: Callable[[Store], T], seconds: float) -> T:
+        """Once more if it failed quickly: a connection that was cut says nothing about the store."""
+        began = self._clock.monotonic()
+        try:
+            return operation(self._store)
+        except Exception:
+            if self._clock.monotonic() - began > seconds / 2:
+                raise
+            return operation(self._store)
+
+
+@final
+class _UnderWay:
+    """One operation on its thread."""
+
+    __slots__ = ("ended", "given_up_in")
+
+    def __init__(self) -> None:
+        self.ended = _thread.allocate_lock()
+        self.ended.acquire()
+        self.given_up_in: int | None = None
+        """The process generation in which it was given up, or None: it may still end in time."""

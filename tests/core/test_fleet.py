@@ -1,0 +1,186 @@
+"""Which token of the store is taken, how long its lease is respected, when a store that failed is tried again."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from s2sauth import RenewalPolicy
+from s2sauth._core.fleet import (
+    Circuit,
+    Verdict,
+    judge,
+    lease_seconds,
+    may_wait,
+    opened,
+    poll_delay,
+    store_limit,
+)
+from s2sauth._core.freshness import Entry
+from tests.support.entries import POLICY, START, after, entry
+
+TAKE, RETIRE, FALL_BACK, PASS = Verdict.TAKE, Verdict.RETIRE, Verdict.FALL_BACK, Verdict.PASS
+OLD = entry(value="old")
+NEW = entry(value="new", asked_at=after(100))
+SUSPECTED = entry(value="new", asked_at=after(100), suspected=True)
+
+
+@pytest.mark.parametrize(
+    ("found", "cached", "replaces", "at", "verdict"),
+    [
+        (OLD, None, None, 100, TAKE),
+        (OLD, None, None, 3589.999, TAKE),
+        (OLD, None, None, 3590, PASS),
+        (NEW, OLD, None, 3000, TAKE),
+        (OLD, OLD, None, 3000, PASS),
+        (OLD, NEW, None, 3000, PASS),
+        (entry(value="other"), OLD, None, 3000, PASS),
+        (entry(value="old", asked_at=after(1)), OLD, None, 3000, PASS),
+        (NEW, OLD, None, 3595, TAKE),
+        (NEW, entry(value="x", life=3690.0, asked_at=after(-100)), None, 3595, TAKE),
+        (OLD, OLD, OLD, 100, RETIRE),
+        (entry(value="old", suspected=True), OLD, OLD, 100, PASS),
+        (NEW, OLD, OLD, 200, TAKE),
+        (OLD, NEW, NEW, 200, PASS),
+        (SUSPECTED, OLD, None, 3000, PASS),
+        (SUSPECTED, OLD, OLD, 200, PASS),
+        (SUSPECTED, None, None, 200, FALL_BACK),
+        (SUSPECTED, OLD, None, 3590, FALL_BACK),
+    ],
+    ids=[
+        "cold",
+        "last tick of its life",
+        "its life is over",
+        "a newer one",
+        "the one in hand",
+        "an older one",
+        "another one of the same moment",
+        "the one in hand by another clock",
+        "the one in hand is over",
+        "in hand and over, whatever its age",
+        "the rejected one",
+        "the rejected one, and the store knows",
+        "newer than the rejected one",
+        "older than the rejected one",
+        "suspected, and a good one is in hand",
+        "suspected, and one is in hand that was rejected",
+        "suspected, and nothing is in hand",
+        "suspected, and the one in hand is over",
+    ],
+)
+def test_verdicts(found: Entry, cached: Entry | None, replaces: Entry | None, at: float, verdict: Verdict) -> None:
+    """What lies in the store is taken when it is better than what is in hand, and never when it was rejected."""
+    assert judge(found, cached=cached, replaces=replaces, now=after(at)) is verdict
+
+
+@given(
+    asked_at=st.floats(-4000, 4000),
+    cached_at=st.floats(-4000, 4000) | st.none(),
+    now=st.floats(0, 8000),
+    suspected=st.booleans(),
+    forced=st.booleans(),
+)
+def test_what_is_taken_is_alive_and_newer_than_what_is_in_hand(
+    asked_at: float, cached_at: float | None, now: float, suspected: bool, forced: bool
+) -> None:
+    """For any ages: never a dead, a suspected, the rejected or an older token."""
+    found = entry(value="found", asked_at=after(asked_at), suspected=suspected)
+    cached = None if cached_at is None else entry(value="cached", asked_at=after(cached_at))
+    if judge(found, cached=cached, replaces=cached if forced else None, now=after(now)) is TAKE:
+        assert found.usable_left(after(now)) > 0
+        assert not suspected
+        if cached is not None and cached.usable_left(after(now)) > 0:
+            assert found.asked_at > cached.asked_at
+
+
+def test_two_holders_may_die_and_there_is_time_left_for_a_request() -> None:
+    """The lease's seconds fit twice into what a flight waits."""
+    assert lease_seconds(POLICY) == pytest.approx(2.4)
+    assert 2 * lease_seconds(POLICY) <= POLICY.deadline - 0.4 * POLICY.deadline
+
+
+@pytest.mark.parametrize(
+    ("left", "waits"), [(8.0, True), (math.nextafter(3.2, 4), True), (3.2, False), (0.0, False), (-1.0, False)]
+)
+def test_the_last_part_of_the_time_is_not_spent_on_waiting(left: float, waits: bool) -> None:
+    """Of 8 s the last 3.2 are for a request of one's own."""
+    assert may_wait(left, 8.0) is waits
+
+
+@pytest.mark.parametrize(
+    ("polls", "chance", "delay"),
+    [
+        (0, 0.0, 0.05),
+        (0, 1.0, 0.1),
+        (1, 1.0, 0.15),
+        (2, 1.0, 0.225),
+        (3, 1.0, 0.25),
+        (3, 0.0, 0.125),
+        (10_000, 1.0, 0.25),
+    ],
+)
+def test_polls_are_spread_and_bounded(polls: int, chance: float, delay: float) -> None:
+    """A tenth of a second, half as much again each time, a quarter of a second at most; half of it is chance."""
+    assert poll_delay(polls, chance) == pytest.approx(delay)
+
+
+@pytest.mark.parametrize(
+    ("left", "first", "waited_for", "limit"),
+    [
+        (8.0, True, True, 1.0),
+        (8.0, False, True, 1.0),
+        (8.0, True, False, 1.0),
+        (8.0, False, False, 0.15),
+        (1.0, True, True, 0.5),
+        (0.2, False, False, 0.1),
+        (0.01, True, True, 0.05),
+        (0.0, True, True, 1.0),
+        (-5.0, False, False, 0.15),
+    ],
+    ids=[
+        "cold",
+        "somebody waits",
+        "it may have to connect",
+        "a token is in hand",
+        "half of the time",
+        "half of little time",
+        "hardly any time",
+        "late, first",
+        "late",
+    ],
+)
+def test_the_time_of_one_operation(left: float, first: bool, waited_for: bool, limit: float) -> None:
+    """Long where it pays, short where a token is in hand, half of what is left at most; a late flight has its time."""
+    assert store_limit(left, first=first, waited_for=waited_for, policy=POLICY) == pytest.approx(limit)
+
+
+def test_a_longer_store_timeout_holds_for_all_operations() -> None:
+    """It is the user's word."""
+    policy = RenewalPolicy(store_timeout=3.0)
+
+    assert [
+        store_limit(8.0, first=first, waited_for=waited, policy=policy)
+        for first in (True, False)
+        for waited in (True, False)
+    ] == [3.0] * 4
+
+
+def test_a_failing_store_is_left_alone_ever_longer() -> None:
+    """5 s, doubling to a minute, half of it chance."""
+    circuit: Circuit | None = None
+    pauses: list[float] = []
+    for _ in range(6):
+        circuit = opened(circuit, now=START, chance=1.0)
+        pauses.append(circuit.pause)
+
+    assert pauses == [5, 10, 20, 40, 60, 60]
+    assert opened(None, now=START, chance=0.0).pause == 2.5
+
+
+def test_the_circuit_closes_to_the_tick() -> None:
+    """By either clock."""
+    circuit = opened(None, now=START, chance=1.0)
+
+    assert circuit.left(after(math.nextafter(START.wall + 5, 0) - START.wall)) > 0
+    assert circuit.left(after(5)) <= 0

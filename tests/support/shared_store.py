@@ -1,0 +1,97 @@
+"""A store that tests look into, break and hold up."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from s2sauth import CognitoClientCredentials
+from s2sauth._core.values import Secret
+from s2sauth.stores import Found
+from s2sauth.stores._sealed import Seal
+from s2sauth.testing import FakeCognito, ManualClock, MemoryStore
+from tests.support.settled import eventually
+
+LEASED = b"somebody else"
+"""An owner that is not under test."""
+
+
+class WatchedStore:
+    """A `MemoryStore` with a list of what was asked of it, and a fault for each of its methods."""
+
+    def __init__(self, clock: ManualClock | None = None) -> None:
+        self.inner = MemoryStore(clock=clock)
+        self.calls: list[str] = []
+        self.faults: dict[str, Callable[[], object]] = {}
+        """By name of a method: called before it; what it raises, the method raises."""
+
+    def get(self, key: str) -> Found | None:
+        self._enter("get")
+        return self.inner.get(key)
+
+    def put(self, key: str, value: bytes, *, replaces: bytes | None, seconds: float) -> bool:
+        self._enter("put")
+        return self.inner.put(key, value, replaces=replaces, seconds=seconds)
+
+    def delete(self, key: str, value: bytes) -> None:
+        self._enter("delete")
+        self.inner.delete(key, value)
+
+    def close(self) -> None:
+        self._enter("close")
+        self.inner.close()
+
+    def fail(self, *methods: str, error: type[Exception] = ConnectionError) -> None:
+        """Let these raise, else all of them."""
+
+        def raise_it() -> None:
+            raise error("the store's own words")
+
+        self.faults = dict.fromkeys(methods or ("get", "put", "delete", "close"), raise_it)
+
+    def hold(self, *methods: str) -> threading.Event:
+        """Let these wait until the event that comes back is set."""
+        gate = threading.Event()
+        self.faults = dict.fromkeys(methods, lambda: gate.wait(10.0))
+        return gate
+
+    def recover(self) -> None:
+        """Do as is asked again."""
+        self.faults = {}
+
+    def _enter(self, method: str) -> None:
+        self.calls.append(method)
+        fault = self.faults.get(method)
+        if fault is not None:
+            fault()
+
+
+def seal_of(member: CognitoClientCredentials, fake: FakeCognito) -> Seal:
+    """What names, encrypts and decrypts its entries."""
+    return Seal(Secret(fake.client_secret), member._slot.settings)
+
+
+def landed(member: CognitoClientCredentials) -> None:
+    """Block until its latest flight has left: what it brought is in the store, and its lease is given back."""
+    flight = member._slot.flight
+    eventually(lambda: flight.outcome is not None and flight.thread is None)
+
+
+def advance_to_the_next_look(member: CognitoClientCredentials, clock: ManualClock, fake: FakeCognito) -> bool:
+    """Let the longest pause between two looks into the store pass, once its flight pauses; False: it asks instead."""
+    asked = fake.counts()["token_requests"]
+    eventually(lambda: member._slot.flight.number > 0)
+    pause = member._slot.flight.pause
+
+    def pauses() -> bool:
+        return any(sleeper.lock is pause for sleeper in list(clock._sleepers))
+
+    eventually(lambda: pauses() or fake.counts()["token_requests"] > asked or member._slot.flight.outcome is not None)
+    if not pauses():
+        return False
+    clock.advance(0.25)
+    return True
+
+
+def put_lease(store: Any, seal: Seal, seconds: float) -> None:
+    """Somebody else has the lease."""
+    assert store.put(seal.lease, LEASED, replaces=None, seconds=seconds)
