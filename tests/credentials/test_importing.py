@@ -5,10 +5,13 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 
 import httpx
 import pytest
 
+from parts.valkey import Valkey
 from s2sauth import CognitoClientCredentials, ConfigurationError, _httpx, _sender
 from s2sauth.testing import FakeCognito
 from tests.support.families import FAMILIES
@@ -18,8 +21,9 @@ import _thread, json, os, sys, threading
 from s2sauth import CognitoClientCredentials, RenewalPolicy, S2SAuthError
 
 heavy = {"httpx", "httpcore", "pydantic", "cachetools", "asyncio", "trio", "ssl"}
+heavy |= {"cryptography", "sqlite3", "redis", "boto3"}
 after_import = sorted(heavy & set(sys.modules))
-credentials = CognitoClientCredentials.from_env(policy=RenewalPolicy(attempts=2, deadline=1))
+credentials = CognitoClientCredentials.from_env(policy=RenewalPolicy(attempts=2, deadline=1), store=STORE)
 after_construction = sorted(heavy & set(sys.modules))
 known_here = threading.get_ident()
 imported = []
@@ -37,14 +41,22 @@ start = _thread.start_new_thread
 
 
 def start_noting(function, arguments):
-    before[:] = [set(sys.modules)]
+    before[:] = before or [set(sys.modules)]
     return start(function, arguments)
+
+
+def names(frame):
+    while frame is not None:
+        yield frame.f_code.co_name
+        frame = frame.f_back
 
 
 _thread.start_new_thread = start_noting
 PREPARE
 try:
     credentials.get_token()
+    while any(name == "_fly" for frame in sys._current_frames().values() for name in names(frame)):
+        pass
     result = "token"
 except S2SAuthError as error:
     result = type(error).__name__
@@ -53,9 +65,9 @@ print(json.dumps([after_import, after_construction, imported, new, result]))
 """
 
 
-def run(fake: FakeCognito, prepare: str = "", **environ: str) -> list[object]:
+def run(fake: FakeCognito, prepare: str = "", store: str | None = None, **environ: str) -> list[object]:
     """What the script prints, run in a fresh interpreter with this endpoint."""
-    script = textwrap.dedent(SCRIPT).replace("PREPARE", prepare)
+    script = textwrap.dedent(SCRIPT).replace("PREPARE", prepare).replace("STORE", repr(store))
     done = subprocess.run(
         [sys.executable, "-c", script], env={**fake.environ, **environ}, capture_output=True, text=True, check=False
     )
@@ -100,6 +112,28 @@ def test_flight_through_a_proxy_never_imports(fake: FakeCognito) -> None:
     _, _, imported, new, got = run(fake, HTTP_PROXY=url, ALL_PROXY=url)
     assert (imported, new) == ([], [])
     assert got == "TokenRequestRefused"  # it reached the fake, which is no proxy
+
+
+STORES = {
+    "file": "sqlite://{folder}/tokens.db",
+    "no file": "sqlite://{folder}/missing/tokens.db",
+    "server": "redis://127.0.0.1:{valkey}",
+    "no server": "redis://127.0.0.1:9",
+    "no server, TLS": "rediss://127.0.0.1:9",
+    "no table": "dynamodb://tokens?region=eu-central-1&endpoint_url=http://127.0.0.1:9",
+    "no table, TLS": "dynamodb://tokens?region=eu-central-1&endpoint_url=https://127.0.0.1:9",
+}
+
+
+@pytest.mark.parametrize("store", STORES.values(), ids=STORES)
+def test_flight_with_a_store_never_imports(fake: FakeCognito, store: str, tmp_path: Path) -> None:
+    """Nor do the threads of its operations. A fresh interpreter each, about 0.6 s, and a server."""
+    with Valkey() if "{valkey}" in store else nullcontext() as valkey:
+        url = store.format(folder=tmp_path, valkey=valkey and valkey.port)
+        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        after_import, after_construction, imported, new, got = run(fake, store=url, **keys)
+    assert (after_import, after_construction) == ([], [])
+    assert (imported, new, got) == ([], [], "token")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
