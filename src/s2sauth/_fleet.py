@@ -11,12 +11,13 @@ from types import TracebackType
 from typing import Self, TypeVar, assert_never, final
 
 from ._core.entry import Stored
-from ._core.fleet import Verdict, judge, lease_seconds, may_wait, poll_delay, store_limit
+from ._core.errors import Failure
+from ._core.fleet import Verdict, judge, lease_seconds, left_to_another, may_wait, poll_delay, store_limit
 from ._core.freshness import Entry, Instant, elapsed, new_entry
 from ._core.issued import Issued
 from ._core.policy import RenewalPolicy
 from ._core.values import AccessToken, Secret
-from ._flight import Flight
+from ._flight import Flight, Outcome
 from ._process import Clock
 from ._slots import Slot
 from .events import Reporter
@@ -65,8 +66,10 @@ class Meeting:
     ) -> None:
         self._try(self._leave)
 
-    def token(self) -> Entry | None:
-        """Another process's token, if there is one to take; None: ask for one."""
+    def token(self) -> Outcome | None:
+        """Another process's token, if there is one to take; a failure: another process is getting one and nobody waits
+        for it here; None: ask for one.
+        """
         return self._try(self._find)
 
     def share(self, entry: Entry, secret: Secret) -> None:
@@ -79,17 +82,26 @@ class Meeting:
         except StoreUnusable:
             return None
 
-    def _find(self) -> Entry | None:
+    def _find(self) -> Outcome | None:
         flight, clock = self._flight, self._fleet.clock
         polls = 0
         while (entry := self._look()) is None:
             if self._lease():
                 return self._look()  # the one who had it before may have brought a token in between
+            if not flight.waited_for:
+                return self._leave_to_another()
             if flight.outcome is not None or not may_wait(flight.left(self._now()), flight.limit[1]):
                 return None
             clock.wait(flight.pause, poll_delay(polls, clock.random()))
             polls += 1
         return entry
+
+    def _leave_to_another(self) -> Failure:
+        slot, fleet = self._slot, self._fleet
+        assert slot.entry is not None  # else somebody would wait
+        window = fleet.policy.window(slot.entry.life)
+        slot.memory = left_to_another(self._now(), window=window, chance=fleet.clock.random())
+        return slot.memory.failure
 
     def _look(self) -> Entry | None:
         """The token in the store, if this flight can use it."""

@@ -112,9 +112,8 @@ class Renewal:
         if isinstance(outcome, Entry):
             slot.succeeded(outcome)
             self._report("renewed", slot.id, seconds=took)
-        elif (
-            flight.outcome is None
-        ):  # given up by a waiter: that one has remembered it, and this failure does not count
+        elif outcome.cause is not Cause.ELSEWHERE and flight.outcome is None:
+            # else given up by a waiter: that one has remembered it, and this failure does not count
             slot.remember(
                 outcome,
                 now=self._now(),

@@ -139,6 +139,8 @@ class Supply:
                 if outcome.usable_left(self.now()) > 0:
                     return outcome.token
                 continue  # this caller slept through the life of what it waited for
+            if outcome.cause is Cause.ELSEWHERE:
+                continue  # it began when nobody waited; now somebody does
             entry = slot.entry  # what was to be replaced stays as good as it was; or a suspected one was all there is
             if outcome.cause is not Cause.CLOSED and entry is not None and entry.usable_left(self.now()) > 0:
                 return entry.token

@@ -12,12 +12,14 @@ from s2sauth._core.fleet import (
     Verdict,
     judge,
     lease_seconds,
+    left_to_another,
     may_wait,
     opened,
     poll_delay,
     store_limit,
 )
 from s2sauth._core.freshness import Entry
+from s2sauth._core.retry import holding
 from tests.support.entries import POLICY, START, after, entry
 
 TAKE, RETIRE, FALL_BACK, PASS = Verdict.TAKE, Verdict.RETIRE, Verdict.FALL_BACK, Verdict.PASS
@@ -164,6 +166,20 @@ def test_a_longer_store_timeout_holds_for_all_operations() -> None:
         for first in (True, False)
         for waited in (True, False)
     ] == [3.0] * 4
+
+
+@pytest.mark.parametrize(
+    ("window", "chance", "pause"),
+    [(900.0, 1.0, 1.0), (900.0, 0.0, 0.5), (2.5, 1.0, 0.3125)],
+    ids=["", "early", "short"],
+)
+def test_what_another_renews_is_looked_for_soon(window: float, chance: float, pause: float) -> None:
+    """A second, or an eighth of the window; it holds for those who have a token, and for nobody else."""
+    memory = left_to_another(START, window=window, chance=chance)
+
+    assert memory.pause == pause
+    assert holding((memory,), START, in_hand=True) is memory
+    assert holding((memory,), START, in_hand=False) is None
 
 
 def test_a_failing_store_is_left_alone_ever_longer() -> None:

@@ -13,6 +13,7 @@ import pytest
 from s2sauth import (
     CognitoClientCredentials,
     CredentialsClosed,
+    Event,
     Freshness,
     InvalidScope,
     RenewalPolicy,
@@ -20,7 +21,7 @@ from s2sauth import (
     _fleet,
 )
 from s2sauth._core.entry import Stored
-from s2sauth._core.fleet import lease_seconds
+from s2sauth._core.fleet import lease_seconds, left_to_another
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
@@ -169,8 +170,10 @@ class TestOneToken:
 class TestTheLease:
     """Who asks, and how long the others wait."""
 
-    def test_stale_is_served_while_another_holds_it(self, join: Make, fake: FakeCognito, clock: ManualClock) -> None:
-        """Nobody waits: the token in hand is good. What the holder brings is taken once it is there."""
+    def test_stale_is_served_while_another_holds_it(
+        self, join: Make, fake: FakeCognito, clock: ManualClock, events: list[Event]
+    ) -> None:
+        """Nobody waits, no thread either: the token in hand is good. What the holder brings is looked for later."""
         first, second = join(), join()
         old = first.get_token()
         landed(first)
@@ -182,15 +185,53 @@ class TestTheLease:
         fake.wait_for_token_requests(2)
 
         assert second.get_token().access_token == old.access_token
+        landed(second)
+        state = second.state()
+        assert (state.freshness, state.last_error, state.next_renewal_in) == (Freshness.STALE, None, 0.75)
+        assert "renewal_failed" not in names(events)
 
-        assert advance_to_the_next_look(second, clock, fake)
+        clock.advance(0.74)
+        second.get_token()
         fake.release()
         landed(first)
-        while advance_to_the_next_look(second, clock, fake):
-            pass
+        assert second.get_token().access_token == old.access_token
+        clock.advance(0.02)
+        second.get_token()
         landed(second)
         assert requests(fake) == 2
         assert second.get_token().access_token == first.get_token().access_token != old.access_token
+
+    def test_who_finds_expired_while_another_renews_waits_for_it(
+        self, join: Make, fake: FakeCognito, clock: ManualClock, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The flight began when the token was good, and left it to the holder; whoever joined it begins another."""
+        leaving, leave = threading.Event(), threading.Event()
+
+        def slowly(*arguments: Any, **named: Any) -> Any:
+            leaving.set()
+            leave.wait(10)
+            return left_to_another(*arguments, **named)
+
+        monkeypatch.setattr(_fleet, "left_to_another", slowly)
+        first, second = join(), join()
+        for member in (first, second):
+            world.get(member)
+            landed(member)
+        clock.advance(3000)
+        fake.gate()
+        world.get(first)
+        fake.wait_for_token_requests(2)
+        world.get(second)
+        assert leaving.wait(10)
+        clock.advance(590.5)
+        waiting = world.ask(second)
+        fake.release()
+        landed(first)
+        leave.set()
+
+        (token,) = waiting.values()
+        assert token.access_token == first.get_token().access_token
+        assert requests(fake) == 2
 
     def test_cold_processes_wait_for_its_holder(
         self, join: Make, fake: FakeCognito, clock: ManualClock, world: World

@@ -129,6 +129,8 @@ class Cause(Enum):
     """This request was refused or its answer unusable, which holds for this key only."""
     MISUSE = auto()
     """Our own caller's fault (secret source, http_client); never remembered, since the next flight looks again."""
+    ELSEWHERE = auto()
+    """Nothing failed: another process is renewing the token, and this one has a good token in hand meanwhile."""
     CLOSED = auto()
     """close() was called."""
 

@@ -5,10 +5,11 @@ All times in seconds, `chance` from [0, 1).
 
 from enum import Enum, auto
 
+from .errors import Cause, Failure, TokenUnavailable
 from .freshness import Entry, Instant, elapsed
 from .policy import RenewalPolicy
 from .record import Record
-from .retry import SHORTEST_LIMIT
+from .retry import SHORTEST_LIMIT, Memory
 
 LEASE_PART = 0.3
 """The lease lasts this part of the policy's deadline: long enough for nearly every token request, and two holders may
@@ -18,6 +19,9 @@ RESERVED_PART = 0.4
 POLL_BASE = 0.1
 POLL_GROWTH = 1.5
 POLL_CAP = 0.25
+LOOK_AGAIN = 1.0
+"""With a token in hand nobody waits for the lease's holder; what it brought is looked for after this time, or after an
+eighth of the renewal window."""
 CONNECTING = 1.0
 """The first operation of a flight may have to connect; and while somebody waits for a token, a slow store may still be
 quicker than the token endpoint, and is cheaper."""
@@ -66,6 +70,12 @@ def may_wait(left: float, limit: float) -> bool:
 def poll_delay(polls: int, chance: float) -> float:
     """Until the next look into the store, after so many."""
     return min(POLL_CAP, POLL_BASE * POLL_GROWTH ** min(polls, 10)) * (0.5 + chance / 2)
+
+
+def left_to_another(now: Instant, *, window: float, chance: float) -> Memory:
+    """What is remembered when another process has the lease and a token is in hand."""
+    failure = Failure(Cause.ELSEWHERE, TokenUnavailable, ("another process is renewing this token", None))
+    return Memory(failure, now, min(LOOK_AGAIN, window / 8) * (0.5 + chance / 2), repeated=0, in_hand=True)
 
 
 def store_limit(left: float, *, first: bool, waited_for: bool, policy: RenewalPolicy) -> float:
