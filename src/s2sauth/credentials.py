@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, final
 
 from ._core import parts
-from ._core.config import AuthMethod, settings
+from ._core.config import Api, AuthMethod, settings
 from ._core.environment import from_environment
 from ._core.errors import ConfigurationError
 from ._core.origin import AnyOrigin, parse_origins
@@ -37,8 +37,11 @@ class CognitoClientCredentials:
     Args:
         domain: the user pool's domain: `demo.auth.eu-central-1.amazoncognito.com`, `auth.example.com`, or a bare prefix
             (`demo`) with `region`.
-        region: the AWS region of a bare prefix, e.g. `eu-central-1`.
-        token_url: the whole URL of the token endpoint instead: a caching proxy, another authorization server.
+        region: the AWS Region of a bare prefix, or of `api="get_client_token"`, e.g. `eu-central-1`.
+        token_url: the whole URL of the token endpoint instead: a caching proxy, another authorization server; with
+            `api="get_client_token"` the URL of a FIPS or VPC endpoint.
+        api: `"oauth2"` asks the token endpoint of the pool's domain, `"get_client_token"` Cognito's own API, which
+            needs no domain and no AWS credentials; the app client must allow ALLOW_CLIENT_TOKEN_AUTH.
         client_id: the app client's id.
         client_secret: the secret, an object with `get_secret_value()`, or a callable that gives one secret or several
             in the order in which to try them. Read when a token is requested, never before.
@@ -68,6 +71,7 @@ class CognitoClientCredentials:
         domain: str | None = None,
         region: str | None = None,
         token_url: str | None = None,
+        api: Api = "oauth2",
         client_id: str,
         client_secret: SecretInput,
         scopes: str | Iterable[str] | None = None,
@@ -86,6 +90,7 @@ class CognitoClientCredentials:
                 domain=domain,
                 region=region,
                 token_url=token_url,
+                api=api,
                 client_id=client_id,
                 scopes=scopes,
                 client_metadata=client_metadata,
@@ -137,7 +142,8 @@ class CognitoClientCredentials:
         try:
             # None is unset, but for scopes, where it asks for none.
             overrides = {name: value for name, value in overrides.items() if value is not None or name == "scopes"}
-            found = from_environment(prefix, environ, frozenset(overrides))
+            domainless = ["domain"] if overrides.get("api") == "get_client_token" else []
+            found = from_environment(prefix, environ, frozenset([*overrides, *domainless]))
             arguments = {
                 "domain": found.domain,
                 "token_url": found.token_url,

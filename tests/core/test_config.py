@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from s2sauth._core.config import Settings, key, key_id, literal_secret, settings
+from s2sauth._core.client_secret import literal_secret
+from s2sauth._core.config import Settings, key, key_id, settings
 from s2sauth._core.errors import ConfigurationError
 from s2sauth._core.values import Secret
 
@@ -390,12 +391,12 @@ def test_the_key_does_not_depend_on_order_or_on_what_stays_here() -> None:
     one = made(scopes="a b", client_metadata={"a": "1", "b": "2"}, strict=True)
     other = made(scopes=["b", "a", "b"], client_metadata={"b": "2", "a": "1"})
     assert key(one) == key(other)
-    assert json.loads(key(one)) == [TOKEN_URL, "id", "auto", ["a", "b"], '{"a":"1","b":"2"}']
+    assert json.loads(key(one)) == ["oauth2", TOKEN_URL, "id", "auto", ["a", "b"], '{"a":"1","b":"2"}']
 
 
 def test_the_key_id_is_eight_hex_digits() -> None:
     """The same in every process."""
-    assert key_id(made()) == "63a898aa"
+    assert key_id(made()) == "d34e9de7"
 
 
 def test_the_repr_of_settings_hides_the_metadata() -> None:
@@ -544,7 +545,7 @@ def test_metadata_has_one_form(metadata: dict[str, str], chance: random.Random) 
 
 def test_the_key_is_compact() -> None:
     """It is kept for each scope set."""
-    assert key(made(scopes="a")) == f'["{TOKEN_URL}","id","auto",["a"],null]'
+    assert key(made(scopes="a")) == f'["oauth2","{TOKEN_URL}","id","auto",["a"],null]'
 
 
 def test_the_client_id_is_told_why_it_is_wrong_word_by_word() -> None:

@@ -1,20 +1,22 @@
 """Arguments become settings, or one error that lists every mistake and repeats no value."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final, Literal, cast, get_args
 
-from .endpoint import UNKNOWN_REGION, from_domain, from_token_url, is_region
+from .client_secret import FORM, wrong_with
+from .endpoint import UNKNOWN_REGION, from_api_url, from_domain, from_region, from_token_url, is_region
 from .errors import ConfigurationError
 from .record import Record
 from .values import Secret, scope_set
 
+Api = Literal["oauth2", "get_client_token"]
 AuthMethod = Literal["auto", "client_secret_basic", "client_secret_post"]
 
-MAX_SECRET = 4096
-"""Characters. Cognito's secrets have 24 to 64."""
+MAX_SCOPES = 50
+"""That GetClientToken takes (its API reference)."""
 
 _DOMAIN = (
     'use "demo.auth.eu-central-1.amazoncognito.com", a custom domain as "auth.example.com", or a bare prefix as "demo" '
@@ -25,9 +27,12 @@ _FORMS: Final = {
     "domain": _DOMAIN,
     "token_url": _WHOLE_URL,
     "domain or token_url": f"domain: {_DOMAIN}; token_url: {_WHOLE_URL}",
+    "domain with get_client_token": 'leave it out: this API needs region="eu-central-1", and no domain',
+    "token_url with get_client_token": 'use the whole https URL, as "https://cognito-idp-fips.us-east-1.amazonaws.com"',
+    "api": "use " + " or ".join(f'"{api}"' for api in get_args(Api)),
     "region": 'use the name of an AWS Region, as "eu-central-1"',
     "client_id": 'use the app client\'s id, as "1h57kf5cpq17m0eml12EXAMPLE"',
-    "client_secret": "use the app client's secret as a string, or a callable that reads it",
+    "client_secret": FORM,
     "client_metadata": 'use a mapping of strings to strings, as {"environment": "dev"}, or None',
     "auth_method": "use " + " or ".join(f'"{method}"' for method in get_args(AuthMethod)),
     "strict": "use True or False",
@@ -44,6 +49,7 @@ class Settings(Record):
     client_metadata: str | None
     """`aws_client_metadata`: compact JSON, keys sorted."""
     strict: bool
+    api: Api = "oauth2"
 
     def __repr__(self) -> str:
         return f"<Settings of {self.client_id} at {self.token_url}>"  # client_metadata may hold what is private
@@ -56,7 +62,14 @@ class Settings(Record):
 
 def key(settings: Settings) -> str:
     """All that the settings put on the wire, in one text: different tokens never share a key (CVE-2025-26620)."""
-    wire = (settings.token_url, settings.client_id, settings.auth_method, settings.scopes, settings.client_metadata)
+    wire = (
+        settings.api,
+        settings.token_url,
+        settings.client_id,
+        settings.auth_method,
+        settings.scopes,
+        settings.client_metadata,
+    )
     return json.dumps(wire, separators=(",", ":"))
 
 
@@ -73,6 +86,7 @@ def settings(
     domain: object,
     region: object,
     token_url: object,
+    api: object = "oauth2",
     client_id: object,
     scopes: object,
     client_metadata: object,
@@ -89,11 +103,14 @@ def settings(
     with these. `variables` maps a field to the environment variable it was read from, for the message.
     """
     mistakes = _Mistakes()
-    endpoint = _endpoint(domain, region, token_url, mistakes)
+    chosen = _api(api, mistakes)
+    endpoint = _endpoint(chosen, domain, region, token_url, mistakes)
     method = _auth_method(auth_method, mistakes)
     client = _client_id(client_id, method, mistakes)
     metadata = _client_metadata(client_metadata, mistakes)
     canonical = _scopes(scopes, mistakes)
+    if chosen == "get_client_token":
+        _check_for_client_token(method, canonical, mistakes)
     if not isinstance(strict, bool):
         mistakes.add("strict", _is_a(strict))
     if secret is not _UNCHECKED:
@@ -109,19 +126,8 @@ def settings(
         scopes=canonical,
         client_metadata=metadata,
         strict=bool(strict),
+        api=chosen,
     )
-
-
-def literal_secret(value: object, field: str = "client_secret") -> tuple[Secret, bool]:
-    """The secret in `value`, and whether a trailing newline was cut from it.
-
-    Raises ConfigurationError that names `field` and what is wrong, never the value.
-    """
-    wrong = _wrong_with_secret(value)
-    if wrong is not None or not isinstance(value, str):
-        del value  # a traceback may show the locals of its frames
-        raise ConfigurationError(f"{field}: {wrong}; {_FORMS['client_secret']}")
-    return Secret(_without_newline(value)), value.endswith("\n")
 
 
 class _Mistakes:
@@ -143,11 +149,28 @@ def _is_a(value: object) -> str:
     return "is missing" if value is None else f"is of type {type(value).__name__}"
 
 
-def _endpoint(domain: object, region: object, token_url: object, mistakes: _Mistakes) -> str:
+def _api(api: object, mistakes: _Mistakes) -> Api:
+    for known in get_args(Api):
+        if api == known:
+            return cast(Api, known)
+    mistakes.add("api", "is neither of the two" if isinstance(api, str) else _is_a(api))
+    return "oauth2"
+
+
+def _check_for_client_token(method: AuthMethod, scopes: tuple[str, ...] | None, mistakes: _Mistakes) -> None:
+    if method != "auto":
+        mistakes.add("auth_method", 'is for api="oauth2" only: GetClientToken has one way')
+    if scopes is not None and len(scopes) > MAX_SCOPES:
+        mistakes.add("scopes", f"are {len(scopes)}, and GetClientToken takes {MAX_SCOPES}; ask for none, to get all")
+
+
+def _endpoint(api: Api, domain: object, region: object, token_url: object, mistakes: _Mistakes) -> str:
     """The URL of the token endpoint."""
     if region is not None and not (isinstance(region, str) and is_region(region)):
         mistakes.add("region", "is no Region's name" if isinstance(region, str) else _is_a(region))
         region = UNKNOWN_REGION  # what follows is about the domain
+    if api == "get_client_token":
+        return _api_endpoint(domain, region, token_url, mistakes)
     if (domain is None) == (token_url is None):
         wrong = "neither is given" if domain is None else "both are given, and either says it all"
         mistakes.add("domain or token_url", wrong)
@@ -160,6 +183,22 @@ def _endpoint(domain: object, region: object, token_url: object, mistakes: _Mist
         return from_domain(value, region) if token_url is None else from_token_url(value, region)
     except ValueError as wrong:
         mistakes.add(name, str(wrong))
+        return ""
+
+
+def _api_endpoint(domain: object, region: str | None, token_url: object, mistakes: _Mistakes) -> str:
+    if domain is not None:
+        mistakes.add("domain", f"is given, and is not used; {_FORMS['domain with get_client_token']}")
+    if token_url is None and region is None:
+        mistakes.add("region", "is missing")
+    if not isinstance(token_url, str):
+        if token_url is not None:
+            mistakes.add("token_url", _is_a(token_url))
+        return from_region(region or UNKNOWN_REGION)
+    try:
+        return from_api_url(token_url)
+    except ValueError as wrong:
+        mistakes.add("token_url", f"{wrong}; {_FORMS['token_url with get_client_token']}")
         return ""
 
 
@@ -213,38 +252,8 @@ def _scopes(scopes: object, mistakes: _Mistakes) -> tuple[str, ...] | None:
 def _client_secret(secret: object, client_id: str, mistakes: _Mistakes) -> None:
     if isinstance(secret, Secret) or callable(secret) or hasattr(secret, "get_secret_value"):
         return  # read, and checked, at flight time
-    wrong = _wrong_with_secret(secret)
+    wrong = wrong_with(secret)
     if wrong is None and secret == client_id:
         wrong = "is the client id"
     if wrong is not None:
         mistakes.add("client_secret", wrong)
-
-
-def _without_newline(value: str) -> str:
-    """A file or a shell often adds one."""
-    return value.removesuffix("\n").removesuffix("\r") if value.endswith("\n") else value
-
-
-def _wrong_with_secret(value: object) -> str | None:
-    """What is wrong with a literal secret, without a character of it; None if nothing is."""
-    if not isinstance(value, str):
-        return f"{_is_a(value)}, not a string"
-    value = _without_newline(value)
-    for is_wrong, text in _SECRET_RULES:
-        if is_wrong(value):
-            return text
-    return None
-
-
-_SECRET_RULES: tuple[tuple[Callable[[str], object], str], ...] = (
-    (lambda value: not value, "is empty"),
-    (lambda value: len(value) > MAX_SECRET, f"is longer than {MAX_SECRET} characters"),
-    (lambda value: "\ufeff" in value, "holds a byte order mark: save the file as UTF-8 without BOM"),
-    (lambda value: "\0" in value, "holds a NUL character"),
-    (lambda value: value[0] + value[-1] == "{}", "is a JSON object: give the value of the key that holds the secret"),
-    (lambda value: value[0] == value[-1] and value[0] in "\"'`", "stands in quotes: give it without them"),
-    (lambda value: value.startswith("arn:"), "is an ARN, the address of a secret: give the secret stored there"),
-    (lambda value: any(c.isspace() for c in value), "holds white space"),
-    # RFC 6749 A.2; without the blank, which no server hands out and every copy and paste may add
-    (lambda value: not all("!" <= c <= "~" for c in value), "holds a character that RFC 6749 A.2 does not allow"),
-)

@@ -51,18 +51,40 @@ def from_token_url(token_url: str, region: str | None) -> str:
     return f"{base}{path}" if query is None else f"{base}{path}?{query}"
 
 
+def from_region(region: str) -> str:
+    """Where Cognito's own API is in this Region."""
+    suffix = next((suffix for start, suffix in _PARTITIONS.items() if region.startswith(start)), "amazonaws.com")
+    return f"https://cognito-idp.{region}.{suffix}/"
+
+
+def from_api_url(url: str) -> str:
+    """The same URL, of a FIPS or VPC endpoint of that API, in its normal form."""
+    base, path, query = _base_path_query(url)
+    if path not in ("", "/") or query is not None:
+        raise ValueError("holds a path or a query: is it the token endpoint of a domain?")
+    return f"{base}/"
+
+
+_PARTITIONS: Final = {"cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu"}
+
+
 def _https_url(text: str, region: str | None) -> tuple[str, str, str | None]:
-    """Scheme with host and port, path, query."""
-    if "#" in text:
-        raise ValueError("holds a fragment")
-    url = parse_url(text)
-    host = url.origin.host.decode("ascii")
+    """Scheme with host and port, path, query; of a domain or a token endpoint."""
+    base, path, query = _base_path_query(text)
+    host = parse_url(text).origin.host.decode("ascii")
     if re.fullmatch(_POOL_ID, host):
         raise ValueError("is a user pool's id, not its domain (Cognito console: Branding, Domain)")
     if host.startswith(("cognito-idp.", "issuer-cognito-idp.")):
         raise ValueError("is the user pool's issuer, not its domain (Cognito console: Branding, Domain)")
-    if url.origin.scheme == "http" and not is_loopback(host):
-        raise ValueError("is http, where anyone on the way could read the secret; http is for loopback hosts only")
     if region and host.endswith(".amazoncognito.com") and f".{region}." not in host:
         raise ValueError("is in another Region than the one given as region")
+    return base, path, query
+
+
+def _base_path_query(text: str) -> tuple[str, str, str | None]:
+    if "#" in text:
+        raise ValueError("holds a fragment")
+    url = parse_url(text)
+    if url.origin.scheme == "http" and not is_loopback(url.origin.host.decode("ascii")):
+        raise ValueError("is http, where anyone on the way could read the secret; http is for loopback hosts only")
     return str(url.origin), url.path, url.query

@@ -8,7 +8,7 @@ from typing import Final
 from urllib.parse import quote_plus, urlencode
 
 from .._version import __version__
-from . import cognito
+from . import client_token, cognito
 from .config import Settings
 from .errors import (
     Cause,
@@ -36,9 +36,9 @@ MAX_RETRY_AFTER: Final = 1e6
 MAX_WORDS: Final = 200
 """Characters of a server's own words that go into a message."""
 
+# To the letter: Cognito answers 405 to a quoted value, and a charset has no meaning for this type.
+_FORM: Final = (("Content-Type", "application/x-www-form-urlencoded"),)
 _HEADERS: Final = (
-    # To the letter: Cognito answers 405 to a quoted value, and a charset has no meaning for this type.
-    ("Content-Type", "application/x-www-form-urlencoded"),
     ("Accept", "application/json"),
     ("Accept-Encoding", "identity"),
     ("User-Agent", f"s2sauth/{__version__}"),  # AWS WAF's common rule set blocks requests without one
@@ -61,11 +61,13 @@ class TokenRequest:
 
 def token_request(settings: Settings, secret: Secret) -> TokenRequest:
     """The one request that gets a token for these settings."""
+    if settings.api == "get_client_token":
+        return TokenRequest(settings.token_url, (*client_token.HEADERS, *_HEADERS), client_token.body(settings, secret))
     basic = _authenticates_by_header(settings, secret)
     # What holds the secret is never bound to a name: a traceback may show the locals of its frames.
     return TokenRequest(
         url=settings.token_url,
-        headers=(*_HEADERS, ("Authorization", _basic(settings.client_id, secret))) if basic else _HEADERS,
+        headers=(*_FORM, *_HEADERS, *([("Authorization", _basic(settings.client_id, secret))] if basic else [])),
         body=urlencode(
             [
                 ("grant_type", "client_credentials"),
@@ -123,6 +125,10 @@ def read_answer(answer: Answer, settings: Settings) -> Issued | Failure:
     """A token, or why there is none. Never raises; no text holds the body or a token."""
     status = answer.status
     members = _members(answer)
+    name = None
+    if settings.api == "get_client_token":
+        name = client_token.error_name(members, answer.headers)
+        members = client_token.in_oauth_words(members, answer.headers)
     error = members.get("error")
     code = error if isinstance(error, str) else None
     is_outage = status in (408, 425) or 500 <= status < 600
@@ -132,7 +138,7 @@ def read_answer(answer: Answer, settings: Settings) -> Issued | Failure:
     if code in _LATER or (is_outage and code not in _REFUSALS):
         return _unavailable(answer, Cause.UNREACHABLE, "has a problem of its own", cognito.UNAVAILABLE)
     if error is not None or 300 <= status < 500:
-        return _refused(answer, code, members.get("error_description"))
+        return _refused(answer, code, members.get("error_description"), name)
     if status != 200:
         return _unusable(answer, "this status promises no token", cognito.ANOTHER_SERVER)
     return _token(answer, members, settings)
@@ -180,14 +186,15 @@ def _unavailable(answer: Answer, cause: Cause, what: str, likely: str) -> Failur
     return Failure(cause, TokenUnavailable, (_message(answer, what, likely), seconds), seconds)
 
 
-def _refused(answer: Answer, code: str | None, description: object) -> Failure:
+def _refused(answer: Answer, code: str | None, description: object, name: str | None) -> Failure:
     error, described = _clean(code), _clean(description)
-    what = f"refused the request: {error or 'no error code'}" + (f", {described}" if described else "")
+    said = " ".join(filter(None, (error, f"({name})" if name else None))) or "no error code"
+    what = f"refused the request: {said}" + (f", {described}" if described else "")
     return Failure(
         Cause.CLIENT_REFUSED if code in _OF_THE_CLIENT else Cause.REQUEST_REFUSED,
         _REFUSALS.get(code or "", TokenRequestRefused),
         (
-            _message(answer, what, cognito.likely_cause(error, answer.status)),
+            _message(answer, what, client_token.likely_cause(name) or cognito.likely_cause(error, answer.status)),
             error,
             described,
             answer.status,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
-from .._core.config import literal_secret
+from .._core.client_secret import literal_secret
 from .._core.errors import ConfigurationError
 from .._core.values import Secret
 

@@ -86,6 +86,10 @@ class Knobs:
         """Answer 429 with this body beyond so many token requests in any second of real time; None for no limit."""
         self._endpoint.limit_rate(per_second, body, headers)
 
+    def allow_client_token(self, allow: bool = True) -> None:  # noqa: FBT001, FBT002  # reads as a switch
+        """Whether the app client has ALLOW_CLIENT_TOKEN_AUTH, which `GetClientToken` needs."""
+        self._endpoint.allows_client_token = allow
+
     # The tokens
 
     def set_expires_in(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""`POST /oauth2/token` as Cognito answers it."""
+"""`POST /oauth2/token` as Cognito answers it; and where that is asked for, `GetClientToken`."""
 
 import base64
 import binascii
@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import final
 from urllib.parse import parse_qsl
 
+from . import _client_token
 from ._records import Log, TokenRequest
 from ._replies import Pairs, Script, dump, endless, message, raw
 from ._tokens import Pool, whole
@@ -39,6 +40,7 @@ class TokenEndpoint:
         self.latency = 0.0
         self.omits_expires_in = False
         self.omits_date = False
+        self.allows_client_token = True
         self.limit_rate(None, b"", ())
         self._closing = threading.Event()
         self._lock = threading.Lock()
@@ -87,6 +89,8 @@ class TokenEndpoint:
         return endless(status, chunk, headers, _usual(), now=self._pool.now())
 
     def _answer(self, request: Request) -> Reply:
+        if _client_token.is_asked_for(request):
+            return self._answer_client_token(request)
         path, _, query = request.path.partition("?")
         if path != PATH:
             return self.message(404, b"")
@@ -104,6 +108,13 @@ class TokenEndpoint:
         if self.omits_expires_in:
             del answer["expires_in"]
         return replace(self.message(200, dump(answer), [JSON]), token_id=token_id)
+
+    def _answer_client_token(self, request: Request) -> Reply:
+        status, body, headers, token_id = _client_token.answer(
+            request, self._pool, allowed=self.allows_client_token, throttled=self._over_rate()
+        )
+        now = None if self.omits_date else self._pool.now()
+        return replace(message(status, body, headers, (), now=now), token_id=token_id)
 
     def _wait_at_the_gate(self, request: Request) -> None:
         with self._lock:

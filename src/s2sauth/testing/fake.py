@@ -27,6 +27,8 @@ class FakeCognito(Knobs):
             assert files.get("/files").status_code == 200
         assert fake.counts()["token_requests"] == 1
 
+    Cognito's own API is there as well: `CognitoClientCredentials(api="get_client_token", token_url=fake.domain, ...)`.
+
     Every method may be called from any thread, also while requests are served. What an answer says is decided when
     its request arrives; a method that changes the answers holds for the requests that come later. `times` is for how
     many requests it holds, None for all until `recover()` (`recover_api()`); it replaces what was set before, since
