@@ -301,6 +301,26 @@ class TestTime:
         engine.wait_for(lambda: left() <= before - engine.life, engine.life)
 
 
+@pytest.mark.parametrize("engine", ["memory", "sqlite"], indirect=True)
+class TestLastTick:
+    """Where the test moves the clock, lives end to the tick."""
+
+    @pytest.mark.parametrize(
+        ("passed", "left"), [(0.0, 10.0), (9.75, 0.25), (10.0, None), (10.25, None)], ids=["new", "last", "over", "long"]
+    )
+    def test_it_ends_after_its_seconds(
+        self, engine: Engine, store: Store, key: str, passed: float, left: float | None
+    ) -> None:
+        """Not one earlier: for get, put and delete alike."""
+        store.put(key, b"value", replaces=None, seconds=10.0)
+        engine.wait_for(lambda: True, passed)
+
+        found = store.get(key)
+
+        assert (None if found is None else found.left) == left
+        assert store.put(key, OTHER, replaces=None, seconds=10.0) is (left is None)
+
+
 class TestCrowds:
     """Many threads, one store and several."""
 
