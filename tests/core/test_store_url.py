@@ -178,7 +178,10 @@ def test_a_store_is_an_object_that_can_do_its_part_or_a_url(store: object) -> No
 @pytest.mark.parametrize(
     ("store", "wrong"),
     [
-        (None, f"is of type NoneType, which has no get, put, delete, close; use a store of s2sauth.stores, or {FORMS[4:]}"),
+        (
+            None,
+            f"is of type NoneType, which has no get, put, delete, close; use a store of s2sauth.stores, or {FORMS[4:]}",
+        ),
         ({}, f"is of type dict, which has no put, delete, close; use a store of s2sauth.stores, or {FORMS[4:]}"),
         (Whole, "is the class Whole; use an object of it"),
         (Client(), "is a client, not a store; use s2sauth.stores.redis.RedisStore(client)"),

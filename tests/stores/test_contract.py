@@ -306,7 +306,9 @@ class TestLastTick:
     """Where the test moves the clock, lives end to the tick."""
 
     @pytest.mark.parametrize(
-        ("passed", "left"), [(0.0, 10.0), (9.75, 0.25), (10.0, None), (10.25, None)], ids=["new", "last", "over", "long"]
+        ("passed", "left"),
+        [(0.0, 10.0), (9.75, 0.25), (10.0, None), (10.25, None)],
+        ids=["new", "last", "over", "long"],
     )
     def test_it_ends_after_its_seconds(
         self, engine: Engine, store: Store, key: str, passed: float, left: float | None
@@ -375,8 +377,7 @@ class TestCrowds:
         assert all(in_a_crowd([lambda: store.put(key, b"value", replaces=None, seconds=LONG)] * CROWD))
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "valkey", "redis", "moto"], indirect=True)
-class TestProcesses:
+class Shared:
     """What only an engine outside of the process knows."""
 
     def test_a_value_of_another_type_is_empty(self, engine: Engine, store: Store, key: str) -> None:
@@ -432,3 +433,8 @@ class TestProcesses:
         assert in_children(work, 3) == [(b"value", False)] * 4
         store.delete(key, b"value")
         assert store.get(key) is None
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "valkey", "redis", "moto"], indirect=True)
+class TestShared(Shared):
+    """All but the memory's."""

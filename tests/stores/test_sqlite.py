@@ -390,7 +390,10 @@ class TestClocks:
         store.put("s2sauth:1:other", b"value", replaces=None, seconds=LONG)
 
         with opened(written) as connection:
-            assert connection.execute("SELECT key FROM s2sauth ORDER BY key").fetchall() == [(KEY,), ("s2sauth:1:other",)]
+            assert connection.execute("SELECT key FROM s2sauth ORDER BY key").fetchall() == [
+                (KEY,),
+                ("s2sauth:1:other",),
+            ]
 
 
 class TestForeignRows:
