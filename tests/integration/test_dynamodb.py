@@ -7,9 +7,9 @@ import pytest
 
 from parts.ministack import MiniStack
 from tests.stores.test_contract import Shared, TestCrowds, TestDelete, TestPutAndGet, TestTime, key, store
-from tests.support.stores import AWS, DynamoDBEngine, aws_variables
+from tests.support.stores import AWS, DynamoDBEngine, aws_variables, processes
 
-__all__ = ["TestCrowds", "TestDelete", "TestPutAndGet", "TestTime", "aws_variables", "key", "store"]
+__all__ = ["TestCrowds", "TestDelete", "TestPutAndGet", "TestTime", "aws_variables", "key", "processes", "store"]
 
 
 @pytest.fixture(scope="module")

@@ -17,12 +17,13 @@ from s2sauth.stores import Store
 from s2sauth.stores.base import MAX_VALUE
 from tests.support.forking import in_child, in_children
 from tests.support.stores import (
+    WRITERS,
     DynamoDBEngine,
     Engine,
     MemoryEngine,
     RedisEngine,
     SQLiteEngine,
-    written_by_processes,
+    Processes,
 )
 
 LONG = 1_000.0
@@ -412,11 +413,11 @@ class Shared:
         assert found.value == value[: MAX_VALUE + 1]
         assert store.put(key, b"value", replaces=found.value, seconds=LONG)
 
-    def test_one_of_many_processes_is_first(self, engine: Engine, key: str) -> None:
-        """All start at once where nothing lies. Takes a second: they are started anew, as after a deploy."""
-        owners = [b"owner %d" % number for number in range(4)]
+    def test_one_of_many_processes_is_first(self, engine: Engine, processes: Processes, key: str) -> None:
+        """All write at once where nothing lies. The first takes a second or two: they are started."""
+        owners = [b"owner %d" % number for number in range(WRITERS)]
 
-        won = written_by_processes(engine.maker(), key, owners)
+        won = processes(engine.maker(), key, owners)
 
         assert won.count(True) == 1
 

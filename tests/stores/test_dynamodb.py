@@ -36,10 +36,11 @@ def admin(engine: DynamoDBEngine) -> Iterator[Any]:
 
 
 @pytest.fixture
-def store(engine: DynamoDBEngine) -> Iterator[DynamoDBStore]:
+def store(engine: DynamoDBEngine) -> DynamoDBStore:
     """A store with a client of its own."""
-    with closing(DynamoDBStore(engine.table, endpoint_url=engine.url)) as store:
-        yield store
+    store = engine.open()
+    assert isinstance(store, DynamoDBStore)
+    return store
 
 
 @pytest.fixture
@@ -160,6 +161,23 @@ class TestClients:
         assert in_child(work) == (True, True, True, True)
         assert connected(store)
 
+    def test_a_new_generation_has_a_new_client(
+        self, engine: DynamoDBEngine, key: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The same without a fork, whose child nobody measures."""
+        store = DynamoDBStore(engine.table, endpoint_url=engine.url)
+        client = store._client
+        store.get(key)
+        monkeypatch.setattr("s2sauth.stores.dynamodb.generation", lambda: -1)
+
+        store.close()
+        assert connected(store)
+        store.get(key)
+
+        assert store._client is not client
+        store.close()
+        client.close()
+
     def test_a_forked_child_keeps_a_users_client(self, engine: DynamoDBEngine, admin: Any, key: str) -> None:
         """Who owns it says what happens to it in a fork."""
         store = DynamoDBStore(engine.table, client=admin)
@@ -223,8 +241,7 @@ class TestClocks:
 
     def off_by(self, engine: DynamoDBEngine, seconds: float) -> DynamoDBStore:
         """The store of a machine whose clock is wrong by so much. It has asked once: that is how it learns."""
-        store = DynamoDBStore(engine.table, endpoint_url=engine.url)
-        engine._opened.append(store)
+        store = DynamoDBStore(engine.table, client=engine.client())
         store._clock = ManualClock(wall=time.time() + seconds)
         store.get("s2sauth:1:none")
         return store
@@ -232,7 +249,7 @@ class TestClocks:
     @pytest.mark.parametrize("writer", [-3_600.0, -5.0, 0.0, 5.0, 3_600.0])
     @pytest.mark.parametrize("reader", [-3_600.0, 0.0, 3_600.0])
     def test_machines_with_wrong_clocks_agree(
-        self, engine: DynamoDBEngine, key: str, writer: float, reader: float
+        self, admin: Any, engine: DynamoDBEngine, key: str, writer: float, reader: float
     ) -> None:
         """But for the second to which AWS tells the time, and what each request takes; never to the longer side."""
         assert self.off_by(engine, writer).put(key, b"value", replaces=None, seconds=LONG)
@@ -261,7 +278,7 @@ class TestClocks:
         assert other.get(key) is None
         assert other.put(key, b"new", replaces=None, seconds=LONG)
 
-    def test_a_refused_write_tells_the_time_as_well(self, engine: DynamoDBEngine, key: str) -> None:
+    def test_a_refused_write_tells_the_time_as_well(self, admin: Any, engine: DynamoDBEngine, key: str) -> None:
         """Every answer does."""
         store = self.off_by(engine, 0)
         store.put(key, b"value", replaces=None, seconds=10 * LONG)
