@@ -21,9 +21,9 @@ from tests.support.stores import (
     DynamoDBEngine,
     Engine,
     MemoryEngine,
+    Processes,
     RedisEngine,
     SQLiteEngine,
-    Processes,
 )
 
 LONG = 1_000.0

@@ -128,7 +128,7 @@ class RedisEngine(Engine):
 
     def plant(self, key: str, value: bytes | int) -> None:
         with self.server.client() as client:
-            client.rpush(key, value) if isinstance(value, int) else client.set(key, value)  # type: ignore[arg-type]  # bytes
+            client.rpush(key, value) if isinstance(value, int) else client.set(key, value)  # type: ignore[arg-type]  # bytes will do
             client.pexpire(key, 1_000_000)
 
 
