@@ -1,5 +1,5 @@
-"""The servers that stores of this folder's tests talk to."""
+"""The servers and processes that tests of this folder use."""
 
-from tests.support.stores import aws_variables, moto, redis_server, valkey
+from tests.support.stores import aws_variables, moto, processes, redis_server, valkey
 
-__all__ = ["aws_variables", "moto", "redis_server", "valkey"]
+__all__ = ["aws_variables", "moto", "processes", "redis_server", "valkey"]

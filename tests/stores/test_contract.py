@@ -17,12 +17,13 @@ from s2sauth.stores import Store
 from s2sauth.stores.base import MAX_VALUE
 from tests.support.forking import in_child, in_children
 from tests.support.stores import (
+    WRITERS,
     DynamoDBEngine,
     Engine,
     MemoryEngine,
+    Processes,
     RedisEngine,
     SQLiteEngine,
-    written_by_processes,
 )
 
 LONG = 1_000.0
@@ -301,6 +302,28 @@ class TestTime:
         engine.wait_for(lambda: left() <= before - engine.life, engine.life)
 
 
+@pytest.mark.parametrize("engine", ["memory", "sqlite"], indirect=True)
+class TestLastTick:
+    """Where the test moves the clock, lives end to the tick."""
+
+    @pytest.mark.parametrize(
+        ("passed", "left"),
+        [(0.0, 10.0), (9.75, 0.25), (10.0, None), (10.25, None)],
+        ids=["new", "last", "over", "long"],
+    )
+    def test_it_ends_after_its_seconds(
+        self, engine: Engine, store: Store, key: str, passed: float, left: float | None
+    ) -> None:
+        """Not one earlier: for get, put and delete alike."""
+        store.put(key, b"value", replaces=None, seconds=10.0)
+        engine.wait_for(lambda: True, passed)
+
+        found = store.get(key)
+
+        assert (None if found is None else found.left) == left
+        assert store.put(key, OTHER, replaces=None, seconds=10.0) is (left is None)
+
+
 class TestCrowds:
     """Many threads, one store and several."""
 
@@ -355,8 +378,7 @@ class TestCrowds:
         assert all(in_a_crowd([lambda: store.put(key, b"value", replaces=None, seconds=LONG)] * CROWD))
 
 
-@pytest.mark.parametrize("engine", ["sqlite", "valkey", "redis", "moto"], indirect=True)
-class TestProcesses:
+class Shared:
     """What only an engine outside of the process knows."""
 
     def test_a_value_of_another_type_is_empty(self, engine: Engine, store: Store, key: str) -> None:
@@ -391,11 +413,11 @@ class TestProcesses:
         assert found.value == value[: MAX_VALUE + 1]
         assert store.put(key, b"value", replaces=found.value, seconds=LONG)
 
-    def test_one_of_many_processes_is_first(self, engine: Engine, key: str) -> None:
-        """All start at once where nothing lies. Takes a second: they are started anew, as after a deploy."""
-        owners = [b"owner %d" % number for number in range(4)]
+    def test_one_of_many_processes_is_first(self, engine: Engine, processes: Processes, key: str) -> None:
+        """All write at once where nothing lies. The first takes a second or two: they are started."""
+        owners = [b"owner %d" % number for number in range(WRITERS)]
 
-        won = written_by_processes(engine.maker(), key, owners)
+        won = processes(engine.maker(), key, owners)
 
         assert won.count(True) == 1
 
@@ -412,3 +434,8 @@ class TestProcesses:
         assert in_children(work, 3) == [(b"value", False)] * 4
         store.delete(key, b"value")
         assert store.get(key) is None
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "valkey", "redis", "moto"], indirect=True)
+class TestShared(Shared):
+    """All but the memory's."""

@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 import boto3
 import pytest
-from botocore.config import Config
 
 from parts.moto import Moto
 from parts.redis import NotToBeHad, Redis
@@ -133,6 +132,11 @@ class RedisEngine(Engine):
             client.pexpire(key, 1_000_000)
 
 
+_clients: dict[str, Any] = {}
+_stores: dict[str, list[Store]] = {}
+"""For each server: boto3 takes half a second to make one of them, and both can be used again once they are closed."""
+
+
 class DynamoDBEngine(Engine):
     """A table in a stand-in for DynamoDB. The environment has to name a Region and some credentials."""
 
@@ -145,8 +149,10 @@ class DynamoDBEngine(Engine):
         self.table = table
 
     def client(self) -> Any:
-        """boto3's, with more patience than the store's own: the stand-ins are slow in a crowd."""
-        return boto3.Session().client("dynamodb", endpoint_url=self.url, config=Config(max_pool_connections=50))
+        """boto3's own; the caller closes it, after which it can be used again."""
+        if self.url not in _clients:
+            _clients[self.url] = boto3.Session().client("dynamodb", endpoint_url=self.url)
+        return _clients[self.url]
 
     def make_table(self) -> None:
         """Make the table, as an operator does."""
@@ -157,6 +163,13 @@ class DynamoDBEngine(Engine):
                 AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
                 KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
             )
+
+    def open(self) -> Store:
+        kept = _stores.setdefault(self.url, [])
+        if len(kept) == len(self._opened):
+            kept.append(self.make())
+        self._opened.append(kept[len(self._opened)])
+        return self._opened[-1]
 
     def make(self) -> Store:
         return DynamoDBStore(self.table, endpoint_url=self.url)
@@ -228,39 +241,44 @@ def or_skip(server: Redis) -> Redis:
     return server
 
 
-class _Barrier(Protocol):
-    def wait(self) -> int: ...
+WRITERS = 4
+"""Processes that `processes` has."""
+Processes = Callable[[Callable[[], Store], str, list[bytes]], list[bool]]
 
 
-class _Queue(Protocol):
-    def put(self, answer: bool, /) -> None: ...
+@pytest.fixture(scope="module")
+def processes() -> Iterator[Processes]:
+    """Lets as many processes, each with a store of its own, put one of the values where nothing lies, all at once.
 
-
-def _write(make: Callable[[], Store], barrier: _Barrier, queue: _Queue, key: str, value: bytes) -> None:
-    store = make()
-    store.get(key)  # connected
-    barrier.wait()
-    try:
-        queue.put(store.put(key, value, replaces=None, seconds=1_000))
-    finally:
-        store.close()
-
-
-def written_by_processes(make: Callable[[], Store], key: str, values: list[bytes]) -> list[bool]:
-    """What processes see that each put one of the values where nothing lies, all at once."""
+    They are started once, as after a deploy, and serve one engine after another.
+    """
     context = multiprocessing.get_context("spawn")
-    barrier, queue = context.Barrier(len(values)), context.SimpleQueue()
-    running = [context.Process(target=_write, args=(make, barrier, queue, key, value)) for value in values]
-    try:
-        for process in running:
-            process.start()
-        for process in running:
-            process.join(30)
-        assert [process.exitcode for process in running] == [0] * len(running)
-        return [queue.get() for _ in running]
-    finally:
-        for process in running:
-            process.kill()
-            process.join()
-            process.close()
-        queue.close()
+    with context.Pool(WRITERS, _share, (context.Barrier(WRITERS),)) as pool:
+
+        def written(make: Callable[[], Store], key: str, values: list[bytes]) -> list[bool]:
+            assert len(values) == WRITERS  # each waits for the others, so each gets one
+            return pool.starmap_async(_write, [(make, key, value) for value in values], 1).get(60)
+
+        yield written
+        pool.close()
+        pool.join()
+
+
+class _Barrier(Protocol):
+    def wait(self, timeout: float) -> int: ...
+
+
+_barriers: list[_Barrier] = []
+"""In each process the one that they share."""
+
+
+def _share(barrier: _Barrier) -> None:
+    _barriers.append(barrier)
+    os.environ.update(AWS)
+
+
+def _write(make: Callable[[], Store], key: str, value: bytes) -> bool:
+    with closing(make()) as store:
+        store.get(key)  # connected
+        _barriers[0].wait(30)
+        return store.put(key, value, replaces=None, seconds=1_000)

@@ -34,16 +34,17 @@ class StoreUrl(Record):
 
 def parse_store_url(url: str) -> StoreUrl:
     """Raises ValueError, whose text says what is wrong and shows the form."""
-    scheme = url.partition("://")[0].lower()
-    if scheme not in _PARSERS or "://" not in url:
+    given, separator, rest = url.partition("://")
+    scheme = given.lower()
+    if scheme not in _PARSERS or not separator:
         raise ValueError(f"is no URL of a store; use {_FORMS}")
     parse, form = _PARSERS[scheme]
     try:
         if " " in url or not url.isprintable():
             raise ValueError("holds white space or an invisible character")
         if "#" in url:
-            raise ValueError("holds a fragment (in a password or a path, write # as %23)")
-        return parse(url)
+            raise ValueError("holds a # (within a password or a path, write %23)")
+        return parse(f"{scheme}://{rest}")
     except ValueError as wrong:
         raise ValueError(f"{wrong}; use {form}") from None
 
@@ -61,11 +62,13 @@ def mistake(store: object) -> str | None:
         except ValueError as wrong:
             return str(wrong)
         return None
+    if isinstance(store, type):
+        return f"is the class {store.__name__}; use an object of it"
     missing = [name for name in _METHODS if not callable(getattr(store, name, None))]
     if not missing:
         return None
     kind = type(store)
-    if kind.__module__.startswith(("redis.", "valkey.")):
+    if kind.__module__.split(".")[0] in ("redis", "valkey"):
         return "is a client, not a store; use s2sauth.stores.redis.RedisStore(client)"
     return f"is of type {kind.__name__}, which has no {', '.join(missing)}; use a store of s2sauth.stores, or {_FORMS}"
 
@@ -73,12 +76,12 @@ def mistake(store: object) -> str | None:
 def _sqlite(url: str) -> StoreUrl:
     rest = url.partition("://")[2]
     if "?" in rest:
-        raise ValueError("holds a query (in a path, write ? as %3F)")
+        raise ValueError("holds a ? (within a path, write %3F)")
     if not rest.startswith("/"):
-        raise ValueError("holds no absolute path after sqlite://")
+        raise ValueError("has no absolute path after sqlite://")
     path = "/" + unquote(rest).lstrip("/")
-    if path.endswith("/") or "\0" in path:
-        raise ValueError("names no file")
+    if path.endswith(("/", "/:memory:")) or "\0" in path:
+        raise ValueError("names no file that processes can share")
     return StoreUrl("sqlite", path)
 
 
@@ -87,13 +90,13 @@ def _redis(url: str) -> StoreUrl:
     if parts is None:
         raise ValueError("has no valid host or port (in a password, write / as %2F, @ as %40, ? as %3F)")
     if not re.fullmatch("/?[0-9]*", parts.path):
-        raise ValueError("has something else than a database's number after the host")
+        raise ValueError("has something other than a database's number after the host")
     return StoreUrl("redis", url)
 
 
 def _unix(url: str) -> StoreUrl:
-    parts = urlsplit(url)
-    if not parts.path.strip("/"):
+    parts = _parts(url)
+    if parts is None or parts.path.endswith("/") or not parts.path:
         raise ValueError("names no socket file")
     return StoreUrl("redis", url)
 
@@ -121,10 +124,17 @@ def _is_endpoint(url: str) -> bool:
 
 def _server(url: str) -> SplitResult | None:
     """The parts of a URL that names a host, and a port that can be one."""
+    parts = _parts(url)
     try:
-        parts = urlsplit(url)
-        return parts if parts.hostname and parts.port != 0 else None
+        return parts if parts is not None and parts.hostname and parts.port != 0 else None
     except ValueError:
+        return None
+
+
+def _parts(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:  # its text repeats what it was given
         return None
 
 

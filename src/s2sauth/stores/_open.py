@@ -9,16 +9,14 @@ from .base import Store
 def open_store(url: str) -> Store:
     """The store that this URL names. Raises ValueError for what is none, ImportError where an extra is missing."""
     wanted = parse_store_url(url)
-    match wanted.engine:
-        case "sqlite":
-            from .sqlite import SQLiteStore  # noqa: PLC0415  # only what is used
+    if wanted.engine == "sqlite":
+        from .sqlite import SQLiteStore  # noqa: PLC0415  # only what is used
 
-            return SQLiteStore(local_path(wanted.place, windows=os.name == "nt"))
-        case "redis":
-            from .redis import RedisStore  # noqa: PLC0415  # only what is used
+        return SQLiteStore(local_path(wanted.place, windows=os.name == "nt"))
+    if wanted.engine == "redis":
+        from .redis import RedisStore  # noqa: PLC0415  # only what is used
 
-            return RedisStore.from_url(wanted.place)
-        case "dynamodb":
-            from .dynamodb import DynamoDBStore  # noqa: PLC0415  # only what is used
+        return RedisStore.from_url(wanted.place)
+    from .dynamodb import DynamoDBStore  # noqa: PLC0415  # only what is used
 
-            return DynamoDBStore(wanted.place, region=wanted.region, endpoint_url=wanted.endpoint_url)
+    return DynamoDBStore(wanted.place, region=wanted.region, endpoint_url=wanted.endpoint_url)

@@ -78,7 +78,7 @@ class RedisStore:
             "health_check_interval": 0,
             "retry": Retry(NoBackoff(), 0),
         }
-        if url.startswith("rediss:"):
+        if wanted.place.startswith("rediss:"):
             options["ssl_check_hostname"] = True  # redis-py 5 leaves it out
         # What the URL says wins.
         client = redis.Redis.from_url(wanted.place, **options)  # pyright: ignore[reportUnknownMemberType]  # untyped options
