@@ -118,7 +118,14 @@ class Meeting:
             self._fleet.report("store_entry_refused", slot.id)
             return None
         entry = self._entry(stored, found.left)
-        verdict = judge(entry, cached=slot.entry, replaces=self._flight.replaces, now=self._now())
+        flight = self._flight
+        verdict = judge(
+            entry,
+            cached=slot.entry,
+            replaces=None if flight.min_ttl else flight.replaces,  # which is good for the others
+            now=self._now(),
+            min_ttl=flight.min_ttl,
+        )
         match verdict:
             case Verdict.TAKE:
                 self._fleet.report("token_taken", slot.id, seconds=elapsed(entry.asked_at, self._now()))

@@ -76,7 +76,7 @@ class Renewal:
                 now=began,
                 number=flight.number,
                 life=replaced.life,
-                replaced_forced=replaced.forced,
+                replaced_forced=replaced.forced and not flight.min_ttl,
                 policy=self._policy,
             )
         self._report("renewal_started", slot.id)

@@ -157,10 +157,15 @@ class CognitoClientCredentials:
             del environ, overrides, arguments  # as in the constructor
             raise
 
-    def get_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:
+    def get_token(
+        self, *, min_ttl: float = 0.0, timeout: float | None = None, rejected: AccessToken | None = None
+    ) -> AccessToken:
         """The cached token, else a new one.
 
         Args:
+            min_ttl: seconds of life that the token must still have, for a long upload. A token with less is replaced
+                within the budget of forced renewals; beyond it, or when tokens do not live that long, the newest one
+                comes back, with the event `min_ttl_not_met`.
             timeout: seconds to wait at most; None is the policy's `deadline`, which is also the most. 0 takes what is
                 cached. It shortens the wait, never the token request.
             rejected: a token that an API answered 401 to: waits for another one, within the budget of forced renewals;
@@ -169,32 +174,40 @@ class CognitoClientCredentials:
         Raises:
             TokenUnavailable: no token within the time; worth another try.
             TokenRequestRefused, TokenResponseInvalid: the token endpoint said no, or answered no usable token.
-            ConfigurationError: the secret source or http_client is wrong, or a negative timeout.
+            ConfigurationError: the secret source or http_client is wrong, or a negative timeout or min_ttl.
             CredentialsClosed: after `close()`.
         """
         entry = self._slot.entry
         if (
             entry is not None
             and rejected is None
+            and not min_ttl
             and self._wall() < entry.fresh_until_wall
             and self._boot() < entry.fresh_until_boot
         ):
             return entry.token
         self._shared.prepare()
-        return self._shared.supply.get(self._slot, timeout, rejected)
+        return self._shared.supply.get(self._slot, timeout, rejected, min_ttl)
 
-    async def aget_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:  # noqa: ASYNC109  # as get_token
+    async def aget_token(
+        self,
+        *,
+        min_ttl: float = 0.0,
+        timeout: float | None = None,  # noqa: ASYNC109  # as get_token
+        rejected: AccessToken | None = None,
+    ) -> AccessToken:
         """`get_token()` for asyncio and trio: waits without blocking the event loop."""
         entry = self._slot.entry
         if (
             entry is not None
             and rejected is None
+            and not min_ttl
             and self._wall() < entry.fresh_until_wall
             and self._boot() < entry.fresh_until_boot
         ):
             return entry.token
         self._shared.prepare()
-        return await self._shared.supply.aget(self._slot, timeout, rejected)
+        return await self._shared.supply.aget(self._slot, timeout, rejected, min_ttl)
 
     def auth_headers(self) -> dict[str, str]:
         """`{"Authorization": "Bearer …"}` for any other HTTP client. Raises what `get_token()` raises."""

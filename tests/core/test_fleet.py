@@ -76,6 +76,16 @@ def test_verdicts(found: Entry, cached: Entry | None, replaces: Entry | None, at
     assert judge(found, cached=cached, replaces=replaces, now=after(at)) is verdict
 
 
+@pytest.mark.parametrize(
+    ("min_ttl", "verdict"),
+    [(0.0, TAKE), (600.0, TAKE), (math.nextafter(600, 700), PASS), (3599.0, PASS), (3600.0, TAKE)],
+    ids=["", "just enough", "a tick too little", "nearly all", "more than tokens have"],
+)
+def test_what_is_taken_has_the_life_that_is_needed(min_ttl: float, verdict: Verdict) -> None:
+    """Else a new one is asked for."""
+    assert judge(OLD, cached=None, replaces=None, now=after(3000), min_ttl=min_ttl) is verdict
+
+
 @given(
     asked_at=st.floats(-4000, 4000),
     cached_at=st.floats(-4000, 4000) | st.none(),

@@ -7,6 +7,7 @@ from enum import Enum, auto
 
 from .errors import Cause, Failure, TokenUnavailable
 from .freshness import Entry, Instant, elapsed
+from .plan import is_short
 from .policy import RenewalPolicy
 from .record import Record
 from .retry import SHORTEST_LIMIT, Memory
@@ -42,9 +43,9 @@ class Verdict(Enum):
     """It is over, or no newer than the one in hand."""
 
 
-def judge(found: Entry, *, cached: Entry | None, replaces: Entry | None, now: Instant) -> Verdict:
-    """Judge `found` for a flight; `replaces` is the token that the flight replaces by force."""
-    if found.usable_left(now) <= 0:
+def judge(found: Entry, *, cached: Entry | None, replaces: Entry | None, now: Instant, min_ttl: float = 0.0) -> Verdict:
+    """Judge `found` for a flight; `replaces` is the token that an API rejected, `min_ttl` the life that is needed."""
+    if found.usable_left(now) <= 0 or is_short(found, min_ttl, now):
         return Verdict.PASS
     if replaces is not None and replaces.token.access_token == found.token.access_token:
         return Verdict.PASS if found.suspected else Verdict.RETIRE
