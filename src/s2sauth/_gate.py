@@ -64,7 +64,7 @@ def _pass_through(lock: Lock, seconds: float) -> None:
         lock.release()
 
 
-def _close_gate(seconds: float) -> None:
+def close_gate(seconds: float) -> None:
     """Let no work begin, and wait for what is under way on other threads, for so many seconds at most."""
     began = time.monotonic()
     _gate.acquire(timeout=min(FORK_WAIT, seconds))
@@ -73,7 +73,8 @@ def _close_gate(seconds: float) -> None:
             _pass_through(lock, began + min(fork_waits, seconds) - time.monotonic())
 
 
-def _open_gate() -> None:
+def open_gate() -> None:
+    """Let work begin again."""
     with suppress(RuntimeError):  # two threads forked at once, and the first one has opened it
         _gate.release()
 
@@ -81,7 +82,7 @@ def _open_gate() -> None:
 def _at_exit() -> None:
     global _patience  # noqa: PLW0603  # the process's own state
     _patience = LATE_WAIT
-    _close_gate(EXIT_WAIT)
+    close_gate(EXIT_WAIT)
 
 
 def _renew_gate() -> None:
@@ -92,5 +93,5 @@ def _renew_gate() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=lambda: _close_gate(IMPORT_WAIT), after_in_parent=_open_gate, after_in_child=_renew_gate)
+    os.register_at_fork(before=lambda: close_gate(IMPORT_WAIT), after_in_parent=open_gate, after_in_child=_renew_gate)
 atexit.register(_at_exit)

@@ -16,7 +16,7 @@ from ._core.token_endpoint import Answer, TokenRequest, read_answer, token_reque
 from ._core.values import AccessToken, Secret
 from ._flight import Flight, Outcome
 from ._gate import Work
-from ._process import Clock, in_lambda
+from ._process import Clock, generation, in_lambda
 from ._slots import Slot
 from .events import Reporter
 from .secret_sources import SecretInput, read_secrets
@@ -65,6 +65,10 @@ class Renewal:
         self._seen: dict[None, Instant] = {}
         """What the clocks said when the latest flight began."""
 
+    def forget(self) -> None:
+        """Drop the secret that was accepted."""
+        self._accepted = None
+
     def __call__(self, slot: Slot, flight: Flight) -> Outcome:
         """Fetch a token for `slot`: what it brings is in the slot before it is returned."""
         began = self._look_at_clocks(slot)
@@ -109,6 +113,8 @@ class Renewal:
             return Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
 
     def _conclude(self, slot: Slot, flight: Flight, outcome: Outcome, took: float) -> None:
+        if flight.generation != generation():
+            return  # begun before a snapshot that this process was restored from
         if isinstance(outcome, Entry):
             slot.succeeded(outcome)
             self._report("renewed", slot.id, seconds=took)

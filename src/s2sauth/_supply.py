@@ -7,11 +7,12 @@ from ._core.errors import Cause, ConfigurationError, CredentialsClosed, Failure,
 from ._core.freshness import Entry, Instant
 from ._core.plan import Step, is_short, next_step
 from ._core.policy import LAMBDA_WAIT, RenewalPolicy, is_number
-from ._core.retry import Memory, background_limit, holding
+from ._core.retry import SHORTEST_LIMIT, Memory, background_limit, holding
 from ._core.values import AccessToken
 from ._flight import Flight, Outcome
 from ._process import Clock, in_lambda
 from ._slots import Client, Slot
+from ._time_limit import time_left
 from .events import Reporter
 
 Wait = tuple[Flight, float]
@@ -79,22 +80,33 @@ class Supply:
             slot.offer(entry.under_suspicion())
             self._report("token_suspected", slot.id)
 
+    def forget(self, slots: list[Slot]) -> None:
+        """Drop tokens and failures, end the flights: this process becomes a snapshot, or was one."""
+        for slot in slots:
+            self._end(slot, Failure(Cause.ELSEWHERE, TokenUnavailable, ("a snapshot was taken meanwhile", None)))
+            slot.memory = slot.client.memory = None
+
     def close(self, key: str, client: Client, slots: list[Slot]) -> None:
         """Forget the tokens, end the flights, refuse what comes; `key` is for the event."""
         if not client.closed:
             client.closed = True
             self._report("closed", key)
         for slot in slots:
-            if slot.flight.settle(Failure(Cause.CLOSED, CredentialsClosed, (_CLOSED,))):
-                slot.flight.interrupt()
-            slot.forget()
+            self._end(slot, Failure(Cause.CLOSED, CredentialsClosed, (_CLOSED,)))
+
+    @staticmethod
+    def _end(slot: Slot, outcome: Failure) -> None:
+        if slot.flight.settle(outcome):
+            slot.flight.interrupt()
+        slot.forget()
 
     def _patience(self, timeout: float | None) -> float:
+        most = min(self._policy.deadline, time_left())
         if timeout is None:
-            return self._policy.deadline
+            return most
         if not is_number(timeout) or timeout < 0:
             raise ConfigurationError(f"timeout: seconds, 0 or more, or None for the policy's deadline; got {timeout!r}")
-        return min(timeout, self._policy.deadline)
+        return min(timeout, most)
 
     def _steps(
         self, slot: Slot, patience: float, rejected: AccessToken | None, min_ttl: float
@@ -143,7 +155,7 @@ class Supply:
                     replaces = entry if step is Step.REPLACE else None
                     next_one = Flight(
                         flight.number + 1,
-                        limit=(now, self._policy.deadline),
+                        limit=(now, min(self._policy.deadline, max(SHORTEST_LIMIT, time_left()))),
                         replaces=replaces,
                         min_ttl=min_ttl,
                         waited_for=True,

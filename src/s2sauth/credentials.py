@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, final
 
+from . import _snapstart
+from ._closing import Closing
 from ._core import parts
 from ._core.config import Api, AuthMethod, settings
 from ._core.environment import from_environment
-from ._core.errors import ConfigurationError
+from ._core.errors import ConfigurationError, TokenUnavailable
 from ._core.origin import AnyOrigin, parse_origins
 from ._core.policy import RenewalPolicy
 from ._core.values import AccessToken, scope_set
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @final
-class CognitoClientCredentials:
+class CognitoClientCredentials(Closing):
     """OAuth 2.0 client credentials of an Amazon Cognito app client, and the access tokens that they get.
 
     Build it once, at module level; it is safe for any number of threads, asyncio and trio tasks, event loops and forked
@@ -209,6 +210,22 @@ class CognitoClientCredentials:
         self._shared.prepare()
         return await self._shared.supply.aget(self._slot, timeout, rejected, min_ttl)
 
+    def warm(self) -> bool:
+        """Get ready ahead of the first call, in a Lambda function's init phase or when a service starts.
+
+        Imports what a token request needs and gets a token; False if none is to be had now, and later calls try again.
+        With SnapStart it gets none, since every clone of the snapshot would have it. Raises what `get_token()` raises,
+        but for TokenUnavailable: an outage keeps no service from starting.
+        """
+        self._shared.prepare()
+        if _snapstart.is_coming():
+            return False
+        try:
+            self.get_token()
+        except TokenUnavailable:
+            return False
+        return True
+
     def auth_headers(self) -> dict[str, str]:
         """`{"Authorization": "Bearer …"}` for any other HTTP client. Raises what `get_token()` raises."""
         return {"Authorization": self.get_token().authorization}
@@ -263,22 +280,6 @@ class CognitoClientCredentials:
     def close(self) -> None:
         """Forget the tokens; whoever waits, and every later call, gets CredentialsClosed. Closes all views too."""
         self._shared.supply.close(self._slot.id, self._shared.client, self._shared.slots.all())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         known = self._slot.settings

@@ -52,7 +52,7 @@ _SAYS: dict[EventName, str] = {
     "expires_in_missing": "the answer had no expires_in: the token's own life is used, else 300 seconds",
     "flight_replaced": "a token request did not end by its deadline and was given up",
     "forced_renewal_withheld": "an API rejects a token too young to renew: check its authorizer, scopes and audience",
-    "min_ttl_not_met": "a token with less life than min_ttl was handed out: none lives longer, or one was just replaced",
+    "min_ttl_not_met": "a token with less life than min_ttl was handed out: none lives longer, or one has just come",
     "renewal_attempt_failed": "a token request failed",
     "renewal_failed": "no new token; one in hand is used as long as it lives",
     "renewal_started": "renewal begins",
