@@ -1,4 +1,4 @@
-"""What a token costs and how many a second there may be: the one place for both, for the simulation and for docs/costs.md."""
+"""What a token costs, and how many a second there may be: the one place for both."""
 
 DATED = "2026-09-26"
 """When the two numbers below were last looked up."""

@@ -104,6 +104,7 @@ class World:
         self.luck = Random(f"{seed} luck")
         """Calls, latencies, the way of a deploy."""
         self.cognito = Cognito(day.outages, self.books, self.luck)
+        self._tokens = 0
         self._way = way
         self._shared = Store(self.env, self.books, self.luck, STORE_LATENCY, day.store_outages)
         self._files: dict[tuple[int, int], Store] = {}
@@ -121,7 +122,8 @@ class World:
 
     def token(self, asked_at: float) -> AccessToken:
         """A new one."""
-        return AccessToken(f"token{self.books.minted}", expires_in=self.life, issued_at=asked_at, left=lambda: 0.0)
+        self._tokens += 1
+        return AccessToken(f"token{self._tokens}", expires_in=self.life, issued_at=asked_at, left=lambda: 0.0)
 
     def _seat(self, seat: int) -> Part:
         """The processes that follow each other in one place of one machine."""
@@ -333,7 +335,7 @@ class Process:
                     now = self._env.now
                     if not may_wait(flight.left(now), flight.limit(now)):
                         break
-                    yield from store.wait(min(flight.waits_until(), self._end))
+                    yield from store.wait(there, min(flight.waits_until(), self._end))
                     yield from self._sleep(0.0)  # where it ends, if a deploy ended the wait
                 there, taken = yield from self._look(store, flight)
         except StoreFailed:

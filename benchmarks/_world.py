@@ -1,7 +1,8 @@
-"""The world of the simulation: a day with its deploys and outages, Cognito, and stores. Nothing here decides about tokens."""
+"""The world of the simulation: a day with its deploys and outages, Cognito, stores. Nothing here decides about tokens."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf, log
 from random import Random
 from typing import Any
@@ -76,8 +77,10 @@ class Books:
     """Calls that got no token."""
     store: list[float] = field(init=False)
     """Operations of all stores."""
-    minted: int = 0
+    minted: list[int] = field(init=False)
+    """Tokens issued, which is what is paid for."""
     throttled: int = 0
+    """Token requests over the quota."""
     longest: float = 0.0
     """The longest that a caller waited, in seconds."""
 
@@ -85,6 +88,7 @@ class Books:
         self.requests = [0] * self.seconds
         self.failed = [0] * self.seconds
         self.store = [0.0] * self.seconds
+        self.minted = [0] * self.seconds
 
 
 class Cognito:
@@ -110,7 +114,7 @@ class Cognito:
             books.throttled += 1
             return 429, REFUSAL
         self._tokens -= 1
-        books.minted += 1
+        books.minted[int(now)] += 1
         median, sigma = LATENCY
         return 200, min(self._luck.lognormvariate(log(median), sigma), 0.9 * limits.read)
 
@@ -130,11 +134,11 @@ class Waiter:
 
 def polls_in(seconds: float) -> int:
     """How many polls a flight makes in so long a wait."""
-    polls, passed = 0, poll_delay(0, 0.5)
-    while passed <= seconds and polls < 10:
+    polls, next_at = 0, poll_delay(0, 0.5)
+    while next_at <= seconds and polls < 10:  # by then the pauses no longer grow
         polls += 1
-        passed += poll_delay(polls, 0.5)
-    return polls + max(0, int((seconds - passed) / poll_delay(polls, 0.5)))
+        next_at += poll_delay(polls, 0.5)
+    return polls if seconds < next_at else polls + 1 + int((seconds - next_at) / poll_delay(polls, 0.5))
 
 
 POLL = poll_delay(1_000, 0.5)
@@ -219,15 +223,17 @@ class Store:
         waiting[waiter.place], waiting[0] = first, waiter
         first.place, waiter.place = waiter.place, 0
         waiter.chosen = True
-        self._later(self._env.now + pause, lambda: _wake(waiter))
+        self._later(self._env.now + pause, partial(_wake, waiter))
 
-    def wait(self, until: float) -> Waiting:
-        """Wait for a poll that finds something changed, or for `until`."""
+    def wait(self, seen: Entry | None, until: float) -> Waiting:
+        """Wait for a poll that finds another token than `seen`, or the lease free, or for `until`."""
         self._count()
         waiter = Waiter(self._env.event(), self._env.now)
         waiter.place = len(self._waiting)
         self._waiting.append(waiter)
-        self._later(until, lambda: _wake(waiter))
+        if self.token() is not seen:
+            until = min(until, self._env.now + self._pause(waiter))
+        self._later(until, partial(_wake, waiter))
         self.look_after_lease()
         try:
             yield waiter.event
@@ -242,7 +248,7 @@ class Store:
 
     def _wake_all(self) -> None:
         for waiter in self._waiting:
-            self._later(self._env.now + self._pause(waiter) * self._luck.random(), lambda waiter=waiter: _wake(waiter))
+            self._later(self._env.now + self._pause(waiter) * self._luck.random(), partial(_wake, waiter))
 
     def _pause(self, waiter: Waiter) -> float:
         return poll_delay(polls_in(self._env.now - waiter.since), self._luck.random())
@@ -259,8 +265,9 @@ class Store:
                 self._books.store[second] += rate * (upto - since)
                 since = upto
 
-    def _later(self, at: float, do: Callable[[], object]) -> None:
+    def _later(self, at: float, do: Callable[[], None]) -> None:
         event = self._env.timeout(max(0.0, at - self._env.now))
+        assert event.callbacks is not None  # as long as it has not happened
         event.callbacks.append(lambda _: do())
 
 
