@@ -85,7 +85,7 @@ def drawing(
         parts += [_box("shade", LEFT + a * scale, top, (b - a) * scale, height) for a, b in shade]
         for colour, spans in (shades or {}).values():
             parts += [
-                _box(f"{colour} faint", LEFT + a * scale, top, max(2.0, (b - a) * scale), height) for a, b in spans
+                _box(f"{colour} faint", LEFT + a * scale, top, max(4.0, (b - a) * scale), height) for a, b in spans
             ]
         parts += _grid(seconds, scale, top, height)
         match panel:

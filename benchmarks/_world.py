@@ -1,6 +1,6 @@
-"""The world of the simulation: a day with its deploys and outages, Cognito, stores. Nothing here decides about tokens."""
+"""The world of the simulation: a day with deploys and outages, Cognito, stores. Nothing here decides about tokens."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf, log
@@ -64,6 +64,16 @@ class Day:
     """The first one starts the fleet."""
     outages: tuple[Outage, ...] = ()
     store_outages: tuple[Span, ...] = ()
+    stands_for: tuple[Span, int] | None = None
+    """A quiet part that stands for so many more of its kind, which are left out."""
+
+    def in_all(self, counts: Sequence[float]) -> int:
+        """The sum of what was counted by the second, with what was left out."""
+        total = sum(counts)
+        if self.stands_for is not None:
+            (began, ended), times = self.stands_for
+            total += times * sum(counts[int(began) : int(ended)])
+        return round(total)
 
 
 @dataclass(slots=True)

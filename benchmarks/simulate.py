@@ -6,7 +6,7 @@ import json
 import multiprocessing
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from math import ceil
@@ -37,20 +37,27 @@ def rolling(at: float) -> Deploy:
 
 CALM = Day(24 * HOUR, (rolling(0),))
 """Deployed once."""
-TWO_HOURS = Day(2 * HOUR, (rolling(0),))
-"""The same for short tokens: each hour after the first is like the second."""
+CALM_SHORT = Day(2 * HOUR, (rolling(0),), stands_for=((HOUR, 2 * HOUR), 22))
+"""The same for tokens of minutes: one quiet hour is like the other."""
 COLD = Day(5 * MINUTE, (Deploy(0, spread=3.0),))
 """All processes start at once, and no store holds a token."""
-BAD = Day(
-    24 * HOUR,
-    (rolling(0), rolling(9 * HOUR), Deploy(15 * HOUR, spread=3.0), rolling(18 * HOUR)),
-    outages=(
-        Outage(12 * HOUR, 12 * HOUR + 8 * MINUTE, hangs=False),
-        Outage(21 * HOUR, 21 * HOUR + 30 * MINUTE, hangs=True),
-    ),
-    store_outages=((3 * HOUR, 4 * HOUR),),
-)
-AT_ONCE = BAD.deploys[2]
+
+
+def bad(store: float, second: float, short: float, at_once: float, third: float, long: float, **last: Any) -> Day:
+    """A day on which everything happens, at these hours; Cognito's outages are short, then long."""
+    return Day(
+        deploys=(rolling(0), rolling(second * HOUR), Deploy(at_once * HOUR, spread=3.0), rolling(third * HOUR)),
+        outages=(
+            Outage(short * HOUR, short * HOUR + 8 * MINUTE, hangs=False),
+            Outage(long * HOUR, long * HOUR + 20 * MINUTE, hangs=True),
+        ),
+        store_outages=((store * HOUR, (store + 1) * HOUR),),
+        **last,
+    )
+
+
+BAD = bad(3, 9, 12, 15, 18, 21, seconds=24 * HOUR)
+BAD_SHORT = bad(1, 3, 4, 5, 6, 7, seconds=8 * HOUR, stands_for=((6.5 * HOUR, 7 * HOUR), 32))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +107,11 @@ def read(books: Books, day: Day, life: float) -> Run:
     def within(values: list[int], spans: list[Span]) -> list[int]:
         return [value for began, ended in spans for value in values[int(began) : int(ended) + 1]]
 
-    at_once = [(AT_ONCE.at, AT_ONCE.at + 3 * MINUTE)]
+    at_once = [(deploy.at, deploy.at + 3 * MINUTE) for deploy in day.deploys[1:] if deploy.waves == 1]
     store_down = [(began, ended + HOUR) for began, ended in day.store_outages]
     outlasted = sum(within(books.failed, excused(day, life)))
-
-    def day_long(values: Sequence[float]) -> int:
-        return round(sum(values) if day is not TWO_HOURS else sum(values[:3600]) + 23 * sum(values[3600:]))
-
     return Run(
-        minted=day_long(books.minted),
+        minted=day.in_all(books.minted),
         requests=sum(books.requests),
         throttled=books.throttled,
         peak=max(books.requests),
@@ -120,20 +123,20 @@ def read(books: Books, day: Day, life: float) -> Run:
         store_down_peak=max(within(books.requests, store_down), default=0),
         store_down_failed=sum(within(books.failed, store_down)),
         store_peak=round(max(books.store)),
-        store_day=day_long(books.store),
+        store_day=day.in_all(books.store),
         bins=[max(books.requests[at : at + BIN]) for at in range(0, int(day.seconds), BIN)],
     )
 
 
 Name = tuple[str, Way, int]
 """Kind of day, way of sharing, life of the tokens."""
-DAYS_RUN = {"calm": CALM, "two hours": TWO_HOURS, "bad": BAD, "cold": COLD}
+KINDS = {"calm": CALM, "calm, short": CALM_SHORT, "bad": BAD, "bad, short": BAD_SHORT, "cold": COLD}
 
 
 def simulated(name: Name, processes: int) -> Run:
     """One day; the same arguments give the same figures, to the last digit."""
     kind, way, life = name
-    day = DAYS_RUN[kind]
+    day = KINDS[kind]
     gc.disable()  # millions of short-lived objects, none in a circle
     try:
         world = World(day, Fleet(processes, on_machine=20), way, life, f"{SEED} {kind} {way.value} {life}")
@@ -146,7 +149,7 @@ def all_days(short: bool) -> Iterator[tuple[Name, int]]:  # noqa: FBT001  # what
     """Every day to simulate, and with how many processes; those that take long go first."""
     for life in LIVES:
         processes = 10_000 if not short else 100 if life == 300 else 1_000
-        for kind in ("bad", "two hours" if life == 300 else "calm"):
+        for kind in (a_day("bad", life), a_day("calm", life)):
             for way in Way:
                 yield (kind, way, life), processes
     for way in Way:
@@ -199,16 +202,16 @@ def tokens_a_day(way: Way, life: int, processes: int) -> tuple[int, int]:
     return keys * int(up / POLICY.renew_after(life, 1.0)), keys * ceil(CALM.seconds / POLICY.renew_after(life, 0.0))
 
 
-def calm(life: int) -> str:
-    """The kind of calm day that tokens of this life have."""
-    return "two hours" if life == 300 else "calm"
+def a_day(kind: str, life: int) -> str:
+    """The kind of day for tokens of this life."""
+    return f"{kind}, short" if life == 300 else kind
 
 
 def figures(report: Report) -> None:
     """Simulate, judge, draw."""
     days = list(all_days(report.ci))
     runs = simulate(days)
-    processes = {life: number for (kind, _, life), number in days if kind == "bad"}
+    processes = {life: number for (kind, _, life), number in days if kind.startswith("bad")}
     for life, text in LIVES.items():
         number = processes[life]
         report.row(f"tokens of {text}, {number:,} processes", s2sauth="")
@@ -218,7 +221,7 @@ def figures(report: Report) -> None:
     judge_cold(report, runs)
     report.note(f"Seed {SEED}. $ {DOLLARS} for a token, {QUOTA} token requests a second (as of {DATED}).")
     report.note("A calm day: one rolling deploy. A bad day: three, one of all at once, Cognito down for 8 and for")
-    report.note("30 minutes, the store that all share for an hour. Calls that fail while Cognito is down for longer")
+    report.note("20 minutes, the store that all share for an hour. Calls that fail while Cognito is down for longer")
     report.note("than any token lives, or in the minute after, are counted apart.")
     if report.options.svg or report.options.docs:
         data = collected(runs)
@@ -236,19 +239,19 @@ def figures(report: Report) -> None:
 def judge_calm(report: Report, runs: dict[Name, Run], life: int, processes: int) -> None:
     """What it costs, against what the policy alone says."""
     for way in Way:
-        run = runs[calm(life), way, life]
+        run = runs[a_day("calm", life), way, life]
         least, most = tokens_a_day(way, life, processes)
         what = f"  calm, {way.value}"
         report.row(f"{what}: tokens", s2sauth=run.minted, at_least=least, at_most=most)
         report.row(f"{what}: dollars a month", s2sauth=dollars(run.minted * DAYS))
         report.row(f"{what}: calls failed", s2sauth=run.failed, exactly=0)
-    report.row("  calm, by all: most in a second", s2sauth=runs[calm(life), Way.ALL, life].peak, at_most=2)
+    report.row("  calm, by all: most in a second", s2sauth=runs[a_day("calm", life), Way.ALL, life].peak, at_most=2)
 
 
 def judge_bad(report: Report, runs: dict[Name, Run], life: int) -> None:
     """What a deploy of all at once and outages do."""
     for way in Way:
-        run = runs["bad", way, life]
+        run = runs[a_day("bad", life), way, life]
         shared = way is Way.ALL
         served: dict[str, Any] = {} if way is Way.PRIVATE or (life == 300 and not shared) else {"exactly": 0}
         what = f"  bad, {way.value}"
@@ -274,10 +277,10 @@ def judge_cold(report: Report, runs: dict[Name, Run]) -> None:
         run = runs["cold", way, PICTURED]
         shared, private = way is Way.ALL, way is Way.PRIVATE
         what = f"  cold, {way.value}"
-        report.row(f"{what}: tokens", s2sauth=run.minted, **({"exactly": 1} if shared else {}))
+        report.row(f"{what}: tokens", s2sauth=run.minted, exactly=1 if shared else None)
         over: dict[str, Any] = {"at_most": QUOTA} if shared else {"at_least": QUOTA + 1} if private else {}
         report.row(f"{what}: most requests in a second", s2sauth=run.peak, **over)
-        report.row(f"{what}: calls failed", s2sauth=run.failed, **({} if private else {"exactly": 0}))
+        report.row(f"{what}: calls failed", s2sauth=run.failed, exactly=None if private else 0)
         report.row(f"{what}: longest wait", s2sauth=run.longest, at_most=1.0 if shared else 8.1, unit="s")
 
 
@@ -293,7 +296,7 @@ def collected(runs: dict[Name, Run]) -> dict[str, Any]:
     rows = []
     for life in LIVES:
         for way in Way:
-            quiet, bad = runs[calm(life), way, life], runs["bad", way, life]
+            quiet, bad = runs[a_day("calm", life), way, life], runs[a_day("bad", life), way, life]
             rows.append(
                 {
                     "way": way.name,

@@ -36,7 +36,8 @@ def money(amount: float) -> str:
 
 
 def _row(data: Data, way: str, life: int) -> Data:
-    (found,) = [row for row in data["rows"] if (row["way"], row["life"]) == (way, life)]
+    rows: list[Data] = data["rows"]
+    (found,) = [row for row in rows if (row["way"], row["life"]) == (way, life)]
     return found
 
 
@@ -196,7 +197,7 @@ def picture(data: Data) -> str:
             "Dollars a month, by the life of the tokens (logarithmic)",
             {
                 f"{text}": {
-                    name.removeprefix("shared "): (
+                    name.removeprefix("shared ").removesuffix(" tokens"): (
                         COLOURS[way],
                         _row(data, way, seconds)["dollars_a_month"],
                         money(_row(data, way, seconds)["dollars_a_month"]),

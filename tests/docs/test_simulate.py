@@ -189,3 +189,12 @@ def test_busiest_second_is_within_the_books() -> None:
     fleet.cognito.answer = lambda now, limits: (asked.append(now), answer(now, limits))[1]  # type: ignore[func-returns-value]
     books = fleet.run()
     assert max(books.requests) <= busiest_second(asked) <= 2 * max(books.requests)
+
+
+def test_a_flight_that_somebody_joins_gets_a_callers_time() -> None:
+    """It began in the background, for 100 s; a caller without a token joins it after 10 s, or too late."""
+    flight = sharing.Flight(0.0, 100.0, 10.0)
+    assert [flight.waited_for(at) for at in (9.9, 10.0)] == [False, True]
+    assert (flight.left(9.0), flight.left(12.0)) == (91.0, POLICY.deadline - 2.0)
+    assert flight.waits_until() == pytest.approx(10.0 + 0.6 * POLICY.deadline, abs=0.01)
+    assert sharing.Flight(0.0, 100.0, 70.0).waits_until() == pytest.approx(60.0, abs=0.01)
