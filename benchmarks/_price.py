@@ -1,14 +1,14 @@
 """What a token costs, and how many a second there may be: the one place for both."""
 
-DATED = "2026-09-26"
-"""When the two numbers below were last looked up."""
+DATED = "September 2026"
+"""When the price was last seen on bills, and the quota in lists of quotas."""
 
 DOLLARS = 0.00225
-"""For one token, billed per successful answer to a client_credentials request; a failed request costs nothing.
+"""For one token, billed for each successful answer to a client_credentials request.
 
-This is the first tier, and the dearest: larger amounts are graduated. AWS, "Amazon Cognito pricing", machine-to-machine
-(https://aws.amazon.com/cognito/pricing/); the same on bills of September 2026 (20 tokens, $0.0450) and at Vantage, line
-item CUPM2MTokenRequestsFull ($2.25 per 1,000). Often misquoted as the price of a thousand.
+AWS publishes it at https://aws.amazon.com/cognito/pricing/ ("machine-to-machine"). Seen on bills of 2 to 4 September
+2026 (20 tokens, $0.0450) and at Vantage (line item CUPM2MTokenRequestsFull: $2.25 per 1,000 successful token responses,
+then graduated), so this is the first tier, and the dearest. Often misquoted as the price of a thousand.
 """
 
 QUOTA = 150
