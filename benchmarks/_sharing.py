@@ -26,7 +26,7 @@ from _world import (
 
 from s2sauth._core.config import Settings
 from s2sauth._core.errors import Cause, Failure, TokenUnavailable
-from s2sauth._core.fleet import Circuit, Verdict, judge, may_wait, opened, store_limit
+from s2sauth._core.fleet import Circuit, Verdict, judge, left_to_another, may_wait, opened, store_limit
 from s2sauth._core.freshness import Entry, Freshness, Instant, freshness, new_entry
 from s2sauth._core.plan import Step, next_step
 from s2sauth._core.policy import RenewalPolicy
@@ -275,6 +275,8 @@ class Process:
         if isinstance(outcome, Entry):
             slot.succeeded(outcome)
             return
+        if outcome.cause is Cause.ELSEWHERE:
+            return
         slot.remember(outcome, now=now, policy=POLICY, chance=world.chance(), waited_for=waited_for)
         if waited_for:  # those who joined later get the same outcome
             joined = max(began, now.boot - flight.limit(now.boot) + flight.left(now.boot))
@@ -333,6 +335,8 @@ class Process:
                 leased = store.lease(self, POLICY)
                 if not leased:
                     now = self._env.now
+                    if not flight.waited_for(now):
+                        return self._leave_to_another()
                     if not may_wait(flight.left(now), flight.limit(now)):
                         break
                     yield from store.wait(there, min(flight.waits_until(), self._end))
@@ -355,6 +359,14 @@ class Process:
         else:
             self._circuit = None
         return outcome
+
+    def _leave_to_another(self) -> Failure:
+        """With a token in hand nobody waits for the lease's holder."""
+        slot = self._slot
+        assert slot.entry is not None
+        window = POLICY.window(slot.entry.life)
+        slot.memory = left_to_another(self._now(), window=window, chance=self._world.chance())
+        return slot.memory.failure
 
     def _fails(self) -> bool:
         """The store is left alone for a while."""
