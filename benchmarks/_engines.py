@@ -19,11 +19,12 @@ from s2sauth.stores.dynamodb import DynamoDBStore
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "scripts"))
 
-from parts.ministack import MiniStack  # noqa: E402  # beside the benchmarks, not above them
-from parts.moto import Moto  # noqa: E402
-from parts.redis import NotToBeHad, Redis  # noqa: E402
-from parts.valkey import KeyValueServer, Valkey  # noqa: E402
+from parts.ministack import MiniStack
+from parts.moto import Moto
+from parts.redis import NotToBeHad, Redis
+from parts.valkey import KeyValueServer, Valkey
 
+DEFAULT = RenewalPolicy()
 SLOW_STORE = RenewalPolicy(store_timeout=5.0, deadline=20.0)
 """For the stand-ins of DynamoDB, each of which serves one request after the other."""
 _AWS = {
@@ -41,7 +42,7 @@ class Engine:
     """A store that runs."""
 
     make: Make
-    policy: RenewalPolicy = RenewalPolicy()
+    policy: RenewalPolicy = DEFAULT
     allowance: float = 0.5
     """Seconds that the slowest caller may wait beyond the token endpoint's latency."""
     server: KeyValueServer | None = None

@@ -20,7 +20,7 @@ LIFE = 10
 """Seconds for which it lives in the run with renewals."""
 PAUSE = (0.05, 0.1)
 """Seconds between two calls of one thread there."""
-CUT_EVERY = 0.05
+CUT_EVERY = 0.1
 """Seconds between two moments at which all connections to the store are cut."""
 SCHEDULING = 0.3
 """Seconds that a machine with two processors may take to run everybody who looks into the store."""
@@ -72,7 +72,7 @@ def faults(report: Report, name: str, engine: Engine) -> None:
         requests = fake.counts()["token_requests"]
     served = sum(answer.error is None for answer in answers)
     report.row(f"{name}, faults: connections cut", s2sauth=cut, at_least=processes)
-    report.row(f"{name}, faults: token requests", s2sauth=requests, at_least=2, at_most=2)
+    report.row(f"{name}, faults: token requests", s2sauth=requests, at_most=2)
     report.row(f"{name}, faults: callers served", s2sauth=served, exactly=(processes - 1) * threads)
     slowest = max(answer.waited for answer in answers)
     report.row(f"{name}, faults: slowest caller", s2sauth=slowest, at_most=engine.policy.deadline, unit="s")
@@ -174,8 +174,6 @@ def renewals(report: Report, name: str, engine: Engine) -> None:
     report.row(f"{name}, renewals: token requests", s2sauth=requests, at_least=least, at_most=most)
     report.row(f"{name}, renewals: calls", s2sauth=sum(one.calls for one in ours), at_least=processes * int(seconds))
     report.row(f"{name}, renewals: calls failed", s2sauth=sum(one.failed for one in ours), exactly=0)
-    for what, one in (("s2sauth", ours), ("floor", floor)):
-        pass
     report.row(
         f"{name}, renewals: calls over {1000 * SLOW:.0f} ms after the first",
         s2sauth=sum(one.slow for one in ours),
