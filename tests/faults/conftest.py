@@ -2,7 +2,7 @@
 
 from tests.support.families import family
 from tests.support.fixtures import clock, credentials, events, fake, make, world
-from tests.support.store_faults import place
+from tests.support.store_faults import moto_place, place
 from tests.support.stores import aws_variables, moto, redis_server, valkey
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "family",
     "make",
     "moto",
+    "moto_place",
     "place",
     "redis_server",
     "valkey",

@@ -7,10 +7,12 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from parts.moto import Moto
 from parts.valkey import KeyValueServer
 from s2sauth import CognitoClientCredentials, Event
 from s2sauth._process import SystemClock
@@ -18,7 +20,7 @@ from s2sauth.stores import Store
 from s2sauth.stores._guarded import Guarded
 from tests.support.scripts import Running
 from tests.support.settled import eventually
-from tests.support.stores import DynamoDBEngine, Engine, RedisEngine, SQLiteEngine
+from tests.support.stores import AWS, DynamoDBEngine, Engine, RedisEngine, SQLiteEngine
 
 HELD = """
     import sqlite3, sys
@@ -41,6 +43,8 @@ class Place:
         self.url = url
         self.engine = engine
         self.store: Store = engine.open()
+        self.joined: Store | str = self.store if name == "dynamodb" else url
+        """What a process of the fleet takes; those of a test share one client of boto3, which takes long to make."""
 
 
 def sqlite_place(path: Path) -> Place:
@@ -60,12 +64,31 @@ def dynamodb_url(endpoint: str, table: str = "tokens") -> str:
     return f"dynamodb://{table}?region=eu-central-1&endpoint_url={quote(endpoint, safe='')}"
 
 
-def dynamodb_place(endpoint: str) -> Place:
-    """A table that is there."""
-    return Place("dynamodb", dynamodb_url(endpoint), DynamoDBEngine(endpoint))
+class _Table(DynamoDBEngine):
+    """One that makes a single client of boto3, which takes long."""
+
+    def client(self) -> Any:
+        if self._client is None:
+            self._client = super().client()
+        return self._client
+
+    _client: Any = None
 
 
-@pytest.fixture(params=["sqlite", "valkey", "redis", "moto"])
+@pytest.fixture(scope="session")
+def moto_place(moto: Moto) -> Iterator[Place]:
+    """A table, the same for all tests: no two of them have the same keys."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in AWS.items():
+            patch.setenv(name, value)
+        found = Place("dynamodb", dynamodb_url(moto.url), _Table(moto.url))
+        found.store.get("-")  # connected
+        found.engine.plant("-", 7)  # and the other client made
+    with closing(found.engine):
+        yield found
+
+
+@pytest.fixture(params=["sqlite", "valkey", "moto"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     """A place of each kind in turn, which works."""
     match request.param:
@@ -76,8 +99,8 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
         case "redis":
             found = redis_place(request.getfixturevalue("redis_server"))
         case _:
-            request.getfixturevalue("aws_variables")
-            found = dynamodb_place(request.getfixturevalue("moto").url)
+            yield request.getfixturevalue("moto_place")
+            return
     with closing(found.engine):
         yield found
 
