@@ -123,49 +123,53 @@ def test_118_every_read_is_consistent(make: Make, fake: FakeCognito, stub: "Stub
     assert all(body["ConsistentRead"] is True for body in reads)
 
 
-@pytest.mark.parametrize("seconds", [-300, 300], ids=["behind", "ahead"])
-class TestSkew:
-    """A host whose clock is five minutes wrong, with others that are right."""
+wrong_clock = pytest.mark.parametrize("seconds", [-300, 300], ids=["behind", "ahead"])
 
-    def test_118_token_is_taken_for_as_old_as_it_is(
-        self, make: Make, fake: FakeCognito, moto_place: Place, seconds: float
-    ) -> None:
-        """From its very first look: the service's own time is in each answer."""
-        member = make(store=skewed(moto_place, seconds), clock=Skewed(seconds))
-        value = sealed(member, fake, asked_at=time.time() - 1_000)
-        assert moto_place.store.put(seal_of(member, fake).name, value, replaces=None, seconds=2_600)
-        token = member.get_token()
-        assert token.access_token == "planted"
-        assert 2_290 < token.remaining() <= 2_600
 
-    def test_118_token_that_it_writes_is_no_younger_for_the_others(
-        self, make: Make, fake: FakeCognito, moto_place: Place, seconds: float
-    ) -> None:
-        """And is taken by them."""
-        member = make(store=skewed(moto_place, seconds), clock=Skewed(seconds))
-        own = member.get_token()
-        landed(member)
-        token = make(store=moto_place.store, clock=None).get_token()
-        assert token.access_token == own.access_token
-        assert 3_290 < token.remaining() <= 3_600
-        assert fake.counts()["token_requests"] == 1
+@wrong_clock
+def test_118_host_with_a_wrong_clock_takes_a_token_for_as_old_as_it_is(
+    make: Make, fake: FakeCognito, moto_place: Place, seconds: float
+) -> None:
+    """From its very first look: the service's own time is in each answer."""
+    member = make(store=skewed(moto_place, seconds), clock=Skewed(seconds))
+    value = sealed(member, fake, asked_at=time.time() - 1_000)
+    assert moto_place.store.put(seal_of(member, fake).name, value, replaces=None, seconds=2_600)
+    token = member.get_token()
+    assert token.access_token == "planted"
+    assert 2_290 < token.remaining() <= 2_600
 
-    def test_118_it_does_not_take_a_lease_that_others_hold(
-        self, make: Make, fake: FakeCognito, moto_place: Place, seconds: float
-    ) -> None:
-        """Nor keep one for five minutes: its own first look has told it the time."""
-        member = make(store=moto_place.store)
-        lease = seal_of(member, fake).lease
-        put_lease(moto_place.store, seal_of(member, fake), 60.0)
-        store = skewed(moto_place, seconds)
-        assert store.get("nothing") is None
-        assert not store.put(lease, b"owner", replaces=None, seconds=2.4)
-        other = f"{lease}-other"
-        assert store.put(other, b"owner", replaces=None, seconds=2.4)
-        found = moto_place.store.get(other)
-        assert found is not None
-        assert found.left <= 3.4  # the service's time has a resolution of a second
-        store.close()
+
+@wrong_clock
+def test_118_token_of_a_host_with_a_wrong_clock_is_no_younger_for_the_others(
+    make: Make, fake: FakeCognito, moto_place: Place, seconds: float
+) -> None:
+    """And is taken by them."""
+    member = make(store=skewed(moto_place, seconds), clock=Skewed(seconds))
+    own = member.get_token()
+    landed(member)
+    token = make(store=moto_place.store, clock=None).get_token()
+    assert token.access_token == own.access_token
+    assert 3_290 < token.remaining() <= 3_600
+    assert fake.counts()["token_requests"] == 1
+
+
+@wrong_clock
+def test_118_host_with_a_wrong_clock_does_not_take_a_lease_that_others_hold(
+    make: Make, fake: FakeCognito, moto_place: Place, seconds: float
+) -> None:
+    """Nor keep one for five minutes: its own first look has told it the time."""
+    member = make(store=moto_place.store)
+    lease = seal_of(member, fake).lease
+    put_lease(moto_place.store, seal_of(member, fake), 60.0)
+    store = skewed(moto_place, seconds)
+    assert store.get("nothing") is None
+    assert not store.put(lease, b"owner", replaces=None, seconds=2.4)
+    other = f"{lease}-other"
+    assert store.put(other, b"owner", replaces=None, seconds=2.4)
+    found = moto_place.store.get(other)
+    assert found is not None
+    assert found.left <= 3.4  # the service's time has a resolution of a second
+    store.close()
 
 
 class Stub:

@@ -24,6 +24,8 @@ from tests.support.worlds import GetToken, Threads, World
 
 Make = Callable[..., CognitoClientCredentials]
 
+DEADLINE = 2.0
+"""Of processes whose lease of 0.6 s is waited for."""
 SCOPES = "demo/read.file demo/write.file"
 """Those of the environment that FakeCognito makes."""
 
@@ -131,76 +133,74 @@ def asking(process: Running, place: Place, deadline: float) -> None:
 
 
 @pytest.mark.parametrize("place", ["sqlite", "valkey"], indirect=True)
-class TestHolders:
-    """Of the lease, each an interpreter of its own, which takes half a second, as does a lease of 0.6 s."""
+def test_110_holder_is_killed_in_mid_request(join: Make, fake: FakeCognito, events: list[Event], place: Place) -> None:
+    """By SIGKILL: the next one waits for the lease to end, asks itself, and is within its deadline.
 
-    DEADLINE = 2.0
+    A second, for an interpreter and its lease; so are the next two.
+    """
+    member = join(policy=RenewalPolicy(deadline=DEADLINE), clock=None)
+    member.httpx_auth(fake.api_url)
+    seal = seal_of(member, fake)
+    fake.gate()
+    with Running(ONE, fake.environ) as holder:
+        asking(holder, place, DEADLINE)
+        fake.wait_for_token_requests(1)
+    fake.release()
+    left = place.store.get(seal.lease)
+    assert left is not None  # nobody has given it back
+    began = time.monotonic()
+    assert member.get_token()
+    assert time.monotonic() - began < DEADLINE
+    landed(member)
+    assert fake.counts()["token_requests"] == 2
+    assert failures(events) == []
+    assert place.store.get(seal.lease) is None
 
-    def test_110_holder_is_killed_in_mid_request(
-        self, join: Make, fake: FakeCognito, events: list[Event], place: Place
-    ) -> None:
-        """By SIGKILL: the next one waits for the lease to end, asks itself, and is within its deadline."""
-        member = join(policy=RenewalPolicy(deadline=self.DEADLINE), clock=None)
-        member.httpx_auth(fake.api_url)
-        seal = seal_of(member, fake)
-        fake.gate()
-        with Running(ONE, fake.environ) as holder:
-            asking(holder, place, self.DEADLINE)
-            fake.wait_for_token_requests(1)
-        fake.release()
-        left = place.store.get(seal.lease)
-        assert left is not None  # nobody has given it back
-        began = time.monotonic()
-        assert member.get_token()
-        assert time.monotonic() - began < self.DEADLINE
+
+@pytest.mark.parametrize("place", ["sqlite", "valkey"], indirect=True)
+def test_111_holder_sleeps_beyond_its_lease(join: Make, fake: FakeCognito, place: Place) -> None:
+    """SIGSTOP in mid-request; another asks meanwhile. SIGCONT: its late token replaces no newer one."""
+    member = join(policy=RenewalPolicy(deadline=DEADLINE), clock=None)
+    seal = seal_of(member, fake)
+    fake.gate(times=1)
+    with Running(ONE, fake.environ) as holder:
+        asking(holder, place, DEADLINE)
+        fake.wait_for_token_requests(1)
+        holder.freeze()
+        newer = member.get_token().access_token
         landed(member)
         assert fake.counts()["token_requests"] == 2
-        assert failures(events) == []
-        assert place.store.get(seal.lease) is None
+        fake.release()
+        holder.thaw()
+        late = holder.hear()
+        assert holder.hear() == "landed"
+    assert not newer.endswith(late)
+    found = place.store.get(seal.name)
+    assert found is not None
+    stored = seal.open(found.value)
+    assert stored is not None
+    assert stored.issued.access_token == newer
+    assert join().get_token().access_token == newer
+    assert fake.counts()["token_requests"] == 2
 
-    def test_111_holder_sleeps_beyond_its_lease(self, join: Make, fake: FakeCognito, place: Place) -> None:
-        """SIGSTOP in mid-request; another asks meanwhile. SIGCONT: its late token replaces no newer one."""
-        member = join(policy=RenewalPolicy(deadline=self.DEADLINE), clock=None)
-        seal = seal_of(member, fake)
-        fake.gate(times=1)
-        with Running(ONE, fake.environ) as holder:
-            asking(holder, place, self.DEADLINE)
-            fake.wait_for_token_requests(1)
-            holder.freeze()
-            newer = member.get_token().access_token
-            landed(member)
-            assert fake.counts()["token_requests"] == 2
-            fake.release()
-            holder.thaw()
-            late = holder.hear()
-            assert holder.hear() == "landed"
-        assert not newer.endswith(late)
-        found = place.store.get(seal.name)
-        assert found is not None
-        stored = seal.open(found.value)
-        assert stored is not None
-        assert stored.issued.access_token == newer
-        assert join().get_token().access_token == newer
-        assert fake.counts()["token_requests"] == 2
 
-    def test_112_sleeper_does_not_release_the_lease_of_the_next_one(
-        self, join: Make, fake: FakeCognito, place: Place
-    ) -> None:
-        """It wakes up while another holds it."""
-        seal = seal_of(join(), fake)
-        fake.gate(times=1)
-        with Running(ONE, fake.environ) as holder:
-            asking(holder, place, 0.6)
-            fake.wait_for_token_requests(1)
-            holder.freeze()
-            eventually(lambda: place.store.put(seal.lease, LEASED, replaces=None, seconds=60.0))
-            fake.release()
-            holder.thaw()
-            holder.hear()
-            assert holder.hear() == "landed"
-        found = place.store.get(seal.lease)
-        assert found is not None
-        assert found.value == LEASED
+@pytest.mark.parametrize("place", ["sqlite", "valkey"], indirect=True)
+def test_112_sleeper_does_not_release_the_lease_of_the_next_one(join: Make, fake: FakeCognito, place: Place) -> None:
+    """It wakes up while another holds it."""
+    seal = seal_of(join(), fake)
+    fake.gate(times=1)
+    with Running(ONE, fake.environ) as holder:
+        asking(holder, place, 0.6)
+        fake.wait_for_token_requests(1)
+        holder.freeze()
+        eventually(lambda: place.store.put(seal.lease, LEASED, replaces=None, seconds=60.0))
+        fake.release()
+        holder.thaw()
+        holder.hear()
+        assert holder.hear() == "landed"
+    found = place.store.get(seal.lease)
+    assert found is not None
+    assert found.value == LEASED
 
 
 def test_110_endless_lease_stops_nobody(join: Make, fake: FakeCognito, clock: ManualClock, place: Place) -> None:
