@@ -69,6 +69,7 @@ def test_118_item_that_time_to_live_has_not_removed(
     }
     with closing(moto_place.engine.client()) as client:  # type: ignore[attr-defined]  # DynamoDB
         client.put_item(TableName="tokens", Item=item)
+        assert moto_place.store.get(name) is None
         token = member.get_token()
         assert token.access_token != "planted"
         landed(member)
@@ -183,6 +184,7 @@ class Stub:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 65_536  # head and body in one piece
 
             def do_POST(self) -> None:
                 operation = self.headers["X-Amz-Target"].partition(".")[2]

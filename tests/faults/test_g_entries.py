@@ -471,8 +471,9 @@ def test_115_fresh_token_survives_a_late_suspicion(
     stored = stored_under(seal, place)
     assert stored is not None
     assert not stored.suspected
-    assert fresh[0] != old
-    assert cold(make(store=place.joined)) == stored.issued.access_token != old
+    assert cold(make(store=place.joined)) == stored.issued.access_token == fresh[0] != old
+    assert late.get_token().access_token == fresh[0]
+    assert fake.counts()["token_requests"] == 2
 
 
 def test_115_invalidating_what_is_gone_marks_nothing(

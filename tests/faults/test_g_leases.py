@@ -254,6 +254,29 @@ def test_114_rejected_on_one_host(
     assert len({member.get_token().access_token for member in members} | {world.get(join()).access_token}) == 1
 
 
+def test_114_rejected_token_is_nobodys_first_one(
+    join: Make, fake: FakeCognito, clock: ManualClock, place: Place
+) -> None:
+    """While its replacement is under way a process that starts waits for that, instead of meeting the 401 as well."""
+    first, starting = join(), join()
+    rejected = first.get_token()
+    landed(first)
+    clock.advance(600)
+    fake.gate()
+    replacing = Threads().start([GetToken(first, {"rejected": rejected})])
+    fake.wait_for_token_requests(2)
+    caller = Threads().start([GetToken(starting)])
+    assert advance_to_the_next_look(starting, clock, fake)
+    fake.release()
+    replacing.values()
+    landed(first)
+    while advance_to_the_next_look(starting, clock, fake):
+        pass
+    (token,) = caller.values()
+    assert token.access_token == first.get_token().access_token != rejected.access_token
+    assert fake.counts()["token_requests"] == 2
+
+
 def test_114_rejected_on_all_hosts_at_once(
     join: Make, fake: FakeCognito, clock: ManualClock, place: Place, events: list[Event]
 ) -> None:
