@@ -23,7 +23,7 @@ from ._slots import Slot
 from .events import Reporter
 from .stores._guarded import Guarded, StoreUnusable
 from .stores._sealed import Seal
-from .stores.base import Store
+from .stores.base import Found, Store
 
 T = TypeVar("T")
 
@@ -109,7 +109,7 @@ class Meeting:
 
     def _look_under(self, seal: Seal) -> Entry | None:
         slot = self._slot
-        found = self._call(lambda store: store.get(seal.name))
+        found = self._call(lambda store: _checked(store.get(seal.name)))
         self._seen[seal.name] = None if found is None else found.value
         if found is None:
             return None
@@ -202,3 +202,12 @@ class Meeting:
 
     def _now(self) -> Instant:
         return Instant(self._fleet.clock.wall(), self._fleet.clock.boottime())
+
+
+def _checked(found: object) -> Found | None:
+    """What a store gave, which may be a user's own. TypeError if it is nothing that a store gives."""
+    match found:
+        case None | Found(value=bytes(), left=int() | float()):
+            return found
+        case _:
+            raise TypeError
