@@ -114,7 +114,7 @@ class Meeting:
         if found is None:
             return None
         stored = seal.open(found.value)
-        if stored is None:
+        if stored is None or found.left > stored.issued.lifetime:  # nobody writes one for longer than it lives
             self._fleet.report("store_entry_refused", slot.id)
             return None
         entry = self._entry(stored, found.left)
