@@ -8,7 +8,7 @@ import pytest
 
 from parts.redis import Redis
 from parts.valkey import KeyValueServer, Valkey
-from s2sauth import CognitoClientCredentials, Event, RenewalPolicy
+from s2sauth import CognitoClientCredentials, Event
 from s2sauth.stores.redis import RedisStore
 from s2sauth.testing import FakeCognito
 from tests.support.forking import in_child, in_children
@@ -72,7 +72,7 @@ def test_121_clone_in_mid_flight_gets_a_token_of_its_own(make: Make, fake: FakeC
 
     A second, as above.
     """
-    member = make(store=server.url, policy=RenewalPolicy(deadline=4.0))
+    member = make(store=server.url)
     member.httpx_auth(fake.api_url)
     fake.gate(times=1)
     caller = Threads().start([GetToken(member)])
