@@ -96,8 +96,14 @@ class Supply:
 
     @staticmethod
     def _end(slot: Slot, outcome: Failure) -> None:
-        if slot.flight.settle(outcome):
-            slot.flight.interrupt()
+        while True:
+            latest = slot.flight
+            if latest.settle(outcome):
+                latest.interrupt()
+            ended = Flight.ended(latest.number + 1, outcome)  # what the latest one brought is not to be kept either
+            slot.flight = latest.succeed(ended)
+            if slot.flight is ended:
+                break
         slot.forget()
 
     def _patience(self, timeout: float | None) -> float:
