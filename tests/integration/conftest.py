@@ -58,9 +58,7 @@ def run_function(function_environ: dict[str, str]) -> Iterator[Callable[..., Exe
     """Starts AWS's runtime client around one of these handlers; `run_function("functions.plain", RENEW_AT="0.5")`."""
     with ExitStack() as running:
 
-        def run(
-            handler: str, *, processes: int = 1, snapshot: bool = False, **variables: str
-        ) -> ExecutionEnvironment:
+        def run(handler: str, *, processes: int = 1, snapshot: bool = False, **variables: str) -> ExecutionEnvironment:
             environ = {**function_environ, **variables}
             function = ExecutionEnvironment(HANDLERS, handler, environ, processes=processes, snapshot=snapshot)
             return running.enter_context(function)

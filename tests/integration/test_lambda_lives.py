@@ -45,10 +45,10 @@ class TestFrozen:
     """Between invocations every thread stands still, for a second or for hours."""
 
     def test_token_that_runs_out_meanwhile_is_not_sent(self, fake: FakeCognito, run_function: RunFunction) -> None:
-        """By real clocks, three times. Takes the lives of three tokens: 1 s each."""
+        """By real clocks, twice. Takes the lives of two tokens: 1 s each."""
         fake.set_expires_in(1)
         function = run_function("functions.plain")
-        for _ in range(3):
+        for _ in range(2):
             assert function.invoke()["status"] == 200
             function.freeze()
             over = fake.token_requests[-1].at + 1.0
@@ -58,7 +58,7 @@ class TestFrozen:
         assert took(function.invoke) < 1.0
         counts = fake.counts()
         assert (counts["api_dead"], counts["api_401"]) == (0, 0)
-        assert counts["tokens_issued"] == 4
+        assert counts["tokens_issued"] == 3
 
     @pytest.mark.parametrize("answered", [True, False], ids=["answered meanwhile", "never answered"])
     def test_in_the_middle_of_a_renewal(self, fake: FakeCognito, run_function: RunFunction, answered: bool) -> None:
@@ -158,7 +158,7 @@ class TestTimeLimit:
     def test_no_renewal_outlives_the_invocation(
         self, fake: FakeCognito, run_function: RunFunction, moved_clock: MovedClock
     ) -> None:
-        """Nobody waits for it longer than 1 s; it goes on for as long as the invocation might. Takes that long: 1.25 s."""
+        """Nobody waits longer than 1 s; the request goes on for as long as the invocation might. Takes that long: 1.25 s."""
         function = run_function("functions.limited")
         function.invoke()
         moved_clock.move(wall=0.9 * HOUR, boottime=0.9 * HOUR)

@@ -32,11 +32,10 @@ def snapshot(fake: FakeCognito, run_function: RunFunction, tmp_path: Path) -> Ca
 
 
 def restored(function: ExecutionEnvironment) -> list[list[dict[str, Any]]]:
-    """What each clone answers to its first invocation, then to its second."""
+    """What the clones answer to their first invocations, then to their second ones."""
     function.api.restore()
     function.api.wait_until(lambda: function.api.idle == CLONES)
-    rounds = [[function.invoke() for _ in range(CLONES)] for _ in range(2)]
-    return [[answer for answer in answers] for answers in rounds]
+    return [[function.invoke() for _ in range(CLONES)] for _ in range(2)]
 
 
 def own(fake: FakeCognito) -> set[str | None]:

@@ -34,7 +34,7 @@ class MovedClock(SystemClock):
 
 
 class HandlersClock(MovedClock):
-    """The one that the test moves, by the variables that it sets; with `CHANCE` for every number drawn, if it is set."""
+    """The one that the test moves, by its variables; `CHANCE`, if it is set, is every number drawn."""
 
     def __init__(self) -> None:
         super().__init__(Path(os.environ["MOVED_CLOCK"]))
