@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class ExecutionEnvironment(Server):
-    """`with ExecutionEnvironment(folder, "handler.handler", environ) as function:` AWS's runtime client around a handler.
+    """`with ExecutionEnvironment(folder, "handler.handler", environ) as function:` AWS's runtime client runs a handler.
 
     Its interpreter is the runtime client's; the packages are those of the interpreter that runs this. `processes` is
     how many of them are to come for an invocation, or with `snapshot` for their restore, before it is ready.
