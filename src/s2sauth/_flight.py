@@ -92,8 +92,14 @@ class Flight:
     @classmethod
     def none_yet(cls) -> "Flight":
         """What stands before the first flight of a key: settled, and nobody gets its outcome."""
-        flight = cls(0, limit=(Instant(0.0, 0.0), 0.0))
-        flight.settle(Failure(Cause.MISUSE, TokenUnavailable, ("no token was asked for yet", None)))
+        return cls.ended(0, Failure(Cause.MISUSE, TokenUnavailable, ("no token was asked for yet", None)))
+
+    @classmethod
+    def ended(cls, number: int, outcome: Outcome) -> "Flight":
+        """One that nobody has to fly: its outcome is known."""
+        flight = cls(number, limit=(Instant(0.0, 0.0), 0.0))
+        flight.begun = True
+        flight.settle(outcome)
         return flight
 
     @property

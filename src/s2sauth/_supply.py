@@ -96,8 +96,14 @@ class Supply:
 
     @staticmethod
     def _end(slot: Slot, outcome: Failure) -> None:
-        if slot.flight.settle(outcome):
-            slot.flight.interrupt()
+        while True:
+            latest = slot.flight
+            if latest.settle(outcome):
+                latest.interrupt()
+            ended = Flight.ended(latest.number + 1, outcome)  # what the latest one brought is not to be kept either
+            slot.flight = latest.succeed(ended)
+            if slot.flight is ended:
+                break
         slot.forget()
 
     def _patience(self, timeout: float | None) -> float:
@@ -145,7 +151,7 @@ class Supply:
                     raise _remembered(held, held.left(now))
                 case Step.RENEW:
                     assert entry is not None
-                    limit = background_limit(entry.usable_left(now))
+                    limit = _in_time(background_limit(entry.usable_left(now)))
                     candidate = Flight(flight.number + 1, limit=(now, limit), min_ttl=min_ttl)
                     if self._next(slot, flight, candidate) is candidate and in_lambda():
                         yield candidate, min(LAMBDA_WAIT, patience)
@@ -155,7 +161,7 @@ class Supply:
                     replaces = entry if step is Step.REPLACE else None
                     next_one = Flight(
                         flight.number + 1,
-                        limit=(now, min(self._policy.deadline, max(SHORTEST_LIMIT, time_left()))),
+                        limit=(now, _in_time(self._policy.deadline)),
                         replaces=replaces,
                         min_ttl=min_ttl,
                         waited_for=True,
@@ -230,6 +236,11 @@ class Supply:
 
 
 _CLOSED = "These credentials were closed. Build the object once, at module level, and close it when the process ends."
+
+
+def _in_time(seconds: float) -> float:
+    """How long a flight may last that would have these seconds, but for the caller's own time."""
+    return min(seconds, max(SHORTEST_LIMIT, time_left()))
 
 
 def _checked(min_ttl: float) -> float:

@@ -1,10 +1,11 @@
 """close(): tokens forgotten, waiters told, every later call refused."""
 
+import gc
 from collections.abc import Callable
 
 import pytest
 
-from s2sauth import CognitoClientCredentials, CredentialsClosed, Event
+from s2sauth import AccessToken, CognitoClientCredentials, CredentialsClosed, Event
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
@@ -20,6 +21,16 @@ def test_closed_object_gives_no_token(credentials: CognitoClientCredentials, fak
     with pytest.raises(CredentialsClosed):
         world.get(credentials)
     assert fake.counts()["token_requests"] == 1
+
+
+def test_no_object_holds_the_token_of_a_closed_one(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+    """Neither those that kept it nor the flight that brought it."""
+    value = credentials.get_token().access_token
+    credentials.close()
+    credentials.close()
+    gc.collect()
+
+    assert not [one for one in gc.get_objects() if isinstance(one, AccessToken) and one.access_token == value]
 
 
 def test_object_closed_before_its_first_use_sends_nothing(

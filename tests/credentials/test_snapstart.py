@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import snapshot_restore_py as hooks
 
-from s2sauth import CognitoClientCredentials, Freshness, TokenUnavailable, _snapstart
+from s2sauth import AccessToken, CognitoClientCredentials, Freshness, TokenUnavailable, _snapstart
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
@@ -46,6 +46,12 @@ def restore() -> None:
         function(*arguments, **named)
 
 
+def tokens(value: str) -> int:
+    """How many objects of this process are this token."""
+    gc.collect()
+    return sum(isinstance(one, AccessToken) and one.access_token == value for one in gc.get_objects())
+
+
 def test_no_token_and_no_secret_survives(
     credentials: CognitoClientCredentials, fake: FakeCognito, world: World
 ) -> None:
@@ -62,6 +68,17 @@ def test_no_token_and_no_secret_survives(
     new = world.get(credentials)
     assert new.access_token != old.access_token
     assert fake.counts()["token_requests"] == 2
+
+
+def test_no_object_holds_the_token(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+    """Neither those that keep it nor the flight that brought it."""
+    value = credentials.get_token().access_token
+    assert tokens(value) == 1
+    take_snapshot()
+    left = tokens(value)
+    restore()
+
+    assert left == 0
 
 
 def test_what_is_under_way_ends_before_the_snapshot(

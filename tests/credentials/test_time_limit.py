@@ -60,6 +60,19 @@ def test_a_call_ends_before_the_invocation_does(
     eventually(lambda: flight.outcome is not None)
 
 
+def test_a_renewal_ends_with_the_invocation_too(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
+    """Nobody waits for it, and yet it is the caller's: it would go on for half of what the token has left."""
+    token = credentials.get_token()
+    clock.advance(3000)
+    fake.gate()
+    with s2sauth.time_limit(Invocation(clock, 3.0)):
+        assert credentials.get_token() is token
+
+    assert credentials._slot.flight.limit[1] == 2.75
+
+
 def test_the_deadline_holds_where_it_is_shorter(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
 ) -> None:

@@ -15,6 +15,10 @@ from parts import files_service
 from parts.files_service import FilesService
 from parts.lambda_runtime import LambdaRuntime
 from parts.ministack import MiniStack
+from parts.runtime_api import ExecutionEnvironment
+from tests.support.handlers.moved_clock import MovedClock
+
+HANDLERS = Path(__file__).resolve().parents[1] / "support" / "handlers"
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +35,35 @@ def world(aws: MiniStack) -> FilesService:
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeCognito]:
+def moved_clock(tmp_path: Path) -> MovedClock:
+    """The time of `fake`, and of the functions that `run_function` starts."""
+    return MovedClock(tmp_path / "clock")
+
+
+@pytest.fixture
+def fake(moved_clock: MovedClock) -> Iterator[FakeCognito]:
     """A token endpoint and an API that do as a test says."""
-    with FakeCognito() as fake:
+    with FakeCognito(clock=moved_clock) as fake:
         yield fake
+
+
+@pytest.fixture
+def function_environ(fake: FakeCognito, tmp_path: Path) -> dict[str, str]:
+    """What the handlers under tests/support/handlers read."""
+    return {**fake.environ, "MOVED_CLOCK": str(tmp_path / "clock")}
+
+
+@pytest.fixture
+def run_function(function_environ: dict[str, str]) -> Iterator[Callable[..., ExecutionEnvironment]]:
+    """Starts AWS's runtime client around one of these handlers; `run_function("functions.plain", RENEW_AT="0.5")`."""
+    with ExitStack() as running:
+
+        def run(handler: str, *, processes: int = 1, snapshot: bool = False, **variables: str) -> ExecutionEnvironment:
+            environ = {**function_environ, **variables}
+            function = ExecutionEnvironment(HANDLERS, handler, environ, processes=processes, snapshot=snapshot)
+            return running.enter_context(function)
+
+        yield run
 
 
 @pytest.fixture
