@@ -1,12 +1,13 @@
 """Every Python example of README and docs runs, in order, as one program a document, with `FakeCognito` as the world.
 
-The environment holds what `from_env()` reads, and FILES_SERVICE_URL; the name `fake` is there too. Where a page names the
-server or the folder of a shared store, one of this machine takes its place. An example that is
-only to be read is skipped in the document itself, `<!--- skip: next, "why" -->`; what a reader need not see stands in
+The environment holds what `from_env()` reads, and FILES_SERVICE_URL; the name `fake` is there too. Where a page names
+the server or the folder of a shared store, one of this machine takes its place. An example that is only to be read is
+skipped in the document itself, `<!--- skip: next, "why" -->`; what a reader need not see stands in
 `<!--- invisible-code-block: python`.
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -16,7 +17,7 @@ from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 from s2sauth.testing import FakeCognito
 
-from tests.docs.conftest import AtHome
+AtHome = Callable[[str], str]
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -15,6 +15,8 @@ from parts import files_service
 from parts.files_service import FilesService
 from parts.lambda_runtime import LambdaRuntime
 from parts.ministack import MiniStack
+from parts.moto import Moto
+from tests.support.stores import AWS, DynamoDBEngine
 
 
 @pytest.fixture(scope="session")
@@ -28,6 +30,16 @@ def aws() -> Iterator[MiniStack]:
 def world(aws: MiniStack) -> FilesService:
     """The tutorial's world, deployed with its documented command."""
     return files_service.deploy(aws)
+
+
+@pytest.fixture
+def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Moto]:
+    """DynamoDB with the table `tokens`, for a test that may stop it."""
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)
+    with Moto() as server:
+        DynamoDBEngine(server.url).make_table()
+        yield server
 
 
 @pytest.fixture
