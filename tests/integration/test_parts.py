@@ -38,6 +38,8 @@ def test_build_for_aws_holds_packages_for_lambdas_python(tmp_path: Path) -> None
 
     code = tmp_path / "caller"
     assert (code / "s2sauth" / "__init__.py").exists()
+    assert (code / "cryptography").exists()  # for a shared store
+    assert not (code / "boto3").exists()  # Lambda's Python has it
     compiled = [path.name for path in code.rglob("*.so")]
     assert compiled
     assert [name for name in compiled if not name.endswith((".cpython-313-x86_64-linux-gnu.so", ".abi3.so"))] == []
