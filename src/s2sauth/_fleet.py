@@ -23,7 +23,7 @@ from ._slots import Slot
 from .events import Reporter
 from .stores._guarded import Guarded, StoreUnusable
 from .stores._sealed import Seal
-from .stores.base import Store
+from .stores.base import Found, Store
 
 T = TypeVar("T")
 
@@ -109,12 +109,12 @@ class Meeting:
 
     def _look_under(self, seal: Seal) -> Entry | None:
         slot = self._slot
-        found = self._call(lambda store: store.get(seal.name))
+        found = self._call(lambda store: _checked(store.get(seal.name)))
         self._seen[seal.name] = None if found is None else found.value
         if found is None:
             return None
         stored = seal.open(found.value)
-        if stored is None:
+        if stored is None or found.left > stored.issued.lifetime:  # nobody writes one for longer than it lives
             self._fleet.report("store_entry_refused", slot.id)
             return None
         entry = self._entry(stored, found.left)
@@ -202,3 +202,12 @@ class Meeting:
 
     def _now(self) -> Instant:
         return Instant(self._fleet.clock.wall(), self._fleet.clock.boottime())
+
+
+def _checked(found: object) -> Found | None:
+    """What a store gave, which may be a user's own. TypeError if it is nothing that a store gives."""
+    match found:
+        case None | Found(value=bytes(), left=int() | float()):
+            return found
+        case _:
+            raise TypeError

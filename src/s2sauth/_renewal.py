@@ -15,7 +15,7 @@ from ._core.retry import Timeouts, forced_now, next_delay, timeouts
 from ._core.token_endpoint import Answer, TokenRequest, read_answer, token_request
 from ._core.values import AccessToken, Secret
 from ._flight import Flight, Outcome
-from ._gate import Work
+from ._gate import NOT_FOR_A_FORK, Work
 from ._process import Clock, generation, in_lambda
 from ._slots import Slot
 from .events import Reporter
@@ -87,8 +87,10 @@ class Renewal:
         with ExitStack() as afterwards:
             outcome = self._outcome(slot, flight, afterwards)
             self._conclude(slot, flight, outcome, elapsed(began, self._now()))
-            if not in_lambda():  # there, what is left to do would stand still once the caller has its token
-                flight.settle(outcome)
+            with Work(NOT_FOR_A_FORK):
+                if not in_lambda():  # there, what is left to do would stand still once the caller has its token
+                    flight.settle(outcome)
+                afterwards.close()
         return outcome
 
     def _outcome(self, slot: Slot, flight: Flight, afterwards: ExitStack) -> Outcome:

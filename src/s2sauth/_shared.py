@@ -91,7 +91,13 @@ class Shared:
         from ._fleet import Fleet  # noqa: PLC0415  # cryptography, for those who use a store
         from .stores._open import open_store  # noqa: PLC0415  # as above
 
-        opened = open_store(store) if isinstance(store, str) else store
+        try:
+            opened = open_store(store) if isinstance(store, str) else store
+        except (ConfigurationError, ImportError):
+            raise
+        except Exception as error:  # noqa: BLE001  # boto3 has a dozen classes for what it lacks; their texts may hold anything
+            wrong = f"store: {type(error).__name__} when it was opened; look at its URL, Region and credentials"
+            raise ConfigurationError(wrong) from None
         return Fleet(opened, policy=self._policy, clock=self.clock, report=self.report)
 
     def _open(self) -> Sender:

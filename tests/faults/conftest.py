@@ -1,6 +1,22 @@
-"""The engine's fixtures, for this folder."""
+"""The engine's fixtures, and the shared stores and their servers, for this folder."""
 
 from tests.support.families import family
 from tests.support.fixtures import clock, credentials, events, fake, make, world
+from tests.support.store_faults import moto_place, place
+from tests.support.stores import aws_variables, moto, redis_server, valkey
 
-__all__ = ["clock", "credentials", "events", "fake", "family", "make", "world"]
+__all__ = [
+    "aws_variables",
+    "clock",
+    "credentials",
+    "events",
+    "fake",
+    "family",
+    "make",
+    "moto",
+    "moto_place",
+    "place",
+    "redis_server",
+    "valkey",
+    "world",
+]

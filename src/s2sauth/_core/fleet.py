@@ -12,9 +12,9 @@ from .policy import RenewalPolicy
 from .record import Record
 from .retry import SHORTEST_LIMIT, Memory
 
-LEASE_PART = 0.3
+LEASE_PART = 0.25
 """The lease lasts this part of the policy's deadline: long enough for nearly every token request, and two holders may
-die one after the other before a caller's time is up."""
+die one after the other before all others stop waiting, and would ask at once."""
 RESERVED_PART = 0.4
 """The last part of a flight's time is not spent on waiting for a lease's holder: it is for a request of its own."""
 POLL_BASE = 0.1
