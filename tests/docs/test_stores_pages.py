@@ -21,7 +21,7 @@ from s2sauth._core.issued import Issued
 from s2sauth._core.store_url import parse_store_url
 from s2sauth._core.values import Secret
 from s2sauth.events import _TO_ACT_ON, EventName
-from s2sauth.stores._guarded import MAX_HANGING
+from s2sauth.stores._guarded import MAX_HANGING, TRIES
 from s2sauth.stores._sealed import Seal
 from s2sauth.stores.base import MAX_VALUE
 from s2sauth.stores.dynamodb import DynamoDBStore
@@ -82,6 +82,7 @@ def test_times_are_those_of_the_code() -> None:
 def test_other_numbers_are_those_of_the_code() -> None:
     """Those in running text."""
     text = {page: " ".join(lines.split()) for page, lines in PAGES.items()}
+    assert f"up to {TRIES} times in all" in text["README"]
     assert f"while {MAX_HANGING} of them hang" in text["README"]
     assert f"`RenewalPolicy(deadline=...)`, {POLICY.deadline:g} seconds" in text["README"]
     assert f"(`{FORMAT}:`)" in text["README"]
