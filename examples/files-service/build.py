@@ -1,5 +1,7 @@
 """Makes build/caller, the folder that becomes the caller's Lambda zip: its handler, s2sauth, and what that needs.
 
+boto3 is not in it: Lambda's Python has it, for a token table in DynamoDB.
+
 python3 build.py          for Lambda: Python 3.13 on x86_64, whatever this machine is
 python3 build.py --here   for this interpreter, on this machine
 """
@@ -12,7 +14,16 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-LAMBDA = ("--platform", "manylinux2014_x86_64", "--python-version", "3.13", "--implementation", "cp")
+LAMBDA = (
+    "--platform",
+    "manylinux_2_28_x86_64",
+    "--platform",
+    "manylinux2014_x86_64",
+    "--python-version",
+    "3.13",
+    "--implementation",
+    "cp",
+)
 
 
 def pip(*arguments: str | Path) -> None:
@@ -39,7 +50,7 @@ def main() -> None:
     caller = build / "caller"
     install = ("install", "-qq", "--no-compile", "--no-deps", "--target", caller, "--only-binary=:all:")
     platform = () if options.here else LAMBDA
-    pip(*install, *platform, "--require-hashes", "-r", ROOT / "requirements" / "start.txt")
+    pip(*install, *platform, "--require-hashes", "-r", ROOT / "requirements" / "caller.txt")
     pip(*install, *platform, wheel)
     shutil.rmtree(caller / "bin", ignore_errors=True)  # commands that the packages bring
     shutil.copy(HERE / "caller" / "handler.py", caller)

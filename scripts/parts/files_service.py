@@ -9,7 +9,6 @@ from .install import ROOT, environment, s2sauth_source, unchanged
 from .ministack import MiniStack
 
 EXAMPLE = ROOT / "examples" / "files-service"
-_STACK = "files-service"
 _BUCKET = "files-service-code"
 
 
@@ -25,6 +24,8 @@ class FilesService:
     user_pool_id: str
     client_id: str
     client_secret: str = field(repr=False)
+    token_store: str | None = None
+    """The URL of the caller's shared store, if it has one."""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -43,7 +44,7 @@ def build() -> Path:
     Of the wheel that this interpreter's environment was made with, else of the checkout.
     """
     s2sauth, *sources = s2sauth_source()
-    made_of = [*sources, ROOT / "requirements" / "start.txt", EXAMPLE / "build.py", EXAMPLE / "caller" / "handler.py"]
+    made_of = [*sources, ROOT / "requirements" / "caller.txt", EXAMPLE / "build.py", EXAMPLE / "caller" / "handler.py"]
     python = environment("ministack") / "python"
     with unchanged(EXAMPLE / "build" / ".stamp", sys.version, *(path.read_bytes() for path in made_of)) as fits:
         if not fits:
@@ -53,16 +54,16 @@ def build() -> Path:
     return EXAMPLE / "build" / "caller"
 
 
-def deploy(aws: MiniStack) -> FilesService:
-    """Build the example and deploy it into MiniStack."""
+def deploy(aws: MiniStack, *parameters: str, stack: str = "files-service") -> FilesService:
+    """Build the example and deploy it into MiniStack, with these parameters of its template beside those for here."""
     build()
     here = [f"CognitoDomain={aws.url}", f"ApiBaseUrl={aws.url}/_aws/execute-api"]
-    for command in (["aws", "s3", "mb", f"s3://{_BUCKET}"], ["./deploy.sh", _STACK, _BUCKET, *here]):
+    for command in (["aws", "s3", "mb", f"s3://{_BUCKET}"], ["./deploy.sh", stack, _BUCKET, *here, *parameters]):
         done = subprocess.run(command, cwd=EXAMPLE, env=aws.cli_environ, check=False, capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}:\n{done.stdout}{done.stderr}{aws.log()}")
-    (stack,) = aws.aws("cloudformation", "describe-stacks", "--stack-name", _STACK)["Stacks"]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    (described,) = aws.aws("cloudformation", "describe-stacks", "--stack-name", stack)["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
     pool, client = outputs["UserPoolId"], outputs["ClientId"]
     ids = ["--user-pool-id", pool, "--client-id", client]
     return FilesService(
@@ -72,4 +73,5 @@ def deploy(aws: MiniStack) -> FilesService:
         user_pool_id=pool,
         client_id=client,
         client_secret=aws.aws("cognito-idp", "describe-user-pool-client", *ids)["UserPoolClient"]["ClientSecret"],
+        token_store=outputs.get("TokenStore"),
     )

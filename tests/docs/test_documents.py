@@ -1,11 +1,13 @@
 """Every Python example of README and docs runs, in order, as one program a document, with `FakeCognito` as the world.
 
-The environment holds what `from_env()` reads, and FILES_SERVICE_URL; the name `fake` is there too. An example that is
-only to be read is skipped in the document itself, `<!--- skip: next, "why" -->`; what a reader need not see stands in
+The environment holds what `from_env()` reads, and FILES_SERVICE_URL; the name `fake` is there too. Where a page names
+the server or the folder of a shared store, one of this machine takes its place. An example that is only to be read is
+skipped in the document itself, `<!--- skip: next, "why" -->`; what a reader need not see stands in
 `<!--- invisible-code-block: python`.
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
@@ -14,6 +16,8 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
 
 from s2sauth.testing import FakeCognito
+
+AtHome = Callable[[str], str]
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -27,8 +31,15 @@ def name(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name)
-def test_the_examples_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader who copies the document's examples one after the other gets what the text says."""
+def test_the_examples_run(path: Path, at_home: AtHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader who copies the document's examples one after the other gets what the text says.
+
+    Those about a store may start its server: a second, a cluster three.
+    """
+    text = path.read_text(encoding="utf-8")
+    if (here := at_home(text)) != text:
+        path = tmp_path / path.name
+        path.write_text(here, encoding="utf-8")
     sybil = Sybil([PythonCodeBlockParser(), SkipParser()], path=str(ROOT))
     with FakeCognito(expires_in=3600) as fake:
         for variable, value in fake.environ.items():
@@ -43,12 +54,12 @@ def test_the_examples_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 client.close()
 
 
-def test_a_broken_example_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_example_is_seen(at_home: AtHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error of an example names the document and the line."""
     path = tmp_path / "broken.md"
     path.write_text("# Broken\n\n```python\nx = 1\n```\n\nthen\n\n```python\nassert x == 2\n```\n", encoding="utf-8")
     with pytest.raises(AssertionError) as caught:
-        test_the_examples_run(path, monkeypatch)
+        test_the_examples_run(path, at_home, tmp_path, monkeypatch)
     last = caught.traceback[-1]
     assert (Path(str(last.path)).name, last.lineno + 1) == ("broken.md", 10)
 

@@ -15,8 +15,10 @@ from parts import files_service
 from parts.files_service import FilesService
 from parts.lambda_runtime import LambdaRuntime
 from parts.ministack import MiniStack
+from parts.moto import Moto
 from parts.runtime_api import ExecutionEnvironment
 from tests.support.handlers.moved_clock import MovedClock
+from tests.support.stores import AWS, DynamoDBEngine
 
 HANDLERS = Path(__file__).resolve().parents[1] / "support" / "handlers"
 
@@ -32,6 +34,16 @@ def aws() -> Iterator[MiniStack]:
 def world(aws: MiniStack) -> FilesService:
     """The tutorial's world, deployed with its documented command."""
     return files_service.deploy(aws)
+
+
+@pytest.fixture
+def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Moto]:
+    """DynamoDB with the table `tokens`, for a test that may stop it."""
+    for name, value in AWS.items():
+        monkeypatch.setenv(name, value)
+    with Moto() as server:
+        DynamoDBEngine(server.url).make_table()
+        yield server
 
 
 @pytest.fixture

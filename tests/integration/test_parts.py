@@ -38,9 +38,13 @@ def test_build_for_aws_holds_packages_for_lambdas_python(tmp_path: Path) -> None
 
     code = tmp_path / "caller"
     assert (code / "s2sauth" / "__init__.py").exists()
+    assert (code / "cryptography").exists()  # for a shared store
+    assert not (code / "boto3").exists()  # Lambda's Python has it
     compiled = [path.name for path in code.rglob("*.so")]
     assert compiled
-    assert [name for name in compiled if "cpython-313-x86_64-linux-gnu" not in name] == []
+    assert [name for name in compiled if not name.endswith((".cpython-313-x86_64-linux-gnu.so", ".abi3.so"))] == []
+    machines = {path.read_bytes()[18:20] for path in code.rglob("*.so")}
+    assert machines == {b"\x3e\x00"}  # ELF's number for x86_64
 
 
 def test_ctrl_c_leaves_nothing_behind() -> None:

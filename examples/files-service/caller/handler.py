@@ -9,8 +9,9 @@ from s2sauth import CognitoClientCredentials
 
 FILES = os.environ["FILES_SERVICE_URL"]
 
-# At module level: one token serves every invocation of this execution environment until it is due for renewal.
-credentials = CognitoClientCredentials.from_env(scopes="demo/read.file")
+# At module level: one token serves every invocation of this execution environment until it is due for renewal. With
+# TOKEN_STORE, the URL of a shared store, it serves all of them.
+credentials = CognitoClientCredentials.from_env(scopes="demo/read.file", store=os.environ.get("TOKEN_STORE"))
 files = httpx.Client(base_url=FILES, auth=credentials.httpx_auth(FILES))
 
 
