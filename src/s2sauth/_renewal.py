@@ -105,7 +105,7 @@ class Renewal:
         except ConfigurationError as error:
             return Failure(Cause.MISUSE, ConfigurationError, (str(error),))
         except SourceFailed as error:
-            text = f"The secret source failed ({error}), and no secret is known from before. Look at the source."
+            text = f"The secret source failed ({error.reason}), and no secret is known from before. Look at the source."
             return Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
 
     def _conclude(self, slot: Slot, flight: Flight, outcome: Outcome, took: float) -> None:

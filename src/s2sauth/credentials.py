@@ -98,7 +98,7 @@ class CognitoClientCredentials:
                 client_metadata=client_metadata,
                 auth_method=auth_method,
                 strict=strict,
-                secret=client_secret if from_env is None else from_env.at_construction,
+                secret=client_secret if from_env is None else from_env.at_construction(),
                 variables={} if from_env is None else from_env.variables,
                 also=parts.mistakes(
                     policy=policy, store=store, http_client=http_client, on_event=on_event, clock=clock

@@ -12,6 +12,7 @@ HIDDEN = "value-hidden"
 WITHOUT_SECRET = {"COGNITO_DOMAIN": "auth.example.com", "APP_CLIENT_ID": "id"}
 COMPLETE = {**WITHOUT_SECRET, "APP_CLIENT_SECRET": "secret"}
 WITH_FILE = {**WITHOUT_SECRET, "COGNITO_CLIENT_SECRET_FILE": "/run/secrets/client"}
+SECRETS = "APP_CLIENT_SECRET or COGNITO_CLIENT_SECRET or COGNITO_CLIENT_SECRET_FILE or COGNITO_CLIENT_SECRET_ARN"
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:files/client-AbCdEf"
 
 
@@ -73,7 +74,7 @@ def test_an_empty_variable_is_unset() -> None:
             [
                 "COGNITO_DOMAIN or COGNITO_TOKEN_URL: is not set",
                 "APP_CLIENT_ID or COGNITO_CLIENT_ID: is not set",
-                "APP_CLIENT_SECRET or COGNITO_CLIENT_SECRET or COGNITO_CLIENT_SECRET_FILE or COGNITO_CLIENT_SECRET_ARN: is",
+                f"{SECRETS}: is not set",
             ],
             id="nothing set",
         ),
@@ -82,7 +83,7 @@ def test_an_empty_variable_is_unset() -> None:
             (),
             [
                 "APP_CLIENT_ID or COGNITO_CLIENT_ID: is not set",
-                "APP_CLIENT_SECRET or COGNITO_CLIENT_SECRET or COGNITO_CLIENT_SECRET_FILE or COGNITO_CLIENT_SECRET_ARN: is",
+                f"{SECRETS}: is not set",
             ],
             id="half set",
         ),
@@ -177,7 +178,7 @@ def test_the_secret_may_have_an_arn() -> None:
         ),
         pytest.param(
             {**COMPLETE, "COGNITO_CLIENT_SECRET_FILE": HIDDEN, "COGNITO_CLIENT_SECRET_ARN": ARN},
-            "APP_CLIENT_SECRET and COGNITO_CLIENT_SECRET_FILE and COGNITO_CLIENT_SECRET_ARN: all are set; set one of them",
+            "APP_CLIENT_SECRET and COGNITO_CLIENT_SECRET_FILE and COGNITO_CLIENT_SECRET_ARN: all are set; set one",
             id="all",
         ),
         pytest.param(

@@ -8,6 +8,7 @@ from s2sauth._core.errors import ConfigurationError
 from s2sauth._core.secret_arn import SecretArn, parse_secret_arn, region_of
 
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:files/client-AbCdEf"
+IN_CHINA = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:files/client-AbCdEf"
 PARAMETER = "arn:aws:ssm:eu-central-1:123456789012:parameter/files/client"
 
 
@@ -20,7 +21,7 @@ PARAMETER = "arn:aws:ssm:eu-central-1:123456789012:parameter/files/client"
         (f"{SECRET}::AWSPENDING:", SecretArn("secretsmanager", SECRET, "eu-central-1", stage="AWSPENDING")),
         (f"{SECRET}:::v1", SecretArn("secretsmanager", SECRET, "eu-central-1", version="v1")),
         (f"{SECRET}:k:S:v", SecretArn("secretsmanager", SECRET, "eu-central-1", "k", "S", "v")),
-        (SECRET.replace("aws:", "aws-us-gov:"), SecretArn("secretsmanager", SECRET.replace("aws:", "aws-us-gov:"), "eu-central-1")),
+        (IN_CHINA, SecretArn("secretsmanager", IN_CHINA, "cn-north-1")),
         (PARAMETER, SecretArn("ssm", PARAMETER, "eu-central-1")),
         (f"{PARAMETER}:3", SecretArn("ssm", f"{PARAMETER}:3", "eu-central-1")),
     ],

@@ -35,10 +35,14 @@ SecretInput = str | HasSecretValue | SecretSource
 
 @final
 class SourceFailed(Exception):
-    """Raised by a source that is down; says why in a name that may be shown, such as AWS's code of an error.
+    """Raised by a source that is down; `reason` may be shown to anybody, such as AWS's code of an error.
 
     Of every other exception the class alone is shown, since its text may hold the secret.
     """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def prepare_source(source: SecretInput) -> None:

@@ -31,7 +31,6 @@ class EnvironmentSecret:
         self._source = source
         self.variables = variables
 
-    @property
     def at_construction(self) -> "str | SecretSource":
         """What can be checked before a token is requested: the value, or that there is a source."""
         return self._value() if self._source is None else self._source
