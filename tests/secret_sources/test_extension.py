@@ -135,7 +135,13 @@ def test_another_status_is_a_source_that_is_down(
 
 RAW = {
     "no HTTP": (b"garbage\r\n\r\n", SourceFailed, "^BadStatusLine$"),
-    "cut": (b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{}", SourceFailed, "^IncompleteRead$"),
+    "cut": (b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n{}", SourceFailed, "^answer cut or too long$"),
+    "cut chunk": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n{}",
+        SourceFailed,
+        "^IncompleteRead$",
+    ),
+    "endless": (b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n" + b" " * 999_999, SourceFailed, "^answer cut"),
     "no JSON": (b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\ngarbage", ConfigurationError, "is missing"),
     "no value": (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", ConfigurationError, "is missing"),
 }
@@ -152,9 +158,10 @@ def test_an_odd_answer_is_an_error(
         LambdaExtensionSecret(**{"parameter" if parameter else "secret_id": NAME})()
 
 
-def test_a_cut_answer_shows_nothing_of_the_secret(extension: Extension, fake: FakeCognito) -> None:
+@pytest.mark.parametrize("head", [b"Content-Length: 9000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n99\r\n"])
+def test_a_cut_answer_shows_nothing_of_the_secret(extension: Extension, fake: FakeCognito, head: bytes) -> None:
     """http.client's error holds the part that came."""
-    extension.raw = b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n" + fake.client_secret.encode()
+    extension.raw = b"HTTP/1.1 200 OK\r\n" + head + fake.client_secret.encode()
     with pytest.raises(SourceFailed) as caught:
         LambdaExtensionSecret(NAME)()
     assert (caught.value.__cause__, caught.value.__context__) == (None, None)
