@@ -70,7 +70,7 @@ class TestBoth:
         ],
         ids=["JSON", "JSON without the key", "list", "text", "quotes", "blank"],
     )
-    def test_126_a_value_that_is_no_secret_is_said_with_its_place(
+    def test_a_value_that_is_no_secret_is_said_with_its_place(
         self, store: Callable[..., Source], value: str, key: str | None, says: str
     ) -> None:
         """And without the value."""
@@ -85,7 +85,7 @@ class TestBoth:
             with pytest.raises(ConfigurationError, match="client_secret in"):
                 store(value, key=key)()
 
-    def test_135_nothing_is_logged_at_any_level(
+    def test_nothing_is_logged_at_any_level(
         self, store: Callable[..., Source], caplog: pytest.LogCaptureFixture
     ) -> None:
         """botocore logs each answer at DEBUG; here neither it nor boto3 nor urllib3 says a word, and we do."""
@@ -266,7 +266,7 @@ class TestSecretsManager:
         assert source.again() == ["current"]
         assert asked == ["AWSCURRENT", "AWSPENDING"]
 
-    def test_126_a_binary_secret_is_refused(self, vault: Vault) -> None:
+    def test_a_binary_secret_is_refused(self, vault: Vault) -> None:
         """It says which secret, and of what type."""
         with pytest.raises(ConfigurationError, match=r"in secret files/client-\d+: is of type bytes, not a string"):
             SecretsManagerSecret(vault.create(b"abc"), endpoint_url=vault.url)()
@@ -307,7 +307,7 @@ class TestArn:
         assert (source._id, source._key, source._stage, source._version_id) == (arn, "key", "AWSPREVIOUS", "v1")
 
 
-def test_135_the_same_reading_without_us_is_logged(vault: Vault, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_same_reading_without_us_is_logged(vault: Vault, caplog: pytest.LogCaptureFixture) -> None:
     """The control: botocore does log it, on any other thread and before and after our reading."""
     name = vault.create("hunter2")
     caplog.set_level(1)
@@ -336,7 +336,7 @@ def test_loggers_that_are_no_loggers_yet_are_passed_over() -> None:
         assert logging.getLogger("s2sauth").filter(logging.makeLogRecord({}))
 
 
-def test_123_last_good_secret_is_used_while_the_service_is_down(
+def test_last_good_secret_is_used_while_the_service_is_down(
     make: Make, fake: FakeCognito, vault: Vault, clock: ManualClock, events: list[Event]
 ) -> None:
     """AWS's code is in the event; a process that starts now says it too."""

@@ -63,6 +63,12 @@ class Vault:
         with unlogged():
             self.parameters.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
 
+    def parameter_as_it_lies(self, name: str) -> str:
+        """Not decrypted."""
+        with unlogged():
+            found: str = self.parameters.get_parameter(Name=name)["Parameter"]["Value"]
+        return found
+
     def close(self) -> None:
         """Disconnect; it may be used again."""
         self.secrets.close()

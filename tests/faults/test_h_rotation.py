@@ -1,4 +1,4 @@
-"""Rotation under load: eight threads call an API through the hook while the secret in Secrets Manager is replaced."""
+"""Group H of the catalogue, 122: eight threads call an API while the secret in Secrets Manager is replaced."""
 
 import threading
 from collections.abc import Callable, Iterator
