@@ -1,11 +1,13 @@
 """Every Python example of README and docs runs, in order, as one program a document, with `FakeCognito` as the world.
 
-The environment holds what `from_env()` reads, and FILES_SERVICE_URL; the name `fake` is there too. An example that is
+The environment holds what `from_env()` reads, and FILES_SERVICE_URL; the name `fake` is there too, and `running`, an
+ExitStack for what else has to run meanwhile. An example that is
 only to be read is skipped in the document itself, `<!--- skip: next, "why" -->`; what a reader need not see stands in
 `<!--- invisible-code-block: python`.
 """
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -30,11 +32,11 @@ def name(path: Path) -> str:
 def test_the_examples_run(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reader who copies the document's examples one after the other gets what the text says."""
     sybil = Sybil([PythonCodeBlockParser(), SkipParser()], path=str(ROOT))
-    with FakeCognito(expires_in=3600) as fake:
+    with ExitStack() as running, FakeCognito(expires_in=3600) as fake:
         for variable, value in fake.environ.items():
             monkeypatch.setenv(variable, value)
         document = sybil.parse(path)
-        document.namespace["fake"] = fake
+        document.namespace.update(fake=fake, running=running)
         try:
             for example in document.examples():
                 example.evaluate()

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials, Event
-from s2sauth.secret_sources import SecretsManagerSecret
+from s2sauth.secret_sources import LambdaExtensionSecret, SecretsManagerSecret, SecretSource
 from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.extension import Extension
 from tests.support.fixtures import NO_TLS
 from tests.support.secrets import Vault
 
@@ -21,7 +22,9 @@ PATIENCE = 10.0
 class Load:
     """Callers, what they got, and the events; `renew` lets a token come near its end."""
 
-    def __init__(self, make: Make, fake: FakeCognito, vault: Vault, clock: ManualClock) -> None:
+    def __init__(
+        self, make: Make, fake: FakeCognito, vault: Vault, clock: ManualClock, source: SecretSource | None = None
+    ) -> None:
         self.fake = fake
         self.vault = vault
         self.clock = clock
@@ -31,7 +34,7 @@ class Load:
         self.events: list[Event] = []
         self._changed = threading.Condition()
         self._over = False
-        source = SecretsManagerSecret(self.name, endpoint_url=vault.url)
+        source = source or SecretsManagerSecret(self.name, endpoint_url=vault.url)
         credentials = make(client_secret=source, on_event=self._note)
         self._hook = credentials.httpx_auth(fake.api_url)
 
@@ -121,6 +124,24 @@ def test_122_rotation_by_the_book_fails_no_call(load: Load) -> None:
     assert load.failed == []
     assert load.statuses == [200] * 6
     assert load.about_secrets() == ["secret_changed"]
+
+
+def test_122_old_secret_deleted_while_a_cache_still_gives_it(
+    make: Make, fake: FakeCognito, vault: Vault, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Lambda extension keeps a secret for minutes: it is asked past its cache, and one event says so."""
+    with Extension() as extension:
+        for name, value in extension.environ.items():
+            monkeypatch.setenv(name, value)
+        extension.put("x", fake.client_secret)
+        load = Load(make, fake, vault, clock, LambdaExtensionSecret("x"))
+        with load.running():
+            extension.put("x", fake.rotate_secret())
+            load.renew()
+            load.renew()
+    assert load.failed == []
+    assert load.statuses == [200, 400, 200, 200]
+    assert load.about_secrets() == ["secret_refused", "secret_changed"]
 
 
 def test_122_old_secret_deleted_before_the_new_one_is_current(load: Load) -> None:

@@ -24,9 +24,9 @@ class Vault:
         self.secrets: Any = session.client("secretsmanager", endpoint_url=url)
         self.parameters: Any = session.client("ssm", endpoint_url=url)
 
-    def create(self, value: str | bytes) -> str:
+    def create(self, value: str | bytes, name: str | None = None) -> str:
         """A new secret; its name."""
-        name = f"files/client-{next(_numbers)}"
+        name = name or f"files/client-{next(_numbers)}"
         with unlogged():
             given = {"SecretString": value} if isinstance(value, str) else {"SecretBinary": value}
             self.secrets.create_secret(Name=name, **given)
