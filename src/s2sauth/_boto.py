@@ -1,13 +1,21 @@
 """boto3's clients: made when they are wanted, made anew in a forked child, and kept from logging what they read."""
 
 import logging
-from _thread import get_ident
+from _thread import allocate_lock, get_ident
 from collections.abc import Generator
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final, final
 
 from ._process import generation
+
+
+class _Readings:
+    """How many there are at this moment."""
+
+    def __init__(self) -> None:
+        self.lock = allocate_lock()
+        self.under_way = 0
 
 
 @final
@@ -35,12 +43,14 @@ class Boto:
         self._limits = {"connect_timeout": connect, "read_timeout": read}
         self._own = client is None
         self._client = client
+        self._readings = _Readings()
         self._generation = generation()
 
     def client(self) -> Any:
         """boto3 and botocore have no types. Made by the first call, which reads files and may look for credentials."""
         if self._own and (self._client is None or self._generation != generation()):
-            self._client, self._generation = self._make(), generation()  # in a forked child: a pool of its own
+            # In a forked child the pool is its parent's, and a lock may be held by a thread that is not here.
+            self._client, self._readings, self._generation = self._make(), _Readings(), generation()
         return self._client
 
     def close(self) -> None:
@@ -52,10 +62,16 @@ class Boto:
     def reading(self) -> Generator[Any]:
         """The client for one reading of what is secret: unlogged, and afterwards no connection is left to a fork."""
         with unlogged():
+            client, readings = self.client(), self._readings
+            with readings.lock:
+                readings.under_way += 1
             try:
-                yield self.client()
+                yield client
             finally:
-                self.close()
+                with readings.lock:
+                    readings.under_way -= 1
+                    if not readings.under_way:  # else another's request would find its pool closed
+                        self.close()
 
     def _make(self) -> Any:
         try:

@@ -120,6 +120,15 @@ class TestBoth:
         source()
         assert not source._boto.client()._endpoint.http_session._manager.pools.keys()
 
+    def test_two_readings_at_once_share_connections_until_the_last_one_ends(self, store: Callable[..., Source]) -> None:
+        """Two scope sets are renewed at once: the end of one must not close the pool under the other."""
+        source = store("abc")
+        pools = source._boto.client()._endpoint.http_session._manager.pools
+        with source._boto.reading():
+            source()
+            assert pools.keys()
+        assert not pools.keys()
+
     def test_a_forked_child_makes_its_own_client(self, store: Callable[..., Source]) -> None:
         """Once."""
         source = store("abc")
@@ -362,6 +371,19 @@ def test_a_new_generation_has_a_new_client(vault: Vault, monkeypatch: pytest.Mon
     source._boto.close()
     assert source() == "abc"
     assert source._boto.client() is not client
+
+
+def test_a_forked_child_reads_the_secret_for_its_own_flight(
+    make: Make, fake: FakeCognito, vault: Vault, clock: ManualClock
+) -> None:
+    """Also of a parent that was reading it at that moment: its lock may be held for ever here."""
+    source = SecretsManagerSecret(vault.create(fake.client_secret), endpoint_url=vault.url)
+    credentials = make(client_secret=source)
+    credentials.get_token()
+    clock.advance(4000)
+    with source._boto._readings.lock:
+        assert in_child(lambda: len(credentials.get_token().access_token) > 10)
+    assert [request.status for request in fake.token_requests] == [200, 200]
 
 
 def test_the_default_session_is_left_alone(aws_variables: None) -> None:
