@@ -1,8 +1,9 @@
 """A drawing of panels over a common time axis, as SVG text that reads on a light and on a dark ground."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from math import log10
 
 WIDTH = 1200
 LEFT, RIGHT = 150, 20
@@ -36,28 +37,75 @@ class Bands:
     """Name of the row to a colour's name and its spans, in seconds from the start."""
 
 
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """A value per bin on a logarithmic axis from 1, and a limit as a line."""
+
+    title: str
+    colour: str
+    values: Sequence[float]
+    """One per bin, over the whole time; below 1 nothing is drawn."""
+    limit: float
+    limit_name: str
+    unit: str
+    decades: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Bars to the right on a logarithmic axis from 1, in groups, each with its value as text; it has no time axis."""
+
+    title: str
+    groups: Mapping[str, Mapping[str, tuple[str, float, str]]]
+    """Name of the group to names in it to a colour's name, a value and its text."""
+    decades: int = 6
+
+
+Shades = Mapping[str, tuple[str, Sequence[tuple[float, float]]]]
+"""Name in the legend to a colour's name and spans that go through all panels with a time axis."""
+
+
 def drawing(
-    title: str, subtitle: str, seconds: float, panels: Sequence[Bars | Bands], shade: Sequence[tuple[float, float]]
+    title: str,
+    subtitle: str,
+    seconds: float,
+    panels: Sequence[Bars | Bands | Peaks],
+    shade: Sequence[tuple[float, float]] = (),
+    *,
+    shades: Shades | None = None,
+    amounts: Amounts | None = None,
 ) -> str:
-    """The whole drawing. `shade` are spans that go through all panels."""
-    top = 78
+    """The whole drawing. `shade` are spans that go through all panels; `shades` are such spans with a legend."""
+    top = 78 + (20 if shades else 0)
     parts: list[str] = []
     scale = (WIDTH - LEFT - RIGHT) / seconds
     for panel in panels:
-        height = BARS if isinstance(panel, Bars) else ROW * len(panel.rows)
+        height = ROW * len(panel.rows) if isinstance(panel, Bands) else BARS
         parts.append(f'<text x="{LEFT}" y="{top - 9}" class="head">{escape(panel.title)}</text>')
         parts += [_box("shade", LEFT + a * scale, top, (b - a) * scale, height) for a, b in shade]
+        for colour, spans in (shades or {}).values():
+            parts += [
+                _box(f"{colour} faint", LEFT + a * scale, top, max(4.0, (b - a) * scale), height) for a, b in spans
+            ]
         parts += _grid(seconds, scale, top, height)
-        if isinstance(panel, Bars):
-            parts += _bars(panel, seconds, scale, top)
-        else:
-            parts += _bands(panel, seconds, scale, top)
+        match panel:
+            case Bars():
+                parts += _bars(panel, seconds, scale, top)
+            case Bands():
+                parts += _bands(panel, seconds, scale, top)
+            case Peaks():
+                parts += _peaks(panel, top)
         top += height + SPACE
     bottom = top - SPACE
     parts += [
-        f'<text x="{LEFT + at * scale:.1f}" y="{bottom + 18}" class="tick middle">{_clock(at)}</text>'
+        f'<text x="{LEFT + at * scale:.1f}" y="{bottom + 18}" class="tick middle">{_clock(at, seconds)}</text>'
         for at in _ticks(seconds)
     ]
+    if shades:
+        parts += _shades_legend(shades)
+    if amounts is not None:
+        parts += _amounts(amounts, top + 28)
+        bottom = top + 28 + sum(ROW * len(bars) + 10 for bars in amounts.groups.values()) - 10
     height = bottom + 32
     return "\n".join(
         [
@@ -119,6 +167,52 @@ def _bands(panel: Bands, seconds: float, scale: float, top: float) -> list[str]:
     return parts
 
 
+def _peaks(panel: Peaks, top: float) -> list[str]:
+    def y(value: float) -> float:
+        return top + BARS - min(1.0, log10(value) / panel.decades) * BARS
+
+    each = (WIDTH - LEFT - RIGHT) / len(panel.values)
+    # A bin of a single request is still to be seen.
+    bars = [(n, y(value) - 2) for n, value in enumerate(panel.values) if value >= 1]
+    path = "".join(f"M{LEFT + n * each:.1f} {top + BARS}V{height:.1f}h{each:.2f}V{top + BARS}z" for n, height in bars)
+    limit = y(panel.limit)
+    text = f"{panel.limit_name}: {panel.limit:g}"
+    return [
+        f'<path class="{panel.colour}" d="{path}"/>',
+        *(
+            f'<text x="{LEFT - 8}" y="{y(10**decade) + 4:.1f}" class="tick end">{10**decade:,}</text>'
+            for decade in range(panel.decades + 1)
+        ),
+        f'<path class="limit" d="M{LEFT} {limit:.1f}h{WIDTH - LEFT - RIGHT}"/>',
+        f'<text x="{WIDTH - RIGHT - 4}" y="{limit - 5:.1f}" class="tick end">{escape(text)}</text>',
+        f'<text x="14" y="{top + BARS / 2}" class="tick">{escape(panel.unit)}</text>',
+    ]
+
+
+def _amounts(panel: Amounts, top: float) -> list[str]:
+    parts = [f'<text x="{LEFT}" y="{top - 9}" class="head">{escape(panel.title)}</text>']
+    for group, bars in panel.groups.items():
+        parts.append(f'<text x="14" y="{top + ROW - 5}" class="head">{escape(group)}</text>')
+        for name, (colour, value, text) in bars.items():
+            wide = max(2.0, log10(max(1.0, value)) / panel.decades * (WIDTH - LEFT - RIGHT - 110))
+            parts.append(f'<text x="{LEFT - 8}" y="{top + ROW - 5}" class="tick end">{escape(name)}</text>')
+            parts.append(_box(colour, LEFT, top + 2, wide, ROW - 4))
+            parts.append(f'<text x="{LEFT + wide + 8:.1f}" y="{top + ROW - 5}" class="tick">{escape(text)}</text>')
+            top += ROW
+        top += 10
+    return parts
+
+
+def _shades_legend(shades: Shades) -> list[str]:
+    parts: list[str] = []
+    left = float(LEFT)
+    for name, (colour, _) in shades.items():
+        parts.append(_box(f"{colour} faint", left, 56, 14, 12))
+        parts.append(f'<text x="{left + 20:.1f}" y="66" class="tick">{escape(name)}</text>')
+        left += len(name) * 6.6 + 44
+    return parts
+
+
 def _box(colour: str, x: float, y: float, width: float, height: float) -> str:
     return f'<rect class="{colour}" x="{x:.1f}" y="{y:.1f}" width="{max(0.0, width):.1f}" height="{height:.1f}"/>'
 
@@ -133,7 +227,9 @@ def _ticks(seconds: float) -> list[float]:
     return [float(at) for at in range(0, int(seconds) + 1, step)]
 
 
-def _clock(seconds: float) -> str:
+def _clock(seconds: float, longest: float) -> str:
+    if longest > 2 * 3600:
+        return f"{int(seconds) // 3600}:00"
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
@@ -143,10 +239,12 @@ def _style() -> str:
         return (
             "".join(f".{name}{{fill:{fill}}}" for name, fill in fills.items())
             + f"text{{fill:{TEXT[n]}}}.line{{stroke:{FAINT[n]}}}.shade{{fill:{COLOURS['fault'][n]};fill-opacity:.13}}"
+            + f".limit{{stroke:{COLOURS['bad'][n]}}}"
         )
 
     return (
         "text{font:12px system-ui,Helvetica,Arial,sans-serif}.title{font-size:17px;font-weight:600}"
         ".head{font-weight:600}.tick{font-size:12px}.end{text-anchor:end}.middle{text-anchor:middle}.line{fill:none}"
+        ".limit{fill:none;stroke-width:1.5;stroke-dasharray:6 4}.faint{fill-opacity:.3}"
         f"{rules(0)}@media(prefers-color-scheme:dark){{{rules(1)}}}"
     )

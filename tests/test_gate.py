@@ -31,7 +31,7 @@ def test_a_fork_waits_for_work_under_way() -> None:
             over.wait(5)
 
     def fork() -> None:
-        _gate._close_gate(_gate.IMPORT_WAIT)
+        _gate.close_gate(_gate.IMPORT_WAIT, for_fork=True)
         forked.set()
 
     worker, forker = threading.Thread(target=work), threading.Thread(target=fork)
@@ -43,6 +43,30 @@ def test_a_fork_waits_for_work_under_way() -> None:
     assert forked.wait(5)
     worker.join()
     forker.join()
+
+
+def test_the_end_waits_for_what_a_fork_does_not() -> None:
+    """What is left to do for other processes once the token is there."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def work() -> None:
+        with Work(_gate.NOT_FOR_A_FORK):
+            inside.set()
+            leave.wait(10)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert inside.wait(10)
+    _gate.close_gate(_gate.IMPORT_WAIT, for_fork=True)
+    _gate.open_gate()
+    ending = threading.Thread(target=_gate.close_gate, args=(10.0,))
+    ending.start()
+    ending.join(0.05)
+    assert ending.is_alive()
+    leave.set()
+    ending.join(10)
+    _gate.open_gate()
+    assert not ending.is_alive()
 
 
 def test_a_fork_waits_no_longer_than_the_work_says() -> None:
@@ -57,7 +81,7 @@ def test_a_fork_waits_no_longer_than_the_work_says() -> None:
     worker = threading.Thread(target=work)
     worker.start()
     working.wait(5)
-    _gate._close_gate(_gate.IMPORT_WAIT)
+    _gate.close_gate(_gate.IMPORT_WAIT, for_fork=True)
     over.set()
     worker.join()
 
@@ -65,8 +89,8 @@ def test_a_fork_waits_no_longer_than_the_work_says() -> None:
 def test_a_fork_does_not_wait_for_its_own_thread() -> None:
     """A secret source that forks, which a flight's own thread does."""
     with Work():
-        _gate._close_gate(_gate.IMPORT_WAIT)
-    _gate._open_gate()
+        _gate.close_gate(_gate.IMPORT_WAIT, for_fork=True)
+    _gate.open_gate()
 
 
 def test_work_waits_for_a_fork_under_way() -> None:
@@ -77,11 +101,11 @@ def test_work_waits_for_a_fork_under_way() -> None:
         with Work():
             begun.set()
 
-    _gate._close_gate(_gate.IMPORT_WAIT)
+    _gate.close_gate(_gate.IMPORT_WAIT, for_fork=True)
     worker = threading.Thread(target=work)
     worker.start()
     assert not begun.wait(0.05)
-    _gate._open_gate()
+    _gate.open_gate()
     assert begun.wait(5)
     worker.join()
 
@@ -89,7 +113,7 @@ def test_work_waits_for_a_fork_under_way() -> None:
 def test_work_waits_no_longer_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fork that never ends holds up no token request."""
     monkeypatch.setattr(_gate, "_patience", 0.05)
-    _gate._close_gate(_gate.IMPORT_WAIT)
+    _gate.close_gate(_gate.IMPORT_WAIT, for_fork=True)
     with Work():
         pass
 
@@ -97,10 +121,10 @@ def test_work_waits_no_longer_than_its_limit(monkeypatch: pytest.MonkeyPatch) ->
 def test_two_forks_at_once_do_not_stumble(monkeypatch: pytest.MonkeyPatch) -> None:
     """The gate is opened once; opening it again is nothing."""
     monkeypatch.setattr(_gate, "FORK_WAIT", 0.05)
-    _gate._close_gate(_gate.IMPORT_WAIT)
-    _gate._close_gate(_gate.IMPORT_WAIT)
-    _gate._open_gate()
-    _gate._open_gate()
+    _gate.close_gate(_gate.IMPORT_WAIT, for_fork=True)
+    _gate.close_gate(_gate.IMPORT_WAIT, for_fork=True)
+    _gate.open_gate()
+    _gate.open_gate()
     with Work():
         pass
 
@@ -119,7 +143,7 @@ def test_work_that_begins_at_the_end_of_the_process_is_hardly_held_back(monkeypa
 def test_a_child_begins_anew() -> None:
     """Neither the gate nor the work of the parent is there."""
     with Work():
-        _gate._close_gate(_gate.IMPORT_WAIT)
+        _gate.close_gate(_gate.IMPORT_WAIT, for_fork=True)
         _gate._renew_gate()
         assert not _gate._at_work
     with Work():

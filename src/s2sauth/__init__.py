@@ -20,6 +20,7 @@ from ._core.origin import ANY_ORIGIN
 from ._core.policy import RenewalPolicy
 from ._core.values import AccessToken
 from ._slots import State
+from ._time_limit import time_limit
 from ._version import __version__
 from .credentials import CognitoClientCredentials
 from .events import Event
@@ -46,4 +47,5 @@ __all__ = [
     "UnauthorizedClient",
     "UnsupportedGrantType",
     "__version__",
+    "time_limit",
 ]

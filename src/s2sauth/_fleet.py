@@ -23,7 +23,7 @@ from ._slots import Slot
 from .events import Reporter
 from .stores._guarded import Guarded, StoreUnusable
 from .stores._sealed import Seal
-from .stores.base import Store
+from .stores.base import Found, Store
 
 T = TypeVar("T")
 
@@ -109,16 +109,23 @@ class Meeting:
 
     def _look_under(self, seal: Seal) -> Entry | None:
         slot = self._slot
-        found = self._call(lambda store: store.get(seal.name))
+        found = self._call(lambda store: _checked(store.get(seal.name)))
         self._seen[seal.name] = None if found is None else found.value
         if found is None:
             return None
         stored = seal.open(found.value)
-        if stored is None:
+        if stored is None or found.left > stored.issued.lifetime:  # nobody writes one for longer than it lives
             self._fleet.report("store_entry_refused", slot.id)
             return None
         entry = self._entry(stored, found.left)
-        verdict = judge(entry, cached=slot.entry, replaces=self._flight.replaces, now=self._now())
+        flight = self._flight
+        verdict = judge(
+            entry,
+            cached=slot.entry,
+            replaces=None if flight.min_ttl else flight.replaces,  # which is good for the others
+            now=self._now(),
+            min_ttl=flight.min_ttl,
+        )
         match verdict:
             case Verdict.TAKE:
                 self._fleet.report("token_taken", slot.id, seconds=elapsed(entry.asked_at, self._now()))
@@ -195,3 +202,12 @@ class Meeting:
 
     def _now(self) -> Instant:
         return Instant(self._fleet.clock.wall(), self._fleet.clock.boottime())
+
+
+def _checked(found: object) -> Found | None:
+    """What a store gave, which may be a user's own. TypeError if it is nothing that a store gives."""
+    match found:
+        case None | Found(value=bytes(), left=int() | float()):
+            return found
+        case _:
+            raise TypeError

@@ -49,6 +49,7 @@ class Flight:
         "begun",
         "generation",
         "limit",
+        "min_ttl",
         "number",
         "pause",
         "replaces",
@@ -62,11 +63,14 @@ class Flight:
         *,
         limit: tuple[Instant, float],
         replaces: Entry | None = None,
+        min_ttl: float = 0.0,
         waited_for: bool = False,
     ) -> None:
         self.number = number
         self.replaces = replaces
-        """The suspected or rejected token that it replaces by force."""
+        """The token that it replaces by force: suspected, rejected, or of too short a life."""
+        self.min_ttl = min_ttl
+        """The life in seconds that whoever began it needs; more than 0 says that nothing is wrong with `replaces`."""
         self.waited_for = waited_for
         """Somebody has no token to go on with: more than one attempt is worth while."""
         self.limit = limit

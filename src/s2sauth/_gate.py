@@ -23,6 +23,8 @@ IMPORT_WAIT = 10.0
 """Seconds that a fork waits for an import, which does end: a child waits for ever for what it has half of."""
 EXIT_WAIT = 0.5
 """Seconds that the end of the process waits for work under way."""
+NOT_FOR_A_FORK = 0.0
+"""What is left to do for others once the token is there: the end of the process waits for it, a fork does not."""
 LATE_WAIT = 0.05
 """Seconds that work which begins after that is held back: by then the process is gone, or a handler wants its token."""
 
@@ -64,16 +66,18 @@ def _pass_through(lock: Lock, seconds: float) -> None:
         lock.release()
 
 
-def _close_gate(seconds: float) -> None:
+def close_gate(seconds: float, *, for_fork: bool = False) -> None:
     """Let no work begin, and wait for what is under way on other threads, for so many seconds at most."""
     began = time.monotonic()
     _gate.acquire(timeout=min(FORK_WAIT, seconds))
     for lock, (thread, fork_waits) in list(_at_work.items()):
         if thread != _thread.get_ident():
-            _pass_through(lock, began + min(fork_waits, seconds) - time.monotonic())
+            patience = min(fork_waits, seconds) if for_fork else seconds
+            _pass_through(lock, began + patience - time.monotonic())
 
 
-def _open_gate() -> None:
+def open_gate() -> None:
+    """Let work begin again."""
     with suppress(RuntimeError):  # two threads forked at once, and the first one has opened it
         _gate.release()
 
@@ -81,7 +85,7 @@ def _open_gate() -> None:
 def _at_exit() -> None:
     global _patience  # noqa: PLW0603  # the process's own state
     _patience = LATE_WAIT
-    _close_gate(EXIT_WAIT)
+    close_gate(EXIT_WAIT)
 
 
 def _renew_gate() -> None:
@@ -92,5 +96,7 @@ def _renew_gate() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=lambda: _close_gate(IMPORT_WAIT), after_in_parent=_open_gate, after_in_child=_renew_gate)
+    os.register_at_fork(
+        before=lambda: close_gate(IMPORT_WAIT, for_fork=True), after_in_parent=open_gate, after_in_child=_renew_gate
+    )
 atexit.register(_at_exit)

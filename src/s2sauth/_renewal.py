@@ -15,8 +15,8 @@ from ._core.retry import Timeouts, forced_now, next_delay, timeouts
 from ._core.token_endpoint import Answer, TokenRequest, read_answer, token_request
 from ._core.values import AccessToken, Secret
 from ._flight import Flight, Outcome
-from ._gate import Work
-from ._process import Clock, in_lambda
+from ._gate import NOT_FOR_A_FORK, Work
+from ._process import Clock, generation, in_lambda
 from ._slots import Slot
 from .events import Reporter
 from .secret_sources import SecretInput, SourceFailed, read_secrets
@@ -65,6 +65,10 @@ class Renewal:
         self._seen: dict[None, Instant] = {}
         """What the clocks said when the latest flight began."""
 
+    def forget(self) -> None:
+        """Drop the secret that was accepted."""
+        self._accepted = None
+
     def __call__(self, slot: Slot, flight: Flight) -> Outcome:
         """Fetch a token for `slot`: what it brings is in the slot before it is returned."""
         began = self._look_at_clocks(slot)
@@ -76,15 +80,17 @@ class Renewal:
                 now=began,
                 number=flight.number,
                 life=replaced.life,
-                replaced_forced=replaced.forced,
+                replaced_forced=replaced.forced and not flight.min_ttl,
                 policy=self._policy,
             )
         self._report("renewal_started", slot.id)
         with ExitStack() as afterwards:
             outcome = self._outcome(slot, flight, afterwards)
             self._conclude(slot, flight, outcome, elapsed(began, self._now()))
-            if not in_lambda():  # there, what is left to do would stand still once the caller has its token
-                flight.settle(outcome)
+            with Work(NOT_FOR_A_FORK):
+                if not in_lambda():  # there, what is left to do would stand still once the caller has its token
+                    flight.settle(outcome)
+                afterwards.close()
         return outcome
 
     def _outcome(self, slot: Slot, flight: Flight, afterwards: ExitStack) -> Outcome:
@@ -109,6 +115,8 @@ class Renewal:
             return Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
 
     def _conclude(self, slot: Slot, flight: Flight, outcome: Outcome, took: float) -> None:
+        if flight.generation != generation():
+            return  # begun before a snapshot that this process was restored from
         if isinstance(outcome, Entry):
             slot.succeeded(outcome)
             self._report("renewed", slot.id, seconds=took)

@@ -4,6 +4,7 @@ from _thread import get_ident
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, final
 
+from . import _snapstart
 from ._core.errors import ConfigurationError
 from ._core.policy import RenewalPolicy
 from ._gate import IMPORT_WAIT, Work
@@ -47,7 +48,7 @@ class Shared:
         self._fleet: Fleet | None = None
         self._open_sender: Callable[[], Sender] | None = None
         self._preparing: int | None = None
-        renewal = Renewal(
+        self._renewal = Renewal(
             policy=policy,
             clock=clock,
             report=self.report,
@@ -55,7 +56,7 @@ class Shared:
             open_sender=self._open,
             fleet=lambda: self._fleet,
         )
-        self.supply = Supply(policy=policy, clock=clock, report=self.report, renew=renewal)
+        self.supply = Supply(policy=policy, clock=clock, report=self.report, renew=self._renewal)
 
     def prepare(self, family: Family = "httpx") -> None:
         """Import what a flight needs, on the thread of a caller: a fork during a threaded import hangs the child.
@@ -80,14 +81,26 @@ class Shared:
                 else:
                     from ._httpx import senders  # noqa: PLC0415  # not before the first token or hook
                 self._open_sender = senders(self._http_client)
+            _snapstart.watch(self)
         finally:
             self._preparing = None
+
+    def forget(self) -> None:
+        """Drop what token requests brought: tokens, accepted secrets, failures."""
+        self._renewal.forget()
+        self.supply.forget(self.slots.all())
 
     def _meet(self, store: "Store | str") -> "Fleet":
         from ._fleet import Fleet  # noqa: PLC0415  # cryptography, for those who use a store
         from .stores._open import open_store  # noqa: PLC0415  # as above
 
-        opened = open_store(store) if isinstance(store, str) else store
+        try:
+            opened = open_store(store) if isinstance(store, str) else store
+        except (ConfigurationError, ImportError):
+            raise
+        except Exception as error:  # noqa: BLE001  # boto3 has a dozen classes for what it lacks; their texts may hold anything
+            wrong = f"store: {type(error).__name__} when it was opened; look at its URL, Region and credentials"
+            raise ConfigurationError(wrong) from None
         return Fleet(opened, policy=self._policy, clock=self.clock, report=self.report)
 
     def _open(self) -> Sender:

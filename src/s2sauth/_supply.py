@@ -5,13 +5,14 @@ from typing import assert_never, final
 
 from ._core.errors import Cause, ConfigurationError, CredentialsClosed, Failure, TokenUnavailable
 from ._core.freshness import Entry, Instant
-from ._core.plan import Step, next_step
+from ._core.plan import Step, is_short, next_step
 from ._core.policy import LAMBDA_WAIT, RenewalPolicy, is_number
-from ._core.retry import Memory, background_limit, holding
+from ._core.retry import SHORTEST_LIMIT, Memory, background_limit, holding
 from ._core.values import AccessToken
 from ._flight import Flight, Outcome
 from ._process import Clock, in_lambda
 from ._slots import Client, Slot
+from ._time_limit import time_left
 from .events import Reporter
 
 Wait = tuple[Flight, float]
@@ -52,16 +53,22 @@ class Supply:
         """This moment by both clocks."""
         return Instant(self._clock.wall(), self._clock.boottime())
 
-    def get(self, slot: Slot, timeout: float | None, rejected: AccessToken | None) -> AccessToken:
+    def get(self, slot: Slot, timeout: float | None, rejected: AccessToken | None, min_ttl: float) -> AccessToken:
         """A token, waiting in this thread if it must."""
-        waits = _Waits(self._steps(slot, self._patience(timeout), rejected))
+        waits = _Waits(self._steps(slot, self._patience(timeout), rejected, _checked(min_ttl)))
         for flight, seconds in waits:
             flight.wait_in_thread(self._clock, seconds)
         return waits.token
 
-    async def aget(self, slot: Slot, timeout: float | None, rejected: AccessToken | None) -> AccessToken:  # noqa: ASYNC109  # a shorter wait than the policy's, never a cancelled flight
+    async def aget(
+        self,
+        slot: Slot,
+        timeout: float | None,  # noqa: ASYNC109  # a shorter wait than the policy's, never a cancelled flight
+        rejected: AccessToken | None,
+        min_ttl: float,
+    ) -> AccessToken:
         """A token, waiting in this task if it must."""
-        waits = _Waits(self._steps(slot, self._patience(timeout), rejected))
+        waits = _Waits(self._steps(slot, self._patience(timeout), rejected, _checked(min_ttl)))
         for flight, seconds in waits:
             await flight.wait_in_task(seconds)
         return waits.token
@@ -73,25 +80,39 @@ class Supply:
             slot.offer(entry.under_suspicion())
             self._report("token_suspected", slot.id)
 
+    def forget(self, slots: list[Slot]) -> None:
+        """Drop tokens and failures, end the flights: this process becomes a snapshot, or was one."""
+        for slot in slots:
+            self._end(slot, Failure(Cause.ELSEWHERE, TokenUnavailable, ("a snapshot was taken meanwhile", None)))
+            slot.memory = slot.client.memory = None
+
     def close(self, key: str, client: Client, slots: list[Slot]) -> None:
         """Forget the tokens, end the flights, refuse what comes; `key` is for the event."""
         if not client.closed:
             client.closed = True
             self._report("closed", key)
         for slot in slots:
-            if slot.flight.settle(Failure(Cause.CLOSED, CredentialsClosed, (_CLOSED,))):
-                slot.flight.interrupt()
-            slot.forget()
+            self._end(slot, Failure(Cause.CLOSED, CredentialsClosed, (_CLOSED,)))
+
+    @staticmethod
+    def _end(slot: Slot, outcome: Failure) -> None:
+        if slot.flight.settle(outcome):
+            slot.flight.interrupt()
+        slot.forget()
 
     def _patience(self, timeout: float | None) -> float:
+        most = min(self._policy.deadline, time_left())
         if timeout is None:
-            return self._policy.deadline
+            return most
         if not is_number(timeout) or timeout < 0:
             raise ConfigurationError(f"timeout: seconds, 0 or more, or None for the policy's deadline; got {timeout!r}")
-        return min(timeout, self._policy.deadline)
+        return min(timeout, most)
 
-    def _steps(self, slot: Slot, patience: float, rejected: AccessToken | None) -> Generator[Wait, None, AccessToken]:
+    def _steps(
+        self, slot: Slot, patience: float, rejected: AccessToken | None, min_ttl: float
+    ) -> Generator[Wait, None, AccessToken]:
         began = self._clock.boottime()
+        waited = False
         while True:
             flight = slot.flight  # read before anything else: see _flight, rule 1
             if slot.client.closed:
@@ -110,13 +131,14 @@ class Supply:
                 forced=slot.forced,
                 flying=flying,
                 rejected=None if rejected is None else rejected.access_token,
+                min_ttl=min_ttl,
             )
             match step:
                 case Step.SERVE:
                     assert entry is not None
                     if rejected is not None and entry.token.access_token == rejected.access_token:
                         self._report("forced_renewal_withheld", slot.id)
-                    return entry.token
+                    return self._handed_out(slot, entry, min_ttl)
                 case Step.FAIL:
                     held = holding(memories, now, in_hand=False)
                     assert held is not None
@@ -124,26 +146,36 @@ class Supply:
                 case Step.RENEW:
                     assert entry is not None
                     limit = background_limit(entry.usable_left(now))
-                    candidate = Flight(flight.number + 1, limit=(now, limit))
+                    candidate = Flight(flight.number + 1, limit=(now, limit), min_ttl=min_ttl)
                     if self._next(slot, flight, candidate) is candidate and in_lambda():
                         yield candidate, min(LAMBDA_WAIT, patience)
                         continue
                     return entry.token
                 case Step.REPLACE | Step.FETCH:
                     replaces = entry if step is Step.REPLACE else None
-                    joined = self._join(slot, flight, now, flying=flying, replaces=replaces)
+                    next_one = Flight(
+                        flight.number + 1,
+                        limit=(now, min(self._policy.deadline, max(SHORTEST_LIMIT, time_left()))),
+                        replaces=replaces,
+                        min_ttl=min_ttl,
+                        waited_for=True,
+                    )
+                    joined = self._join(slot, flight, next_one, flying=flying)
                     outcome = yield from self._await(slot, joined, began, patience)
                 case _:
                     assert_never(step)
             if isinstance(outcome, Entry):
-                if outcome.usable_left(self.now()) > 0:
-                    return outcome.token
-                continue  # this caller slept through the life of what it waited for
+                if outcome.usable_left(self.now()) <= 0:
+                    continue  # this caller slept through the life of what it waited for
+                if waited or not is_short(outcome, min_ttl, self.now()):
+                    return self._handed_out(slot, outcome, min_ttl)
+                waited = True  # it joined a flight of somebody who needs less
+                continue
             if outcome.cause is Cause.ELSEWHERE:
                 continue  # it began when nobody waited; now somebody does
             entry = slot.entry  # what was to be replaced stays as good as it was; or a suspected one was all there is
             if outcome.cause is not Cause.CLOSED and entry is not None and entry.usable_left(self.now()) > 0:
-                return entry.token
+                return self._handed_out(slot, entry, min_ttl)
             raise outcome.exception()
 
     def _next(self, slot: Slot, latest: Flight, candidate: Flight) -> Flight:
@@ -158,14 +190,18 @@ class Supply:
         if not flight.begun and not flight.launch(lambda flight: self._renew(slot, flight)):
             self._report("thread_refused", slot.id)
 
-    def _join(self, slot: Slot, latest: Flight, now: Instant, *, flying: bool, replaces: Entry | None) -> Flight:
+    def _handed_out(self, slot: Slot, entry: Entry, min_ttl: float) -> AccessToken:
+        if entry.left(self.now()) < min_ttl:
+            self._report("min_ttl_not_met", slot.id, seconds=entry.left(self.now()))
+        return entry.token
+
+    def _join(self, slot: Slot, latest: Flight, candidate: Flight, *, flying: bool) -> Flight:
         """The flight to wait for: the one under way, or the next one, which another caller may have begun meanwhile."""
-        limit = (now, self._policy.deadline)
         if not flying:
-            return self._next(slot, latest, Flight(latest.number + 1, limit=limit, replaces=replaces, waited_for=True))
+            return self._next(slot, latest, candidate)
         if not latest.waited_for:
             # It began with a usable token in hand and for one attempt; now somebody waits for it.
-            latest.limit = limit
+            latest.limit = candidate.limit
             latest.waited_for = True
         self._begin(slot, latest)
         return latest
@@ -194,6 +230,12 @@ class Supply:
 
 
 _CLOSED = "These credentials were closed. Build the object once, at module level, and close it when the process ends."
+
+
+def _checked(min_ttl: float) -> float:
+    if not is_number(min_ttl) or min_ttl < 0:
+        raise ConfigurationError(f"min_ttl: seconds of life that the token must have, 0 or more; got {min_ttl!r}")
+    return min_ttl
 
 
 def _timed_out(seconds: float) -> Failure:

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, final
 
+from . import _snapstart
+from ._closing import Closing
 from ._core import parts
 from ._core.config import Api, AuthMethod, settings
 from ._core.environment import from_environment
-from ._core.errors import ConfigurationError
+from ._core.errors import ConfigurationError, TokenUnavailable
 from ._core.origin import AnyOrigin, parse_origins
 from ._core.policy import RenewalPolicy
 from ._core.values import AccessToken, scope_set
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @final
-class CognitoClientCredentials:
+class CognitoClientCredentials(Closing):
     """OAuth 2.0 client credentials of an Amazon Cognito app client, and the access tokens that they get.
 
     Build it once, at module level; it is safe for any number of threads, asyncio and trio tasks, event loops and forked
@@ -160,10 +161,15 @@ class CognitoClientCredentials:
             del environ, overrides, arguments  # as in the constructor
             raise
 
-    def get_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:
+    def get_token(
+        self, *, min_ttl: float = 0.0, timeout: float | None = None, rejected: AccessToken | None = None
+    ) -> AccessToken:
         """The cached token, else a new one.
 
         Args:
+            min_ttl: seconds of life that the token must still have, for a long upload. A token with less is replaced
+                within the budget of forced renewals; beyond it, or when tokens do not live that long, the newest one
+                comes back, with the event `min_ttl_not_met`.
             timeout: seconds to wait at most; None is the policy's `deadline`, which is also the most. 0 takes what is
                 cached. It shortens the wait, never the token request.
             rejected: a token that an API answered 401 to: waits for another one, within the budget of forced renewals;
@@ -172,32 +178,56 @@ class CognitoClientCredentials:
         Raises:
             TokenUnavailable: no token within the time; worth another try.
             TokenRequestRefused, TokenResponseInvalid: the token endpoint said no, or answered no usable token.
-            ConfigurationError: the secret source or http_client is wrong, or a negative timeout.
+            ConfigurationError: the secret source or http_client is wrong, or a negative timeout or min_ttl.
             CredentialsClosed: after `close()`.
         """
         entry = self._slot.entry
         if (
             entry is not None
             and rejected is None
+            and not min_ttl
             and self._wall() < entry.fresh_until_wall
             and self._boot() < entry.fresh_until_boot
         ):
             return entry.token
         self._shared.prepare()
-        return self._shared.supply.get(self._slot, timeout, rejected)
+        return self._shared.supply.get(self._slot, timeout, rejected, min_ttl)
 
-    async def aget_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:  # noqa: ASYNC109  # as get_token
+    async def aget_token(
+        self,
+        *,
+        min_ttl: float = 0.0,
+        timeout: float | None = None,  # noqa: ASYNC109  # as get_token
+        rejected: AccessToken | None = None,
+    ) -> AccessToken:
         """`get_token()` for asyncio and trio: waits without blocking the event loop."""
         entry = self._slot.entry
         if (
             entry is not None
             and rejected is None
+            and not min_ttl
             and self._wall() < entry.fresh_until_wall
             and self._boot() < entry.fresh_until_boot
         ):
             return entry.token
         self._shared.prepare()
-        return await self._shared.supply.aget(self._slot, timeout, rejected)
+        return await self._shared.supply.aget(self._slot, timeout, rejected, min_ttl)
+
+    def warm(self) -> bool:
+        """Get ready ahead of the first call, in a Lambda function's init phase or when a service starts.
+
+        Imports what a token request needs and gets a token; False if none is to be had now, and later calls try again.
+        With SnapStart it gets none, since every clone of the snapshot would have it. Raises what `get_token()` raises,
+        but for TokenUnavailable: an outage keeps no service from starting.
+        """
+        self._shared.prepare()
+        if _snapstart.is_coming():
+            return False
+        try:
+            self.get_token()
+        except TokenUnavailable:
+            return False
+        return True
 
     def auth_headers(self) -> dict[str, str]:
         """`{"Authorization": "Bearer …"}` for any other HTTP client. Raises what `get_token()` raises."""
@@ -253,22 +283,6 @@ class CognitoClientCredentials:
     def close(self) -> None:
         """Forget the tokens; whoever waits, and every later call, gets CredentialsClosed. Closes all views too."""
         self._shared.supply.close(self._slot.id, self._shared.client, self._shared.slots.all())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         known = self._slot.settings

@@ -1,5 +1,7 @@
 """The one decision behind get_token(): what to do for one caller, now."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,10 +22,18 @@ def step(
     forced: Forced | None = None,
     flying: bool = False,
     rejected: str | None = None,
+    min_ttl: float = 0.0,
 ) -> Step:
     """The decision at this age of the token."""
     return next_step(
-        held, now=after(age), policy=POLICY, memories=(memory, None), forced=forced, flying=flying, rejected=rejected
+        held,
+        now=after(age),
+        policy=POLICY,
+        memories=(memory, None),
+        forced=forced,
+        flying=flying,
+        rejected=rejected,
+        min_ttl=min_ttl,
     )
 
 
@@ -59,6 +69,42 @@ def test_what_to_do(age: float, held: Entry | None, flying: bool, memory: Memory
 
 
 USED_UP = Forced(after(0), 1e6, 1, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("age", "min_ttl", "flying", "forced", "expected"),
+    [
+        (FRESH, 3500.0, False, None, Step.SERVE),
+        (FRESH, math.nextafter(3500.0, 4000), False, None, Step.REPLACE),
+        (FRESH, 3599.0, False, None, Step.REPLACE),
+        (FRESH, 3600.0, False, None, Step.SERVE),
+        (FRESH, 3599.0, True, None, Step.REPLACE),
+        (FRESH, 3599.0, False, USED_UP, Step.SERVE),
+        (FRESH, 3599.0, True, USED_UP, Step.REPLACE),
+        (29.0, 3599.0, False, None, Step.SERVE),
+        (STALE, 700.0, False, None, Step.RENEW),
+        (STALE, 701.0, False, USED_UP, Step.REPLACE),
+        (EXPIRED, 100.0, False, USED_UP, Step.FETCH),
+    ],
+    ids=[
+        "just enough",
+        "a tick too little",
+        "nearly all",
+        "more than tokens have",
+        "one is coming",
+        "beyond the budget",
+        "beyond the budget, one is coming",
+        "too young",
+        "STALE and enough",
+        "STALE, which costs nothing extra",
+        "EXPIRED",
+    ],
+)
+def test_a_token_of_too_short_a_life(
+    age: float, min_ttl: float, flying: bool, forced: Forced | None, expected: Step
+) -> None:
+    """It is replaced for whoever needs more, within the budget; not where a new one would have no more either."""
+    assert step(age, entry(), flying=flying, forced=forced, min_ttl=min_ttl) is expected
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,19 @@
 Two credentials objects share nothing but what is in the store, which is all that two processes share.
 """
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from s2sauth import (
     CognitoClientCredentials,
+    ConfigurationError,
     CredentialsClosed,
     Event,
     Freshness,
@@ -22,6 +26,7 @@ from s2sauth import (
 )
 from s2sauth._core.entry import Stored
 from s2sauth._core.fleet import lease_seconds, left_to_another
+from s2sauth.stores._guarded import TRIES
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
@@ -461,13 +466,13 @@ class TestAStoreThatFails:
     def test_a_token_comes_without_it(
         self, join: Make, fake: FakeCognito, store: WatchedStore, events: list[Any], world: World
     ) -> None:
-        """It is tried twice, said once, and left alone."""
+        """It is tried some times, said once, and left alone."""
         store.fail()
         member = join()
 
         assert world.get(member)
         landed(member)
-        assert store.calls == ["get", "get"]
+        assert store.calls == ["get"] * TRIES
         failed = [event for event in events if event.name == "store_failed"]
         assert [(event.error, event.seconds) for event in failed] == [("ConnectionError", 3.75)]
 
@@ -582,6 +587,23 @@ class TestAStoreThatFails:
         join().get_token()
         assert requests(fake) == 2
 
+    def test_what_would_stay_longer_than_it_lives_is_not_taken(
+        self, join: Make, fake: FakeCognito, store: WatchedStore, events: list[Event]
+    ) -> None:
+        """Somebody wrote it anew or took its end away: then the store's clock says nothing of its age."""
+        first = join()
+        first.get_token()
+        landed(first)
+        seal = seal_of(first, fake)
+        found = store.inner.get(seal.name)
+        assert found is not None
+        store.inner.delete(seal.name, found.value)
+        store.inner.put(seal.name, found.value, replaces=None, seconds=3601)
+
+        join().get_token()
+        assert requests(fake) == 2
+        assert "store_entry_refused" in names(events)
+
     def test_a_token_that_died_on_its_way_is_not_shared(
         self, join: Make, fake: FakeCognito, clock: ManualClock, store: WatchedStore
     ) -> None:
@@ -625,6 +647,27 @@ class TestAStoreThatFails:
 
         assert requests(fake) == 2
         assert "store_entry_refused" in names(events)
+
+
+def test_a_store_that_cannot_be_opened_is_a_mistake(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said when the hook is made, by the class of what the engine's library raised."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+
+    with pytest.raises(ConfigurationError, match="store: NoRegionError when it was opened; look at its URL"):
+        make(store="dynamodb://tokens").httpx_auth("https://api.example.com")
+    with pytest.raises(ConfigurationError, match="url: its query holds an option"):
+        make(store="redis://127.0.0.1/?nonsense=1").httpx_auth("https://api.example.com")
+
+
+def test_a_script_that_ends_at_once_leaves_its_token_to_the_next(fake: FakeCognito, tmp_path: Path) -> None:
+    """The end of the process waits for the write: three processes in a row, one token. About 0.5 s each."""
+    script = "import sys, s2sauth; s2sauth.CognitoClientCredentials.from_env(store=sys.argv[1]).get_token()"
+    for _ in range(3):
+        subprocess.run([sys.executable, "-c", script, f"sqlite://{tmp_path}/tokens.db"], env=fake.environ, check=True)
+
+    assert requests(fake) == 1
 
 
 def test_freshness_of_a_taken_token_is_drawn_anew(join: Make, clock: ManualClock) -> None:

@@ -1,9 +1,10 @@
-"""The engine's fixtures, for this folder, and the service that holds secrets."""
+"""The engine's fixtures, the shared stores and their servers, and the service that holds secrets, for this folder."""
 
 from tests.support.families import family
 from tests.support.fixtures import clock, credentials, events, fake, make, world
 from tests.support.secrets import _vault, vault
-from tests.support.stores import aws_variables, moto
+from tests.support.store_faults import moto_place, place
+from tests.support.stores import aws_variables, moto, redis_server, valkey
 
 __all__ = [
     "_vault",
@@ -15,6 +16,10 @@ __all__ = [
     "family",
     "make",
     "moto",
+    "moto_place",
+    "place",
+    "redis_server",
+    "valkey",
     "vault",
     "world",
 ]

@@ -309,7 +309,8 @@ class Answers:
         store._clock = self._clock
         return store
 
-    def get_item(self, **_: object) -> dict[str, Any]:
+    def get_item(self, **arguments: Any) -> dict[str, Any]:
+        assert arguments["ConsistentRead"] is True  # else a finished put may not be seen; no stand-in is like that
         self._clock.advance(self._took)
         return self._answer
 

@@ -10,7 +10,7 @@ import pytest
 from s2sauth import Event
 from s2sauth.events import Reporter
 from s2sauth.stores import Store
-from s2sauth.stores._guarded import MAX_HANGING, Guarded, StoreUnusable
+from s2sauth.stores._guarded import MAX_HANGING, TRIES, Guarded, StoreUnusable
 from s2sauth.testing import ManualClock, MemoryStore
 from tests.support.settled import eventually
 
@@ -79,6 +79,25 @@ def fail(error: type[BaseException]) -> Callable[[Store], None]:
 def test_what_comes_back_comes_back(guarded: Guarded) -> None:
     """False and None are answers like others."""
     assert [call(guarded, lambda store, value=value: value) for value in (1, False, None)] == [1, False, None]
+
+
+@pytest.mark.parametrize(("failures", "usable"), [(TRIES - 1, True), (TRIES, False)], ids=["the last", "none"])
+def test_one_of_some_tries_has_to_succeed(guarded: Guarded, events: list[Event], failures: int, usable: bool) -> None:
+    """In a crowd a connection that was made anew may be cut as well."""
+    outcomes: list[type[Exception] | None] = [*[ConnectionResetError] * failures, None]
+
+    def cut(store: Store) -> str:
+        if (error := outcomes.pop(0)) is not None:
+            raise error
+        return "done"
+
+    if usable:
+        assert call(guarded, cut) == "done"
+        assert not events
+    else:
+        with pytest.raises(StoreUnusable):
+            call(guarded, cut)
+        assert outcomes == [None]
 
 
 def test_a_failure_that_came_late_is_not_tried_again(guarded: Guarded, clock: ManualClock) -> None:

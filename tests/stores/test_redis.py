@@ -183,6 +183,7 @@ class TestUrls:
         options = store._client.connection_pool.connection_kwargs
         assert (options["socket_timeout"], options["socket_connect_timeout"]) == (1.0, 1.0)
         assert options["health_check_interval"] == 0
+        assert options["retry"]._retries == 0
 
     def test_what_the_url_says_wins(self, server: Valkey) -> None:
         """Its query holds options of redis-py's connections."""

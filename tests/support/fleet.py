@@ -72,7 +72,7 @@ class Process:
 
     def get(self) -> AccessToken:
         """As `get_token()`."""
-        return self._supply.get(self.slot, None, None)
+        return self._supply.get(self.slot, None, None, 0.0)
 
     @property
     def due(self) -> float:

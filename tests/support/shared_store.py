@@ -6,7 +6,7 @@ from typing import Any
 
 from s2sauth import CognitoClientCredentials
 from s2sauth._core.values import Secret
-from s2sauth.stores import Found
+from s2sauth.stores import Found, Store
 from s2sauth.stores._sealed import Seal
 from s2sauth.testing import FakeCognito, ManualClock, MemoryStore
 from tests.support.settled import eventually
@@ -16,10 +16,10 @@ LEASED = b"somebody else"
 
 
 class WatchedStore:
-    """A `MemoryStore` with a list of what was asked of it, and a fault for each of its methods."""
+    """A `MemoryStore`, or another one, with a list of what was asked of it, and a fault for each of its methods."""
 
-    def __init__(self, clock: ManualClock | None = None) -> None:
-        self.inner = MemoryStore(clock=clock)
+    def __init__(self, clock: ManualClock | None = None, *, inner: Store | None = None) -> None:
+        self.inner: Store = MemoryStore(clock=clock) if inner is None else inner
         self.calls: list[str] = []
         self.faults: dict[str, Callable[[], object]] = {}
         """By name of a method: called before it; what it raises, the method raises."""

@@ -7,13 +7,14 @@ from enum import Enum, auto
 
 from .errors import Cause, Failure, TokenUnavailable
 from .freshness import Entry, Instant, elapsed
+from .plan import is_short
 from .policy import RenewalPolicy
 from .record import Record
 from .retry import SHORTEST_LIMIT, Memory
 
-LEASE_PART = 0.3
+LEASE_PART = 0.25
 """The lease lasts this part of the policy's deadline: long enough for nearly every token request, and two holders may
-die one after the other before a caller's time is up."""
+die one after the other before all others stop waiting, and would ask at once."""
 RESERVED_PART = 0.4
 """The last part of a flight's time is not spent on waiting for a lease's holder: it is for a request of its own."""
 POLL_BASE = 0.1
@@ -42,9 +43,9 @@ class Verdict(Enum):
     """It is over, or no newer than the one in hand."""
 
 
-def judge(found: Entry, *, cached: Entry | None, replaces: Entry | None, now: Instant) -> Verdict:
-    """Judge `found` for a flight; `replaces` is the token that the flight replaces by force."""
-    if found.usable_left(now) <= 0:
+def judge(found: Entry, *, cached: Entry | None, replaces: Entry | None, now: Instant, min_ttl: float = 0.0) -> Verdict:
+    """Judge `found` for a flight; `replaces` is the token that an API rejected, `min_ttl` the life that is needed."""
+    if found.usable_left(now) <= 0 or is_short(found, min_ttl, now):
         return Verdict.PASS
     if replaces is not None and replaces.token.access_token == found.token.access_token:
         return Verdict.PASS if found.suspected else Verdict.RETIRE

@@ -115,6 +115,10 @@ class Entry:
         """Of two entries the one of higher rank is the later truth."""
         return (self.number, self.suspected)
 
+    def left(self, now: Instant) -> float:
+        """Seconds of its life that are left."""
+        return self.life - elapsed(self.asked_at, now)
+
     def usable_left(self, now: Instant) -> float:
         """Seconds until it is EXPIRED; 0 or less when it is."""
         return self.usable_for - elapsed(self.asked_at, now)

@@ -22,6 +22,11 @@ class Step(Enum):
     """Raise the remembered failure: there is no token, and it is not time for another try."""
 
 
+def is_short(entry: Entry, min_ttl: float, now: Instant) -> bool:
+    """Whether a new token would have the life that this one lacks; one that lives shorter anyhow would not."""
+    return entry.left(now) < min_ttl < entry.life
+
+
 def next_step(
     entry: Entry | None,
     *,
@@ -31,18 +36,19 @@ def next_step(
     forced: Forced | None,
     flying: bool,
     rejected: str | None,
+    min_ttl: float = 0.0,
 ) -> Step:
     """Decide for one caller.
 
     `memories` are the failures remembered of the key and of the client, `flying` says that a flight is under way,
-    `rejected` is the token that this caller saw rejected by an API (401).
+    `rejected` is the token that this caller saw rejected by an API (401), `min_ttl` the seconds of life that it needs.
     """
     state = freshness(entry, now)
     if entry is None or state is Freshness.EXPIRED:
         return Step.FETCH if flying or holding(memories, now, in_hand=False) is None else Step.FAIL
     due = state is Freshness.STALE and holding(memories, now, in_hand=True) is None
     by_force = may_force(forced, age=elapsed(entry.asked_at, now), life=entry.life, now=now, policy=policy)
-    if rejected == entry.token.access_token:
+    if rejected == entry.token.access_token or is_short(entry, min_ttl, now):
         return Step.REPLACE if flying or due or by_force else Step.SERVE
     if flying:
         return Step.SERVE

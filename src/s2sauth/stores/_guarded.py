@@ -14,6 +14,8 @@ from .base import Store
 
 T = TypeVar("T")
 
+TRIES = 4
+"""Of one operation that fails quickly: one connection that was cut says nothing about the store, nor do three."""
 MAX_HANGING = 4
 """Operations that were given up and still hang; with so many the store is left alone until one of them ends."""
 
@@ -65,7 +67,7 @@ class Guarded:
 
         def work() -> None:
             try:
-                outcome.append((self._twice(operation, seconds), None))
+                outcome.append((self._tried(operation, seconds), None))
             except Exception as error:  # noqa: BLE001  # handed to the flight's thread
                 outcome.append((None, error))
             finally:
@@ -88,15 +90,16 @@ class Guarded:
             raise error
         return cast(T, result)
 
-    def _twice(self, operation: Callable[[Store], T], seconds: float) -> T:
-        """Once more if it failed quickly: a connection that was cut says nothing about the store."""
+    def _tried(self, operation: Callable[[Store], T], seconds: float) -> T:
+        """Again if it failed quickly, while half of its time is left."""
         began = self._clock.monotonic()
-        try:
-            return operation(self._store)
-        except Exception:
-            if self._clock.monotonic() - began > seconds / 2:
-                raise
-            return operation(self._store)
+        for _ in range(TRIES - 1):
+            try:
+                return operation(self._store)
+            except Exception:
+                if self._clock.monotonic() - began > seconds / 2:
+                    raise
+        return operation(self._store)
 
 
 @final

@@ -21,7 +21,7 @@ class Found(Record):
     value: bytes
     """At most MAX_VALUE + 1 bytes of it: what is longer is not ours. Empty if it is of another type than ours."""
     left: float
-    """Seconds until it goes, by the store's own clock, never more than true; infinity if it stays."""
+    """Seconds until it goes, by the store's own clock, never more than true; infinity if it stays: no token does."""
 
 
 @runtime_checkable

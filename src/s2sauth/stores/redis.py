@@ -81,7 +81,11 @@ class RedisStore:
         if wanted.place.startswith("rediss:"):
             options["ssl_check_hostname"] = True  # redis-py 5 leaves it out
         # What the URL says wins.
-        client = redis.Redis.from_url(wanted.place, **options)  # pyright: ignore[reportUnknownMemberType]  # untyped options
+        try:
+            client = redis.Redis.from_url(wanted.place, **options)  # pyright: ignore[reportUnknownMemberType]  # untyped options
+            client.connection_pool.make_connection()  # which connects nothing
+        except (TypeError, ValueError):
+            raise ConfigurationError("url: its query holds an option that redis-py's connections do not have") from None
         store = cls(client)
         store._own = True
         return store

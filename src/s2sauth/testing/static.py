@@ -31,11 +31,23 @@ class StaticToken:
         self.invalidated: list[AccessToken | str] = []
         """What `invalidate` was called with, oldest first."""
 
-    def get_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:  # noqa: ARG002  # as the credentials'
+    def get_token(
+        self,
+        *,
+        min_ttl: float = 0.0,  # noqa: ARG002  # as the credentials'
+        timeout: float | None = None,  # noqa: ARG002  # as the credentials'
+        rejected: AccessToken | None = None,  # noqa: ARG002  # as the credentials'
+    ) -> AccessToken:
         """The token, whatever the arguments say."""
         return self._token
 
-    async def aget_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:  # noqa: ARG002, ASYNC109  # as the credentials'
+    async def aget_token(
+        self,
+        *,
+        min_ttl: float = 0.0,  # noqa: ARG002  # as the credentials'
+        timeout: float | None = None,  # noqa: ARG002, ASYNC109  # as the credentials'
+        rejected: AccessToken | None = None,  # noqa: ARG002  # as the credentials'
+    ) -> AccessToken:
         """The token, whatever the arguments say."""
         return self._token
 

@@ -1,0 +1,339 @@
+"""Group G of the catalogue, a file of SQLite: 119."""
+
+import os
+import resource
+import sqlite3
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from s2sauth import CognitoClientCredentials, Event, RenewalPolicy
+from s2sauth.stores.sqlite import SQLiteStore
+from s2sauth.testing import FakeCognito
+from tests.support.forking import in_child
+from tests.support.settled import eventually
+from tests.support.shared_store import WatchedStore, landed
+from tests.support.store_faults import MovedClock, failures, guarded, held, idle
+from tests.support.worlds import GetToken, Threads
+
+Make = Callable[..., CognitoClientCredentials]
+
+NOBODY = 65_534
+
+
+@pytest.fixture
+def clock() -> MovedClock:
+    """A clock that goes on in a forked child."""
+    return MovedClock()
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the file is to be."""
+    return tmp_path / "tokens.db"
+
+
+@pytest.fixture
+def join(make: Make, path: Path) -> Make:
+    """One more process of the machine."""
+    return lambda **arguments: make(**{"store": f"sqlite://{path}", **arguments})
+
+
+def cold(member: CognitoClientCredentials) -> str:
+    """What its first caller gets, once its flight has landed."""
+    token = member.get_token()
+    landed(member)
+    return token.access_token
+
+
+def mode(path: Path) -> int:
+    """Its permissions."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_119_locked_for_long(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
+    """A token within the deadline, one warning; when the file is free again it is whole."""
+    token = cold(join())
+    member = join(policy=RenewalPolicy(deadline=0.6))
+    with held(path) as holder:
+        assert member.get_token().access_token != token
+        landed(member)
+        holder.tell()
+        assert holder.hear() == "free"
+        idle(member)
+    assert failures(events) == ["StoreTimeout"]
+    assert join().get_token().access_token == token
+
+
+def test_119_locked_for_a_moment(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
+    """It is waited for, and nobody hears of it."""
+    token = cold(join())
+    member = join()
+    member.httpx_auth(fake.api_url)
+    with held(path) as holder:
+        caller = Threads().start([GetToken(member)])
+        eventually(lambda: bool(guarded(member)._under_way))
+        holder.tell()
+        (taken,) = caller.values()
+    assert taken.access_token == token
+    assert failures(events) == []
+
+
+def test_119_holder_of_the_file_is_killed(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
+    """In the middle of its transaction: the file is whole and free."""
+    token = cold(join())
+    with held(path):
+        pass
+    assert join().get_token().access_token == token
+    assert failures(events) == []
+
+
+def test_119_journal_of_a_killed_writer(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
+    """Half of its transaction is in the file: it is rolled back, and the entry before it is taken."""
+    token = cold(join())
+
+    def die() -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA cache_size = 1")
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("UPDATE s2sauth SET value = x'00'")
+            for number in range(2_000):
+                connection.execute("INSERT INTO s2sauth VALUES (?, zeroblob(1000), 0, 0)", (f"key {number}",))
+            os._exit(9)
+
+    with pytest.raises(EOFError):
+        in_child(die)
+    assert path.with_name("tokens.db-journal").exists()
+    assert join().get_token().access_token == token
+    assert failures(events) == []
+
+
+@pytest.mark.parametrize("place", ["/sys", "/proc", "/dev/null"])
+def test_119_read_only_folder(make: Make, fake: FakeCognito, events: list[Event], place: str) -> None:
+    """One in which not even root can make a file."""
+    assert cold(make(store=f"sqlite://{place}/s2sauth.db"))
+    assert len(failures(events)) == 1
+    assert fake.counts()["token_requests"] == 1
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that everybody may read and nobody but its owner write to."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        yield folder
+
+
+def in_a_child_of_nobody(function: Callable[[], object], folder: Path) -> object:
+    """What it returns where the folder takes no files of ours."""
+
+    def child() -> object:
+        if os.geteuid() == 0:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        return function()
+
+    folder.chmod(0o555)
+    try:
+        return in_child(child)
+    finally:
+        folder.chmod(0o755)
+
+
+def test_119_folder_of_another_user(make: Make, fake: FakeCognito, events: list[Event], public: Path) -> None:
+    """A read-only root file system looks the same: a token, and a warning."""
+    make(store=f"sqlite://{public}/warm.db").get_token()  # nobody can import nothing from here
+    member = make(store=f"sqlite://{public}/tokens.db", scopes="demo/write.file")
+    member.httpx_auth(fake.api_url)
+
+    def child() -> tuple[int, list[str | None]]:
+        return len(cold(member)), failures(events)
+
+    length, failed = in_a_child_of_nobody(child, public)  # type: ignore[misc]  # a pair
+    assert length > 100
+    assert failed == ["PermissionError"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_119_file_of_another_user(make: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
+    """It is not used: who owns it can put in what he likes."""
+    path.touch(0o600)
+    os.chown(path, NOBODY, NOBODY)
+    assert cold(make(store=f"sqlite://{path}"))
+    assert failures(events) == ["PermissionError"]
+    assert path.stat().st_size == 0
+
+
+@pytest.mark.parametrize("limit", [0, 4_096, 8_192], ids=["no byte", "a page", "two pages"])
+def test_119_disk_is_full(join: Make, fake: FakeCognito, events: list[Event], path: Path, limit: int) -> None:
+    """As for a child that may write no more: a token and a warning, and whoever has room finds the file whole."""
+    member = join(policy=RenewalPolicy(deadline=1.0))  # a lease that could not be given back lasts 0.3 s
+    member.httpx_auth(fake.api_url)
+
+    def child() -> tuple[int, list[str | None]]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # Python ignores SIGXFSZ
+        return len(cold(member)), failures(events)
+
+    length, failed = in_child(child)
+    assert length > 100
+    assert failed in (["OperationalError"], ["DatabaseError"])
+    token = cold(join())
+    assert join().get_token().access_token == token
+    assert failures(events) == []
+
+
+def test_119_disk_gets_full_while_a_token_lies_there(
+    join: Make, fake: FakeCognito, events: list[Event], path: Path
+) -> None:
+    """Reading goes on: it is taken, for nothing."""
+    token = cold(join())
+    member = join()
+    member.httpx_auth(fake.api_url)
+
+    def child() -> tuple[bool, list[str | None]]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        return cold(member) == token, failures(events)
+
+    assert in_child(child) == (True, [])
+    assert fake.counts()["token_requests"] == 1
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "no database": lambda path: path.write_bytes(b"no database at all" * 1_000),
+    "cut in half": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "cut in its head": lambda path: os.truncate(path, 50),
+    "zeroed in its middle": lambda path: path.write_bytes(
+        path.read_bytes()[:4_096] + bytes(path.stat().st_size - 4_096)
+    ),
+    "zeroed": lambda path: path.write_bytes(bytes(path.stat().st_size)),
+    "other bytes in its head": lambda path: path.write_bytes(b"X" * 100 + path.read_bytes()[100:]),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_119_file_is_corrupt(
+    join: Make, fake: FakeCognito, events: list[Event], path: Path, damage: Callable[[Path], object]
+) -> None:
+    """A token and a warning; nothing is repaired by guessing, and a new file helps."""
+    old = cold(join())
+    damage(path)
+    assert cold(join()) != old
+    assert len(failures(events)) == 1
+    path.unlink()
+    events.clear()
+    token = cold(join())
+    assert join().get_token().access_token == token
+    assert failures(events) == []
+
+
+@pytest.mark.parametrize("statement", ["DROP TABLE s2sauth", "UPDATE s2sauth SET wall = 'x', boot = NULL"])
+def test_119_somebody_changed_the_table(
+    join: Make, fake: FakeCognito, events: list[Event], path: Path, statement: str
+) -> None:
+    """A miss, and the next entry is written."""
+    cold(join())
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+    token = cold(join())
+    assert join().get_token().access_token == token
+    assert failures(events) == []
+
+
+def test_119_table_of_another_form(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
+    """Somebody else's table of that name: it is left as it is."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE s2sauth (other TEXT)")
+    path.chmod(0o600)
+    assert cold(join())
+    assert failures(events) == ["OperationalError"]
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT sql FROM sqlite_master").fetchall() == [
+            ("CREATE TABLE s2sauth (other TEXT)",)
+        ]
+
+
+def test_119_file_is_its_owners_alone(join: Make, path: Path) -> None:
+    """Whatever the umask; and nothing else stays beside it."""
+    before = os.umask(0)
+    try:
+        cold(join())
+    finally:
+        os.umask(before)
+    assert mode(path) == 0o600
+    assert [each.name for each in path.parent.iterdir()] == ["tokens.db"]
+
+
+@pytest.mark.parametrize("open_to", [0o640, 0o604, 0o660, 0o666, 0o777], ids=oct)
+def test_119_file_that_others_can_read_is_refused(
+    join: Make, fake: FakeCognito, events: list[Event], path: Path, open_to: int
+) -> None:
+    """And is not made tight in silence: who could read it before may have done so."""
+    cold(join())
+    path.chmod(open_to)
+    assert cold(join())
+    assert failures(events) == ["PermissionError"]
+    assert mode(path) == open_to
+    assert fake.counts()["token_requests"] == 2
+
+
+def test_119_no_write_ahead_log(join: Make, path: Path) -> None:
+    """It needs memory that all processes share, which no network file system has."""
+    cold(join())
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+def test_119_file_is_replaced_under_a_flight(
+    make: Make, join: Make, fake: FakeCognito, events: list[Event], path: Path
+) -> None:
+    """Removed between two operations: the next one makes it anew."""
+    store = WatchedStore(inner=SQLiteStore(path))
+    store.faults = {"delete": path.unlink}
+    assert cold(make(store=store))
+    token = cold(join())
+    assert join().get_token().access_token == token
+    assert failures(events) == []
+
+
+def test_119_fork_between_two_renewals(join: Make, fake: FakeCognito, clock: MovedClock, path: Path) -> None:
+    """No file is open then: parent and child go on, each by itself."""
+    member = join()
+    token = cold(member)
+    assert not [fd for fd in Path("/proc/self/fd").iterdir() if os.path.realpath(fd) == str(path)]
+
+    def child() -> str:
+        again = join()
+        assert cold(again) == token
+        return cold(join(scopes="demo/write.file"))
+
+    theirs = in_child(child)
+    assert cold(join(scopes="demo/write.file")) == theirs
+    assert fake.counts()["token_requests"] == 2
+
+
+def test_119_fork_with_the_file_open(
+    join: Make, fake: FakeCognito, events: list[Event], clock: MovedClock, path: Path
+) -> None:
+    """In the midst of a parent's transaction: the child has a token of its own, and the parent's write is whole."""
+    token = cold(join())
+    member = join(policy=RenewalPolicy(deadline=0.6))
+    member.httpx_auth(fake.api_url)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        connection.execute("INSERT INTO s2sauth VALUES ('other', x'00', 9e9, 9e9)")
+
+        def child() -> tuple[bool, list[str | None]]:
+            return cold(member) == token, failures(events)
+
+        assert in_child(child) == (False, ["StoreTimeout"])
+        connection.execute("COMMIT")
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("SELECT count(*) FROM s2sauth").fetchone() == (2,)
+    assert join().get_token().access_token == token
+    assert in_child(lambda: cold(join())) == token
