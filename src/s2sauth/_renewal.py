@@ -19,7 +19,7 @@ from ._gate import NOT_FOR_A_FORK, Work
 from ._process import Clock, generation, in_lambda
 from ._slots import Slot
 from .events import Reporter
-from .secret_sources import SecretInput, read_secrets
+from .secret_sources import SecretInput, SourceFailed, read_secrets
 
 if TYPE_CHECKING:
     from ._fleet import Fleet
@@ -110,8 +110,8 @@ class Renewal:
             return outcome
         except ConfigurationError as error:
             return Failure(Cause.MISUSE, ConfigurationError, (str(error),))
-        except _SourceFailed as error:
-            text = f"The secret source raised {error}, and no secret is known from before. Look at the source."
+        except SourceFailed as error:
+            text = f"The secret source failed ({error.reason}), and no secret is known from before. Look at the source."
             return Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
 
     def _conclude(self, slot: Slot, flight: Flight, outcome: Outcome, took: float) -> None:
@@ -168,33 +168,36 @@ class Renewal:
         """The secrets to try, each once: those the source gave, those it gives when asked again, the last good one."""
         tried = list(known)
         yield from known
-        with suppress(ConfigurationError, _SourceFailed):  # what stands then is the refusal of the first ones
-            others = [secret for secret in self._read(slot) if secret not in tried]
+        with suppress(ConfigurationError, SourceFailed):  # what stands then is the refusal of the first ones
+            others = [secret for secret in self._read(slot, again=True) if secret not in tried]
             tried += others
             yield from others
         if (accepted := self._accepted) is not None and accepted not in tried:
             yield accepted  # a wrong value was stored, and the one before it may not be deleted yet
 
-    def _read(self, slot: Slot) -> list[Secret]:
+    def _read(self, slot: Slot, *, again: bool = False) -> list[Secret]:
         known = [] if self._accepted is None else [self._accepted]
         try:
             with Work():
-                secrets, stripped = read_secrets(self._secrets)
+                secrets, stripped = read_secrets(self._secrets, again=again)
         except Exception as error:
-            self._report("secret_source_failed", slot.id, error=type(error).__name__)
+            reason = (
+                str(error) if isinstance(error, SourceFailed) else type(error).__name__
+            )  # another's text may hold it
+            self._report("secret_source_failed", slot.id, error=reason)
             if known:
                 return known  # the source is down; what worked last may still work
             if isinstance(error, ConfigurationError):
                 raise
-            raise _SourceFailed(type(error).__name__) from None
+            raise SourceFailed(reason) from None
         if stripped:
             self._report("secret_newline_stripped", slot.id)
         return sorted(secrets, key=lambda secret: secret not in known)  # what worked last goes first
 
     def _accept(self, slot: Slot, secret: Secret, *, refused: bool) -> None:
-        if refused and self._accepted == secret:
+        if refused:
             self._report("secret_refused", slot.id)
-        elif self._accepted is not None and self._accepted != secret:
+        if self._accepted is not None and self._accepted != secret:
             self._report("secret_changed", slot.id)
         self._accepted = secret
 
@@ -258,7 +261,3 @@ class Renewal:
             return Failure(Cause.REQUEST_REFUSED, TokenResponseInvalid, (text, None, None))
         # Dead or alive: when the machine slept or its clock was set under the flight, whoever waits asks again.
         return entry
-
-
-class _SourceFailed(Exception):
-    """The secret source raised; holds the name of the class only, since the text may hold the secret."""

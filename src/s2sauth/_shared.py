@@ -14,6 +14,7 @@ from ._slots import Client, SlotMap
 from ._supply import Supply
 from .events import OnEvent, Reporter
 from .secret_sources import SecretInput
+from .secret_sources.base import prepare_source
 
 if TYPE_CHECKING:
     from ._fleet import Fleet
@@ -40,6 +41,7 @@ class Shared:
         self.client = Client()
         self.slots = SlotMap(self.client)
         self.report = Reporter(clock, on_event)
+        self._secrets = secrets
         self._http_client = http_client
         self._policy = policy
         self._store = store
@@ -71,6 +73,7 @@ class Shared:
         self._preparing = get_ident()
         try:
             with Work(IMPORT_WAIT):
+                prepare_source(self._secrets)
                 if self._store is not None:
                     self._fleet = self._meet(self._store)
                 if family == "httpx2":

@@ -18,6 +18,7 @@ from ._shared import Shared
 from ._slots import Slot, State, state
 from .events import EventName, OnEvent
 from .secret_sources import EnvironmentSecret, SecretInput
+from .secret_sources.env import environment_secret
 
 if TYPE_CHECKING:
     import httpx
@@ -45,7 +46,8 @@ class CognitoClientCredentials(Closing):
             needs no domain and no AWS credentials; the app client must allow ALLOW_CLIENT_TOKEN_AUTH.
         client_id: the app client's id.
         client_secret: the secret, an object with `get_secret_value()`, or a callable that gives one secret or several
-            in the order in which to try them. Read when a token is requested, never before.
+            in the order in which to try them: one of `s2sauth.secret_sources`, or your own. Read when a token is
+            requested, never before.
         scopes: scopes as one string or as a collection; None asks for none, and Cognito grants all of the app client's.
         client_metadata: passed to the pool's pre token generation trigger; holds no secrets (AWS does not encrypt it).
         auth_method: `"auto"` sends id and secret in an Authorization header, or in the body when the header would be
@@ -97,7 +99,7 @@ class CognitoClientCredentials(Closing):
                 client_metadata=client_metadata,
                 auth_method=auth_method,
                 strict=strict,
-                secret=client_secret if from_env is None else from_env(),
+                secret=client_secret if from_env is None else from_env.at_construction(),
                 variables={} if from_env is None else from_env.variables,
                 also=parts.mistakes(
                     policy=policy, store=store, http_client=http_client, on_event=on_event, clock=clock
@@ -127,8 +129,9 @@ class CognitoClientCredentials(Closing):
         """Build from environment variables.
 
         `COGNITO_DOMAIN` or `COGNITO_TOKEN_URL`; `APP_CLIENT_ID` and `APP_CLIENT_SECRET`, or `COGNITO_CLIENT_ID` and
-        `COGNITO_CLIENT_SECRET`; `COGNITO_SCOPES`. Empty is unset. The secret is read again from its variable whenever a
-        token is requested.
+        `COGNITO_CLIENT_SECRET`; `COGNITO_SCOPES`. Empty is unset. In place of the secret `COGNITO_CLIENT_SECRET_FILE`
+        names a file that holds it, or `COGNITO_CLIENT_SECRET_ARN` a secret of AWS Secrets Manager or a parameter of
+        Systems Manager. The secret is read again, wherever it is, whenever a token is requested.
 
         Args:
             prefix: goes before each name: `"BILLING_"` reads `BILLING_COGNITO_DOMAIN`.
@@ -149,7 +152,7 @@ class CognitoClientCredentials(Closing):
                 "domain": found.domain,
                 "token_url": found.token_url,
                 "client_id": found.client_id,
-                "client_secret": EnvironmentSecret(found.secret_variables, environ, variables=found.variables),
+                "client_secret": environment_secret(found, environ),
                 "scopes": found.scopes,
                 **overrides,
             }

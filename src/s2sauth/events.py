@@ -60,7 +60,7 @@ _SAYS: dict[EventName, str] = {
     "scope_narrowed": "the token has fewer scopes than were asked for: check the app client's allowed scopes",
     "secret_changed": "another client secret than last time was accepted: the old one is no longer needed",
     "secret_newline_stripped": "the client secret ended with a line break, which was cut off: store it without",
-    "secret_refused": "the source's secret was refused and the last good one accepted: correct the source",
+    "secret_refused": "the source's secret was refused and another one accepted: correct the source",
     "secret_source_failed": "the secret source failed: the last good secret is used, if there is one",
     "store_entry_refused": "an entry of the shared store is damaged, or not for this key: a new token replaces it",
     "store_failed": "the shared store cannot be used: tokens are fetched without it for some seconds",

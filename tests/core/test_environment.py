@@ -6,9 +6,14 @@ from hypothesis import strategies as st
 
 from s2sauth._core.environment import VARIABLES, Found, from_environment
 from s2sauth._core.errors import ConfigurationError
+from s2sauth._core.secret_arn import parse_secret_arn
 
 HIDDEN = "value-hidden"
-COMPLETE = {"COGNITO_DOMAIN": "auth.example.com", "APP_CLIENT_ID": "id", "APP_CLIENT_SECRET": "secret"}
+WITHOUT_SECRET = {"COGNITO_DOMAIN": "auth.example.com", "APP_CLIENT_ID": "id"}
+COMPLETE = {**WITHOUT_SECRET, "APP_CLIENT_SECRET": "secret"}
+WITH_FILE = {**WITHOUT_SECRET, "COGNITO_CLIENT_SECRET_FILE": "/run/secrets/client"}
+SECRETS = "APP_CLIENT_SECRET or COGNITO_CLIENT_SECRET or COGNITO_CLIENT_SECRET_FILE or COGNITO_CLIENT_SECRET_ARN"
+ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:files/client-AbCdEf"
 
 
 def test_the_variables_become_arguments() -> None:
@@ -69,7 +74,7 @@ def test_an_empty_variable_is_unset() -> None:
             [
                 "COGNITO_DOMAIN or COGNITO_TOKEN_URL: is not set",
                 "APP_CLIENT_ID or COGNITO_CLIENT_ID: is not set",
-                "APP_CLIENT_SECRET or COGNITO_CLIENT_SECRET: is not set",
+                f"{SECRETS}: is not set",
             ],
             id="nothing set",
         ),
@@ -78,7 +83,7 @@ def test_an_empty_variable_is_unset() -> None:
             (),
             [
                 "APP_CLIENT_ID or COGNITO_CLIENT_ID: is not set",
-                "APP_CLIENT_SECRET or COGNITO_CLIENT_SECRET: is not set",
+                f"{SECRETS}: is not set",
             ],
             id="half set",
         ),
@@ -145,6 +150,60 @@ def test_a_clash_under_an_explicit_argument_is_none() -> None:
     assert (found.client_id, found.secret_variables) == (None, ())
 
 
+def test_the_secret_may_lie_in_a_file() -> None:
+    """Its path is taken, and no variable that holds a secret."""
+    found = from_environment("BILLING_", {f"BILLING_{name}": value for name, value in WITH_FILE.items()})
+    assert (found.secret_variables, found.secret_file, found.secret_arn) == ((), "/run/secrets/client", None)
+
+
+def test_the_secret_may_have_an_arn() -> None:
+    """Which is taken apart here, so that a wrong one is a mistake like the others."""
+    found = from_environment("", {**WITHOUT_SECRET, "COGNITO_CLIENT_SECRET_ARN": f"{ARN}:password:AWSPENDING:"})
+    assert (found.secret_variables, found.secret_file) == ((), None)
+    assert found.secret_arn == parse_secret_arn(f"{ARN}:password:AWSPENDING:")
+
+
+@pytest.mark.parametrize(
+    ("environ", "line"),
+    [
+        pytest.param(
+            {**COMPLETE, "COGNITO_CLIENT_SECRET_FILE": HIDDEN},
+            "APP_CLIENT_SECRET and COGNITO_CLIENT_SECRET_FILE: both are set; set one of them",
+            id="value and file",
+        ),
+        pytest.param(
+            {**WITHOUT_SECRET, "COGNITO_CLIENT_SECRET_FILE": HIDDEN, "COGNITO_CLIENT_SECRET_ARN": ARN},
+            "COGNITO_CLIENT_SECRET_FILE and COGNITO_CLIENT_SECRET_ARN: both are set; set one of them",
+            id="file and ARN",
+        ),
+        pytest.param(
+            {**COMPLETE, "COGNITO_CLIENT_SECRET_FILE": HIDDEN, "COGNITO_CLIENT_SECRET_ARN": ARN},
+            "APP_CLIENT_SECRET and COGNITO_CLIENT_SECRET_FILE and COGNITO_CLIENT_SECRET_ARN: all are set; set one",
+            id="all",
+        ),
+        pytest.param(
+            {**WITHOUT_SECRET, "COGNITO_CLIENT_SECRET_ARN": HIDDEN},
+            "COGNITO_CLIENT_SECRET_ARN: is no ARN of a secret; use",
+            id="no ARN",
+        ),
+    ],
+)
+def test_the_secret_has_one_place(environ: dict[str, str], line: str) -> None:
+    """More than one would be a guess which of them is up to date."""
+    with pytest.raises(ConfigurationError) as caught:
+        from_environment("", environ)
+    (said,) = str(caught.value).splitlines()
+    assert said.startswith(line)
+    assert HIDDEN not in said
+
+
+def test_an_explicit_secret_wins_over_every_place() -> None:
+    """None of their variables is looked at."""
+    environ = {**WITHOUT_SECRET, "COGNITO_CLIENT_SECRET_FILE": "x", "COGNITO_CLIENT_SECRET_ARN": "no ARN"}
+    found = from_environment("", environ, frozenset({"client_secret"}))
+    assert (found.secret_variables, found.secret_file, found.secret_arn) == ((), None, None)
+
+
 @pytest.mark.parametrize("prefix", [pytest.param(None, id="None"), pytest.param(b"A_", id="bytes")])
 def test_a_prefix_that_is_no_string_is_refused(prefix: str) -> None:
     """By its type."""
@@ -158,7 +217,9 @@ def test_the_found_never_show_the_secret() -> None:
 
 
 @given(
-    st.dictionaries(st.sampled_from([name for names in VARIABLES.values() for name in names]), st.sampled_from("ab"))
+    st.dictionaries(
+        st.sampled_from([name for names in VARIABLES.values() for name in names]), st.sampled_from(["a", "b", ARN])
+    )
 )
 def test_any_environment_is_read_whole_or_refused_whole(environ: dict[str, str]) -> None:
     """What is found is complete: one endpoint, an id, a secret."""
@@ -168,7 +229,7 @@ def test_any_environment_is_read_whole_or_refused_whole(environ: dict[str, str])
         return
     assert (found.domain is None) is not (found.token_url is None)
     assert found.client_id
-    assert found.secret_variables
+    assert [bool(found.secret_variables), bool(found.secret_file), bool(found.secret_arn)].count(True) == 1
 
 
 def test_an_explicit_endpoint_leaves_the_other_explicit_arguments_alone() -> None:

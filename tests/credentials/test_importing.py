@@ -14,7 +14,10 @@ import pytest
 from parts.valkey import Valkey
 from s2sauth import CognitoClientCredentials, ConfigurationError, _httpx, _sender
 from s2sauth.testing import FakeCognito
+from tests.support.extension import Extension
 from tests.support.families import FAMILIES
+from tests.support.secrets import Vault
+from tests.support.stores import AWS
 
 SCRIPT = """
 import _thread, json, os, sys, threading
@@ -23,7 +26,9 @@ from s2sauth import CognitoClientCredentials, RenewalPolicy, S2SAuthError
 heavy = {"httpx", "httpcore", "pydantic", "cachetools", "asyncio", "trio", "ssl"}
 heavy |= {"cryptography", "sqlite3", "redis", "boto3"}
 after_import = sorted(heavy & set(sys.modules))
-credentials = CognitoClientCredentials.from_env(policy=RenewalPolicy(attempts=2, deadline=1), store=STORE)
+credentials = CognitoClientCredentials.from_env(
+    policy=RenewalPolicy(attempts=2, deadline=5), store=STORE, client_secret=SECRET
+)
 after_construction = sorted(heavy & set(sys.modules))
 known_here = threading.get_ident()
 imported = []
@@ -65,9 +70,12 @@ print(json.dumps([after_import, after_construction, imported, new, result]))
 """
 
 
-def run(fake: FakeCognito, prepare: str = "", store: str | None = None, **environ: str) -> list[object]:
+def run(
+    fake: FakeCognito, prepare: str = "", store: str | None = None, secret: str = "None", **environ: str
+) -> list[object]:
     """What the script prints, run in a fresh interpreter with this endpoint."""
     script = textwrap.dedent(SCRIPT).replace("PREPARE", prepare).replace("STORE", repr(store))
+    script = script.replace("=SECRET", f"={secret}")
     done = subprocess.run(
         [sys.executable, "-c", script], env={**fake.environ, **environ}, capture_output=True, text=True, check=False
     )
@@ -114,6 +122,9 @@ def test_flight_through_a_proxy_never_imports(fake: FakeCognito) -> None:
     assert got == "TokenRequestRefused"  # it reached the fake, which is no proxy
 
 
+PARAMETER = "arn:aws:ssm:eu-central-1:123456789012:parameter/files/importing"
+NOWHERE = "http://127.0.0.1:9"
+NOWHERE_TLS = "https://127.0.0.1:9"
 STORES = {
     "file": "sqlite://{folder}/tokens.db",
     "no file": "sqlite://{folder}/missing/tokens.db",
@@ -134,6 +145,47 @@ def test_flight_with_a_store_never_imports(fake: FakeCognito, store: str, tmp_pa
         after_import, after_construction, imported, new, got = run(fake, store=url, **keys)
     assert (after_import, after_construction) == ([], [])
     assert (imported, new, got) == ([], [], "token")
+
+
+SECRETS = {
+    "file": ("token", {"COGNITO_CLIENT_SECRET_FILE": "{file}"}),
+    "no file": ("TokenUnavailable", {"COGNITO_CLIENT_SECRET_FILE": "{file}.missing"}),
+    "secret": ("token", {"COGNITO_CLIENT_SECRET_ARN": "{secret}"}),
+    "pending secret": ("token", {"COGNITO_CLIENT_SECRET_ARN": "{pending}"}),
+    "missing secret": ("TokenUnavailable", {"COGNITO_CLIENT_SECRET_ARN": "{secret}-missing"}),
+    "parameter": ("token", {"COGNITO_CLIENT_SECRET_ARN": PARAMETER}),
+    "no server": ("TokenUnavailable", {"COGNITO_CLIENT_SECRET_ARN": PARAMETER, "AWS_ENDPOINT_URL": NOWHERE}),
+    "no server, TLS": ("TokenUnavailable", {"COGNITO_CLIENT_SECRET_ARN": PARAMETER, "AWS_ENDPOINT_URL": NOWHERE_TLS}),
+}
+
+
+@pytest.mark.parametrize(("result", "variables"), SECRETS.values(), ids=SECRETS)
+def test_flight_with_a_secret_from_elsewhere_never_imports(
+    fake: FakeCognito, vault: Vault, result: str, variables: dict[str, str], tmp_path: Path
+) -> None:
+    """Nor does import or construction. A fresh interpreter each, with boto3 about a second."""
+    (tmp_path / "client").write_text(fake.client_secret)
+    name = vault.create("wrong" if "{pending}" in variables.values() else fake.client_secret)
+    vault.put(name, fake.client_secret, "AWSPENDING")
+    vault.put_parameter("/files/importing", fake.client_secret)
+    arn = vault.arn(name)
+    named = {key: text.format(file=tmp_path / "client", secret=arn, pending=arn) for key, text in variables.items()}
+    aws = {**AWS, "AWS_ENDPOINT_URL": vault.url, "APP_CLIENT_SECRET": ""}
+    after_import, after_construction, imported, new, got = run(fake, **{**aws, **named})
+    assert (after_import, after_construction) == ([], [])
+    assert (imported, new, got) == ([], [], result)
+
+
+@pytest.mark.parametrize("result", ["token", "TokenUnavailable"])
+def test_flight_with_the_lambda_extension_never_imports(fake: FakeCognito, result: str) -> None:
+    """Whether it is there or not."""
+    with Extension() as extension:
+        extension.put("x", "wrong")
+        extension.put("x", fake.client_secret, "AWSPENDING")
+        environ = extension.environ if result == "token" else {"PARAMETERS_SECRETS_EXTENSION_HTTP_PORT": "9"}
+        source = "__import__('s2sauth.secret_sources').secret_sources.LambdaExtensionSecret('x')"
+        _, _, imported, new, got = run(fake, secret=source, **environ)
+    assert (imported, new, got) == ([], [], result)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

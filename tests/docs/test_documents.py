@@ -1,13 +1,15 @@
 """Every Python example of README and docs runs, in order, as one program a document, with `FakeCognito` as the world.
 
-The environment holds what `from_env()` reads, and FILES_SERVICE_URL; the name `fake` is there too. Where a page names
-the server or the folder of a shared store, one of this machine takes its place. An example that is only to be read is
-skipped in the document itself, `<!--- skip: next, "why" -->`; what a reader need not see stands in
+The environment holds what `from_env()` reads, and FILES_SERVICE_URL; the name `fake` is there too, and `running`, an
+ExitStack for what else has to run meanwhile. Where a page names the server or the folder of a shared store, one of this
+machine takes its place. An example that is only to be read is skipped in the document itself,
+`<!--- skip: next, "why" -->`; what a reader need not see stands in
 `<!--- invisible-code-block: python`.
 """
 
 import re
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -41,11 +43,11 @@ def test_the_examples_run(path: Path, at_home: AtHome, tmp_path: Path, monkeypat
         path = tmp_path / path.name
         path.write_text(here, encoding="utf-8")
     sybil = Sybil([PythonCodeBlockParser(), SkipParser()], path=str(ROOT))
-    with FakeCognito(expires_in=3600) as fake:
+    with ExitStack() as running, FakeCognito(expires_in=3600) as fake:
         for variable, value in fake.environ.items():
             monkeypatch.setenv(variable, value)
         document = sybil.parse(path)
-        document.namespace["fake"] = fake
+        document.namespace.update(fake=fake, running=running)
         try:
             for example in document.examples():
                 example.evaluate()

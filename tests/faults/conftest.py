@@ -1,11 +1,13 @@
-"""The engine's fixtures, and the shared stores and their servers, for this folder."""
+"""The engine's fixtures, the shared stores and their servers, and the service that holds secrets, for this folder."""
 
 from tests.support.families import family
 from tests.support.fixtures import clock, credentials, events, fake, make, world
+from tests.support.secrets import _vault, vault
 from tests.support.store_faults import moto_place, place
 from tests.support.stores import aws_variables, moto, redis_server, valkey
 
 __all__ = [
+    "_vault",
     "aws_variables",
     "clock",
     "credentials",
@@ -18,5 +20,6 @@ __all__ = [
     "place",
     "redis_server",
     "valkey",
+    "vault",
     "world",
 ]

@@ -1,16 +1,15 @@
-"""Group H of the catalogue, 122 to 127: where the client secret comes from.
+"""Group H of the catalogue, 122 to 127: where the client secret comes from. What AWS's services do, moto does here."""
 
-126 needs the AWS sources, which are not there yet; what can be said of a source that gives bytes is tested.
-"""
-
+import logging
 from collections.abc import Callable
 
 import pytest
 
 from s2sauth import CognitoClientCredentials, ConfigurationError, Event, InvalidClient, TokenUnavailable
-from s2sauth.secret_sources import EnvironmentSecret
+from s2sauth.secret_sources import EnvironmentSecret, ParameterStoreSecret, SecretsManagerSecret
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
+from tests.support.secrets import Vault as SecretsService
 from tests.support.settled import settled
 from tests.support.worlds import World
 
@@ -193,6 +192,40 @@ def test_126_source_that_gives_bytes(make: Make, fake: FakeCognito, world: World
         with pytest.raises(ConfigurationError, match=r"client_secret: is of type \w+, not a string"):
             world.get(make(client_secret=Vault(value)))
     assert fake.counts()["token_connections"] == 0
+
+
+def test_126_binary_secret_of_secrets_manager(
+    make: Make, fake: FakeCognito, vault: SecretsService, world: World
+) -> None:
+    """It has no text: the error says where it lies and that it is bytes; nothing is sent."""
+    source = SecretsManagerSecret(vault.create(b"\x00\x01\xff"), endpoint_url=vault.url)
+    with pytest.raises(ConfigurationError, match=r"in secret files/client-\d+: is of type bytes, not a string"):
+        world.get(make(client_secret=source))
+    assert fake.counts()["token_connections"] == 0
+
+
+def test_126_encrypted_parameter_is_decrypted(
+    make: Make, fake: FakeCognito, vault: SecretsService, world: World
+) -> None:
+    """The Parameter Store gives the cipher text to who does not ask for more."""
+    vault.put_parameter("/files/encrypted", fake.client_secret)
+    assert vault.parameter_as_it_lies("/files/encrypted") != fake.client_secret
+    world.get(make(client_secret=ParameterStoreSecret("/files/encrypted", endpoint_url=vault.url)))
+    assert statuses(fake) == [200]
+
+
+def test_135_botocore_at_debug(
+    make: Make, fake: FakeCognito, vault: SecretsService, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It logs each answer as it is; of our reading, refused, repeated and all, no library below us logs a line."""
+    name = vault.create("wrong")
+    vault.put(name, fake.client_secret, "AWSPENDING")
+    credentials = make(client_secret=SecretsManagerSecret(name, endpoint_url=vault.url))
+    caplog.set_level(logging.DEBUG)
+    credentials.get_token()
+    assert statuses(fake) == [400, 200]
+    assert {record.name.partition(".")[0] for record in caplog.records} <= {"s2sauth", "httpx", "httpcore"}
+    assert fake.client_secret not in caplog.text
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import importlib
 import inspect
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -25,9 +26,18 @@ from s2sauth import (
     TokenResponseInvalid,
     TokenUnavailable,
 )
-from s2sauth.secret_sources import EnvironmentSecret
+from s2sauth.secret_sources import (
+    EnvironmentSecret,
+    FileSecret,
+    LambdaExtensionSecret,
+    ParameterStoreSecret,
+    SecretsManagerSecret,
+    SourceFailed,
+)
 from s2sauth.settings import CognitoSettings
-from s2sauth.testing import FakeCognito, ManualClock, StaticToken
+from s2sauth.testing import FakeCognito, ManualClock, MemoryStore, StaticToken
+from tests.support.extension import Extension
+from tests.support.secrets import Vault
 from tests.support.sentinel import MARK, holds, leaking_locals
 from tests.support.worlds import World
 
@@ -41,9 +51,28 @@ ERRORS: list[type[S2SAuthError]] = [
 ]
 
 
+def _read(source: Callable[[], str]) -> Callable[[], str]:
+    """A source that has read the secret."""
+    assert source() == SECRET
+    return source
+
+
 @pytest.fixture
-def values(make: Make, fake: FakeCognito) -> dict[str, Any]:
+def values(
+    make: Make, fake: FakeCognito, vault: Vault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, Any]]:
     """One of each public class, as it is after a token was fetched and a request sent."""
+    path = tmp_path / "client"
+    path.write_text(SECRET)
+    vault.put_parameter("/files/values", SECRET)
+    with Extension() as extension:
+        extension.put("x", SECRET)
+        for name, value in extension.environ.items():
+            monkeypatch.setenv(name, value)
+        yield _values(make, fake, vault, path)
+
+
+def _values(make: Make, fake: FakeCognito, vault: Vault, path: Path) -> dict[str, Any]:
     credentials = make()
     token = credentials.get_token()
     hook = credentials.httpx_auth(fake.api_url)
@@ -59,10 +88,16 @@ def values(make: Make, fake: FakeCognito) -> dict[str, Any]:
         "EnvironmentSecret": EnvironmentSecret(("APP_CLIENT_SECRET",), environ),
         "Event": Event("renewed", 1.0, "0123abcd", 0.5, 1, "invalid_client"),
         "FakeCognito": fake,
+        "FileSecret": _read(FileSecret(path)),
         "Freshness": Freshness.STALE,
         "HttpxAuth": hook,
+        "LambdaExtensionSecret": _read(LambdaExtensionSecret("x")),
         "ManualClock": ManualClock(),
+        "MemoryStore": MemoryStore(),
+        "ParameterStoreSecret": _read(ParameterStoreSecret("/files/values", client=vault.parameters)),
         "RenewalPolicy": RenewalPolicy(),
+        "SecretsManagerSecret": _read(SecretsManagerSecret(vault.create(SECRET), client=vault.secrets)),
+        "SourceFailed": SourceFailed("vault sealed"),
         "State": credentials.state(),
         "StaticToken": StaticToken(token.access_token),
         "TokenRequest": fake.token_requests[0],
@@ -101,7 +136,9 @@ def test_129_every_public_class_is_looked_at(values: dict[str, Any]) -> None:
     public = {
         name
         for path in ("s2sauth", "s2sauth.secret_sources", "s2sauth.settings", "s2sauth.testing")
-        for name, value in vars(importlib.import_module(path)).items()
+        for module in [importlib.import_module(path)]
+        for name in {*vars(module), *getattr(module, "__all__", ())}  # some are imported when they are used
+        for value in [getattr(module, name)]
         if inspect.isclass(value) and value.__module__.startswith("s2sauth") and not getattr(value, "_is_protocol", 0)
     }
     assert public <= values.keys()

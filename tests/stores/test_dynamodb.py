@@ -56,7 +56,7 @@ def item(admin: Any, key: str) -> Any:
 
 def connected(store: DynamoDBStore) -> bool:
     """Whether the store's client holds a connection."""
-    return bool(store._client._endpoint.http_session._manager.pools.keys())
+    return bool(store._boto._client._endpoint.http_session._manager.pools.keys())
 
 
 class TestItems:
@@ -124,7 +124,7 @@ class TestClients:
 
     def test_close_disconnects_its_own(self, store: DynamoDBStore, key: str) -> None:
         """After each renewal; the same client is used again."""
-        client = store._client
+        client = store._boto._client
         store.get(key)
         assert connected(store)
 
@@ -132,7 +132,7 @@ class TestClients:
         assert not connected(store)
 
         assert store.put(key, b"value", replaces=None, seconds=LONG)
-        assert store._client is client
+        assert store._boto._client is client
 
     def test_a_users_client_is_used_as_it_is(self, engine: DynamoDBEngine, admin: Any, key: str) -> None:
         """And stays connected: its owner uses it for other things."""
@@ -142,21 +142,21 @@ class TestClients:
 
         store.close()
 
-        assert store._client is admin
+        assert store._boto._client is admin
         assert connected(store)
 
     def test_a_forked_child_makes_its_own(self, store: DynamoDBStore, key: str) -> None:
         """Once; what it closes before is not its parent's."""
         store.put(key, b"value", replaces=None, seconds=LONG)
-        client = store._client
+        client = store._boto._client
 
         def work() -> tuple[bool, ...]:
             store.close()
             untouched = connected(store)
             found = store.get(key) is not None
-            made = store._client
+            made = store._boto._client
             store.get(key)
-            return untouched, found, made is not client, store._client is made
+            return untouched, found, made is not client, store._boto._client is made
 
         assert in_child(work) == (True, True, True, True)
         assert connected(store)
@@ -166,15 +166,15 @@ class TestClients:
     ) -> None:
         """The same without a fork, whose child nobody measures."""
         store = DynamoDBStore(engine.table, endpoint_url=engine.url)
-        client = store._client
+        client = store._boto._client
         store.get(key)
-        monkeypatch.setattr("s2sauth.stores.dynamodb.generation", lambda: -1)
+        monkeypatch.setattr("s2sauth._boto.generation", lambda: -1)
 
         store.close()
         assert connected(store)
         store.get(key)
 
-        assert store._client is not client
+        assert store._boto._client is not client
         store.close()
         client.close()
 
@@ -184,13 +184,13 @@ class TestClients:
 
         def work() -> bool:
             store.get(key)
-            return store._client is admin
+            return store._boto._client is admin
 
         assert in_child(work)
 
     def test_it_gives_up_soon_and_tries_once(self, store: DynamoDBStore) -> None:
         """The store's caller has its own time limit and its own second try."""
-        config = store._client.meta.config
+        config = store._boto._client.meta.config
         assert (config.connect_timeout, config.read_timeout) == (1.0, 1.0)
         assert config.retries["total_max_attempts"] == 1
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from .errors import ConfigurationError
+from .strict_json import json_object
 from .values import Secret
 
 MAX_SECRET = 4096
@@ -21,6 +22,30 @@ def literal_secret(value: object, field: str = "client_secret") -> tuple[Secret,
         del value  # a traceback may show the locals of its frames
         raise ConfigurationError(f"{field}: {wrong}; {FORM}")
     return Secret(_without_newline(value)), value.endswith("\n")
+
+
+def stored_secret(value: object, place: str, key: str | None = None) -> str:
+    """The secret in what lies at `place`, as it lies there: a text, or with `key` that member of a JSON object.
+
+    Raises ConfigurationError that names the place and what is wrong, never the value.
+    """
+    field = f"client_secret in {place}"
+    if key is not None:
+        members = json_object(value.encode(errors="replace")) if isinstance(value, str) else None
+        del value
+        if members is None or key not in members:
+            wrong = "is no JSON object" if members is None else "is a JSON object without it"
+            del members  # a traceback may show the locals of its frames
+            raise ConfigurationError(f"{field}: the key {key} is to be read, and this {wrong}")
+        field, value = f"{field}, key {key}", members[key]
+        del members
+    try:
+        literal_secret(value, field)
+    except ConfigurationError:
+        del value
+        raise
+    assert isinstance(value, str)
+    return value
 
 
 def _without_newline(value: str) -> str:

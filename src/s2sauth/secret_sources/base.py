@@ -1,7 +1,7 @@
 """What may be given as `client_secret`, and how it is read."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, final, runtime_checkable
 
 from .._core.client_secret import literal_secret
 from .._core.errors import ConfigurationError
@@ -18,18 +18,47 @@ class HasSecretValue(Protocol):
 
 
 SecretSource = Callable[[], "str | HasSecretValue | Sequence[str | HasSecretValue]"]
-"""A callable that gives one secret, or several in the order in which to try them (a rotation has two)."""
+"""A callable that gives one secret, or several in the order in which to try them (a rotation has two).
+
+It is called on the thread of a token request, which imports nothing: a fork in the middle of that hangs the child. Two
+methods are looked for, and need not be there:
+
+- `prepare()` is called before the first token request, on the thread of whoever asks for a token or makes a hook first;
+  perhaps more than once, and by two threads at once. It imports what the source needs.
+- `again()` is called instead of the source when a token request was refused for its secret: it reads past any cache,
+  and gives what else there is.
+"""
 
 SecretInput = str | HasSecretValue | SecretSource
 """What `client_secret` takes."""
 
 
-def read_secrets(source: SecretInput) -> tuple[list[Secret], bool]:
+@final
+class SourceFailed(Exception):
+    """Raised by a source that is down; `reason` may be shown to anybody, such as AWS's code of an error.
+
+    Of every other exception the class alone is shown, since its text may hold the secret.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def prepare_source(source: SecretInput) -> None:
+    """Let the source import what it needs, if it says that it does."""
+    prepare = _method(source, "prepare")
+    if prepare is not None:
+        prepare()
+
+
+def read_secrets(source: SecretInput, *, again: bool = False) -> tuple[list[Secret], bool]:
     """The secrets that `source` gives now, in order, without repeats; and whether a line break was cut off one.
 
-    Raises ConfigurationError if what it gives is no secret, and whatever the source itself raises.
+    `again` says that what it gave before was refused. Raises ConfigurationError if what it gives is no secret, and
+    whatever the source itself raises.
     """
-    given = source() if callable(source) else source
+    given = _given(source, again=again)
     values = list(given) if isinstance(given, (list, tuple)) else [given]
     if not values:
         raise ConfigurationError("client_secret: the source gave an empty list; give one secret or several")
@@ -41,3 +70,14 @@ def read_secrets(source: SecretInput) -> tuple[list[Secret], bool]:
         if secret not in secrets:
             secrets.append(secret)
     return secrets, stripped
+
+
+def _given(source: SecretInput, *, again: bool) -> "str | HasSecretValue | Sequence[str | HasSecretValue]":
+    if not callable(source):
+        return source
+    return ((again and _method(source, "again")) or source)()
+
+
+def _method(source: SecretInput, name: str) -> Callable[[], Any] | None:
+    method = getattr(source, name, None) if callable(source) else None
+    return method if callable(method) else None

@@ -1,17 +1,20 @@
-"""A secret in an environment variable."""
+"""A secret in an environment variable, or in the place that a variable names."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NoReturn, final
+from typing import Any, NoReturn, final
 
+from .._core.environment import Found
 from .._core.errors import ConfigurationError
+from .base import SecretSource, prepare_source
 
 
 @final
 class EnvironmentSecret:
     """Reads the first of `names` that is set, each time it is called. Raises ConfigurationError when none is.
 
-    `variables` names the variable of each argument that came from the environment as well, for error messages.
+    `variables` names the variable of each argument that came from the environment as well, for error messages. Where a
+    variable holds a path or an ARN, `source` is what reads the secret.
     """
 
     def __init__(
@@ -20,14 +23,32 @@ class EnvironmentSecret:
         environ: Mapping[str, str],
         *,
         variables: Mapping[str, str] = MappingProxyType({}),
+        source: SecretSource | None = None,
     ) -> None:
         self._names = names
         # A closure: neither vars(self) nor a repr of it shows a value.
         self._read: Callable[[str], str] = lambda name: environ.get(name, "")
+        self._source = source
         self.variables = variables
 
-    def __call__(self) -> str:
-        """The variable's value now."""
+    def at_construction(self) -> "str | SecretSource":
+        """What can be checked before a token is requested: the value, or that there is a source."""
+        return self._value() if self._source is None else self._source
+
+    def prepare(self) -> None:
+        """Let the source import what it needs."""
+        if self._source is not None:
+            prepare_source(self._source)
+
+    def __call__(self) -> Any:
+        """What the variable, or the source, gives now."""
+        return self._value() if self._source is None else self._source()
+
+    def again(self) -> Any:
+        """The same after a refusal."""
+        return self._value() if self._source is None else getattr(self._source, "again", self._source)()
+
+    def _value(self) -> str:
         for name in self._names:
             value = self._read(name)
             if value:
@@ -40,4 +61,18 @@ class EnvironmentSecret:
         )
 
     def __repr__(self) -> str:
-        return f"EnvironmentSecret({', '.join(self._names)})"
+        return f"EnvironmentSecret({', '.join(self._names)})" if self._source is None else repr(self._source)
+
+
+def environment_secret(found: Found, environ: Mapping[str, str]) -> EnvironmentSecret:
+    """The secret that the environment holds, or the address of."""
+    source: SecretSource | None = None
+    if found.secret_file is not None:
+        from .file import FileSecret  # noqa: PLC0415  # only what is used
+
+        source = FileSecret(found.secret_file)
+    if found.secret_arn is not None:
+        from .aws import from_arn  # noqa: PLC0415  # only what is used
+
+        source = from_arn(found.secret_arn)
+    return EnvironmentSecret(found.secret_variables, environ, variables=found.variables, source=source)

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
-from importlib import import_module
 from typing import Any, final
 
+from .._boto import Boto
 from .._core.record import Record
-from .._process import Clock, SystemClock, generation
+from .._process import Clock, SystemClock
 from .base import MAX_VALUE, Found
 
 _SECONDS = 1.0
@@ -41,12 +41,19 @@ class DynamoDBStore:
         self, table: str, *, region: str | None = None, endpoint_url: str | None = None, client: Any = None
     ) -> None:
         self._table = table
-        self._options = {"region_name": region, "endpoint_url": endpoint_url}
-        self._own = client is None
         self._clock: Clock = SystemClock()
         self._offset = _NONE
-        self._client = self._make() if client is None else client
-        self._generation = generation()
+        self._boto = Boto(
+            "dynamodb",
+            user="DynamoDBStore",
+            extra="dynamodb",
+            region=region,
+            endpoint_url=endpoint_url,
+            client=client,
+            connect=_SECONDS,
+            read=_SECONDS,
+        )
+        self._boto.client()
 
     def get(self, key: str) -> Found | None:
         """What lies under `key`, by a consistent read."""
@@ -95,42 +102,24 @@ class DynamoDBStore:
 
     def close(self) -> None:
         """Disconnect a client of one's own; the next call connects again."""
-        if self._own and self._generation == generation():
-            self._client.close()
-
-    def _make(self) -> Any:
-        """A client of our own; boto3 and botocore have no types."""
-        try:
-            boto3: Any = import_module("boto3.session")
-            botocore: Any = import_module("botocore.config")
-        except ImportError as error:
-            raise ImportError("DynamoDBStore needs boto3: pip install 's2sauth[dynamodb]'") from error
-        config = botocore.Config(
-            connect_timeout=_SECONDS,
-            read_timeout=_SECONDS,
-            retries={"total_max_attempts": 1},
-            max_pool_connections=4,
-        )
-        return boto3.Session().client(
-            "dynamodb", config=config, **self._options
-        )  # the default session is not for threads
+        self._boto.close()
 
     def _changes(self, operation: str, **arguments: Any) -> bool:
         """Whether the operation's condition held."""
+        exceptions = self._boto.client().exceptions
         try:
             self._call(operation, **arguments)
-        except self._client.exceptions.ConditionalCheckFailedException:
+        except exceptions.ConditionalCheckFailedException:
             return False
         return True
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         """Ask DynamoDB, and learn from the answer what time it is there."""
-        if self._own and self._generation != generation():  # a forked child: the connections are its parent's
-            self._client, self._generation = self._make(), generation()
+        client = self._boto.client()
         asked = self._clock.wall()
         try:
-            answer = getattr(self._client, operation)(TableName=self._table, **arguments)
-        except self._client.exceptions.ClientError as error:
+            answer = getattr(client, operation)(TableName=self._table, **arguments)
+        except client.exceptions.ClientError as error:
             self._learn(error.response, asked)
             raise
         self._learn(answer, asked)

@@ -1,0 +1,45 @@
+"""A secret in a file: Docker's and Kubernetes' secrets, systemd's credentials."""
+
+import os
+from typing import Final, final
+
+from .._core.client_secret import stored_secret
+from .._core.errors import ConfigurationError
+
+MAX_FILE: Final = 64 * 1024
+"""Bytes. A secret has 64 at most; a JSON object with one in it may be longer."""
+
+
+@final
+class FileSecret:
+    """Reads the file at `path` whenever a token is requested, so a new content counts, and so does a new file there.
+
+    `key` takes that member of the JSON object in it. A file that cannot be read is a source that is down: the last good
+    secret is used. Raises ConfigurationError that names the path for a content that is no secret.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, key: str | None = None) -> None:
+        if not path:
+            raise ConfigurationError('path: use the path of the file that holds the secret, as "/run/secrets/client"')
+        self._path = os.fspath(path)
+        self._key = key
+
+    def __call__(self) -> str:
+        """What the file holds now. Raises OSError as well."""
+        return stored_secret(self._text(), f"file {self._path}", self._key)
+
+    def _text(self) -> str:
+        with open(self._path, "rb", opener=_open) as file:
+            content = file.read(MAX_FILE + 1) or b""
+        if len(content) > MAX_FILE:
+            del content  # a traceback may show the locals of its frames
+            raise ConfigurationError(f"client_secret in file {self._path}: is longer than {MAX_FILE} bytes")
+        return content.decode(errors="replace")  # what replaces is not allowed in a secret
+
+    def __repr__(self) -> str:
+        return f"FileSecret({self._path!r})"
+
+
+def _open(path: str, flags: int) -> int:
+    """Without waiting for whoever might write into a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
