@@ -45,8 +45,8 @@ class CognitoClientCredentials(Closing):
         api: `"oauth2"` asks the token endpoint of the pool's domain, `"get_client_token"` Cognito's own API, which
             needs no domain and no AWS credentials; the app client must allow ALLOW_CLIENT_TOKEN_AUTH.
         client_id: the app client's id.
-        client_secret: the secret, an object with `get_secret_value()`, one of `s2sauth.secret_sources`, or a callable of
-            yours that gives one or several in order. Read when a token is requested, never before.
+        client_secret: the secret, an object with `get_secret_value()`, one of `s2sauth.secret_sources`, or a callable
+            of yours that gives one or several in order. Read when a token is requested, never before.
         scopes: scopes as one string or as a collection; None asks for none, and Cognito grants all of the app client's.
         client_metadata: passed to the pool's pre token generation trigger; holds no secrets (AWS does not encrypt it).
         auth_method: `"auto"` sends id and secret in an Authorization header, or in the body when the header would be
