@@ -45,9 +45,8 @@ class CognitoClientCredentials(Closing):
         api: `"oauth2"` asks the token endpoint of the pool's domain, `"get_client_token"` Cognito's own API, which
             needs no domain and no AWS credentials; the app client must allow ALLOW_CLIENT_TOKEN_AUTH.
         client_id: the app client's id.
-        client_secret: the secret, an object with `get_secret_value()`, or a callable that gives one secret or several
-            in the order in which to try them: one of `s2sauth.secret_sources`, or your own. Read when a token is
-            requested, never before.
+        client_secret: the secret, an object with `get_secret_value()`, one of `s2sauth.secret_sources`, or a callable
+            of yours that gives one or several in order. Read when a token is requested, never before.
         scopes: scopes as one string or as a collection; None asks for none, and Cognito grants all of the app client's.
         client_metadata: passed to the pool's pre token generation trigger; holds no secrets (AWS does not encrypt it).
         auth_method: `"auto"` sends id and secret in an Authorization header, or in the body when the header would be
@@ -129,9 +128,8 @@ class CognitoClientCredentials(Closing):
         """Build from environment variables.
 
         `COGNITO_DOMAIN` or `COGNITO_TOKEN_URL`; `APP_CLIENT_ID` and `APP_CLIENT_SECRET`, or `COGNITO_CLIENT_ID` and
-        `COGNITO_CLIENT_SECRET`; `COGNITO_SCOPES`. Empty is unset. In place of the secret `COGNITO_CLIENT_SECRET_FILE`
-        names a file that holds it, or `COGNITO_CLIENT_SECRET_ARN` a secret of AWS Secrets Manager or a parameter of
-        Systems Manager. The secret is read again, wherever it is, whenever a token is requested.
+        `COGNITO_CLIENT_SECRET`, or `COGNITO_CLIENT_SECRET_FILE` (a path), or `COGNITO_CLIENT_SECRET_ARN` (of Secrets
+        Manager or a parameter); `COGNITO_SCOPES`. Empty is unset. The secret is read again for each token request.
 
         Args:
             prefix: goes before each name: `"BILLING_"` reads `BILLING_COGNITO_DOMAIN`.
