@@ -6,6 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from s2sauth import AccessToken, CognitoClientCredentials, CredentialsClosed, Event
+from s2sauth._core.errors import Cause, Failure
+from s2sauth._core.freshness import Instant
+from s2sauth._flight import Flight
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
@@ -31,6 +34,16 @@ def test_no_object_holds_the_token_of_a_closed_one(credentials: CognitoClientCre
     gc.collect()
 
     assert not [one for one in gc.get_objects() if isinstance(one, AccessToken) and one.access_token == value]
+
+
+def test_flight_that_a_caller_is_just_about_to_begin_ends_too(credentials: CognitoClientCredentials) -> None:
+    """It was decided on, and nobody but that caller has seen it yet."""
+    now = Instant(0.0, 0.0)
+    decided = credentials._slot.flight.succeed(Flight(1, limit=(now, 8.0), waited_for=True))
+    credentials.close()
+
+    assert isinstance(decided.outcome, Failure)
+    assert decided.outcome.cause is Cause.CLOSED
 
 
 def test_object_closed_before_its_first_use_sends_nothing(
