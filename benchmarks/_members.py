@@ -16,7 +16,7 @@ import s2sauth._fleet
 import s2sauth._httpx
 import s2sauth.stores.dynamodb
 import s2sauth.stores.redis
-import s2sauth.stores.sqlite  # noqa: F401
+import s2sauth.stores.sqlite  # noqa: F401  # imported before the members are forked
 from s2sauth import CognitoClientCredentials, RenewalPolicy
 from s2sauth.stores import Store
 from s2sauth.testing import StaticToken

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "benchmarks"))
 
 from _chart import Amounts, Peaks, drawing  # noqa: E402  # the line above says where it is
-from _price import DAYS  # noqa: E402
+from _price import DAYS  # noqa: E402  # found by the line above
 
 TABLE = ROOT / "docs" / "reference" / "costs.json"
 PAGE = ROOT / "docs" / "costs.md"

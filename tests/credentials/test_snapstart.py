@@ -13,6 +13,7 @@ import pytest
 import snapshot_restore_py as hooks
 
 from s2sauth import AccessToken, CognitoClientCredentials, Freshness, TokenUnavailable, _snapstart
+from s2sauth._gate import open_gate
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
@@ -30,6 +31,7 @@ def _init_phase(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(hooks, "_before_snapshot_registry", [])
     monkeypatch.setattr(hooks, "_after_restore_registry", [])
     yield
+    open_gate()  # where a test took a snapshot and restored nothing
     for registry in (hooks._before_snapshot_registry, hooks._after_restore_registry):
         registry.clear()
 

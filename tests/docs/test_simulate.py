@@ -186,7 +186,7 @@ def test_busiest_second_is_within_the_books() -> None:
     asked: list[float] = []
     fleet = world(of=day(30.0), processes=300)
     answer = fleet.cognito.answer
-    fleet.cognito.answer = lambda now, limits: (asked.append(now), answer(now, limits))[1]  # type: ignore[func-returns-value]
+    fleet.cognito.answer = lambda now, limits: (asked.append(now), answer(now, limits))[1]  # type: ignore[func-returns-value]  # append, then the answer
     books = fleet.run()
     assert max(books.requests) <= busiest_second(asked) <= 2 * max(books.requests)
 

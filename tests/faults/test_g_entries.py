@@ -387,7 +387,7 @@ def plain(member: CognitoClientCredentials, fake: FakeCognito, token: str) -> li
 def test_136_every_command_of_a_server(join: Make, fake: FakeCognito, place: Place) -> None:
     """By MONITOR: names are keyed hashes, values are sealed, a lease's owner is chance."""
     member = join(client_metadata=METADATA)
-    with place.engine.server.client() as client, client.monitor() as monitor:  # type: ignore[attr-defined]  # Redis
+    with place.engine.server.client() as client, client.monitor() as monitor:
         token = cold(member)
         client.echo("the end")
         commands: list[str] = []
