@@ -13,10 +13,12 @@ import pytest
 import snapshot_restore_py as hooks
 
 from s2sauth import AccessToken, CognitoClientCredentials, Freshness, TokenUnavailable, _snapstart
+from s2sauth._flight import Flight
 from s2sauth._gate import open_gate
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
+from tests.support.shared_store import WatchedStore, landed, seal_of
 from tests.support.worlds import Threads, World
 
 Make = Callable[..., CognitoClientCredentials]
@@ -110,7 +112,7 @@ def test_what_comes_late_in_a_clone_does_not_count(
     Takes over 1 s: so long the snapshot waits for what is under way.
     """
     fake.gate()
-    monkeypatch.setattr(type(credentials._slot.flight), "interrupt", lambda self: None)
+    monkeypatch.setattr(Flight, "interrupt", lambda self: None)
     caller = Threads().ask(credentials)
     fake.wait_for_token_requests(1)
     flight = credentials._slot.flight
@@ -124,6 +126,32 @@ def test_what_comes_late_in_a_clone_does_not_count(
     assert entry is not None
     assert entry.number > flight.number
     assert entry.token.access_token == token.access_token
+
+
+def test_what_comes_late_in_a_clone_is_not_shared(
+    make: Make, fake: FakeCognito, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be everybody's token. Takes over 1 s, as above."""
+    store = WatchedStore(clock)
+    credentials = make(store=store)
+    credentials.get_token()
+    landed(credentials)
+    before = store.inner.get(seal_of(credentials, fake).name)
+    assert before is not None
+    clock.advance(3000)
+    fake.gate()
+    monkeypatch.setattr(Flight, "interrupt", lambda self: None)
+    credentials.get_token()
+    fake.wait_for_token_requests(2)
+    flight = credentials._slot.flight
+    take_snapshot()
+    restore()
+    fake.release()
+    eventually(lambda: flight.thread is None)
+
+    found = store.inner.get(seal_of(credentials, fake).name)
+    assert found is not None
+    assert found.value == before.value
 
 
 def test_failures_are_forgotten(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
