@@ -93,11 +93,14 @@ _FAILED = {status: failed(status) for status in (None, 429, 503)}
 class World:
     """One day of one fleet."""
 
-    def __init__(self, day: Day, fleet: Fleet, way: Way, life: float, seed: str) -> None:
+    def __init__(
+        self, day: Day, fleet: Fleet, way: Way, life: float, seed: str, *, policy: RenewalPolicy = POLICY
+    ) -> None:
         self.env = simpy.Environment()
         self.day = day
         self.fleet = fleet
         self.life = life
+        self.policy = policy
         self.books = Books(int(day.seconds) + 1)
         self.chance = Random(f"{seed} chance").random
         """What the decisions draw from."""
@@ -221,7 +224,7 @@ class Process:
         step = next_step(
             entry,
             now=now,
-            policy=POLICY,
+            policy=self._world.policy,
             memories=(slot.memory, slot.client.memory),
             forced=None,
             flying=False,
@@ -237,7 +240,7 @@ class Process:
                 left = entry.usable_left(now)
                 yield from self._fly(Flight(now.boot, background_limit(left), now.boot + left + self._world.call()))
             case Step.FETCH:
-                yield from self._fly(Flight(now.boot, POLICY.deadline, now.boot))
+                yield from self._fly(Flight(now.boot, self._world.policy.deadline, now.boot))
             case Step.REPLACE:
                 raise AssertionError("no API rejects a token here")
             case _:
@@ -277,7 +280,7 @@ class Process:
             return
         if outcome.cause is Cause.ELSEWHERE:
             return
-        slot.remember(outcome, now=now, policy=POLICY, chance=world.chance(), waited_for=waited_for)
+        slot.remember(outcome, now=now, policy=self._world.policy, chance=world.chance(), waited_for=waited_for)
         if waited_for:  # those who joined later get the same outcome
             joined = max(began, now.boot - flight.limit(now.boot) + flight.left(now.boot))
             while joined <= now.boot:
@@ -303,7 +306,7 @@ class Process:
                 attempt,
                 waited_for=flight.waited_for(now),
                 left=flight.left(now),
-                policy=POLICY,
+                policy=self._world.policy,
                 chance=world.chance(),
             )
             if delay is None:
@@ -316,7 +319,7 @@ class Process:
             token,
             asked_at=asked_at,
             life=life,
-            policy=POLICY,
+            policy=self._world.policy,
             chance=self._world.chance(),
             number=self._flights,
             forced=False,
@@ -332,7 +335,7 @@ class Process:
             there, taken = yield from self._look(store, flight, first=True)
             while taken is None and not leased:
                 yield from self._operation(store, flight)
-                leased = store.lease(self, POLICY)
+                leased = store.lease(self, self._world.policy)
                 if not leased:
                     now = self._env.now
                     if not flight.waited_for(now):
@@ -364,7 +367,7 @@ class Process:
         """With a token in hand nobody waits for the lease's holder."""
         slot = self._slot
         assert slot.entry is not None
-        window = POLICY.window(slot.entry.life)
+        window = self._world.policy.window(slot.entry.life)
         slot.memory = left_to_another(self._now(), window=window, chance=self._world.chance())
         return slot.memory.failure
 
@@ -376,7 +379,9 @@ class Process:
     def _operation(self, store: Store, flight: Flight, *, first: bool = False) -> Part:
         """One operation of the store: how long it takes; raises StoreFailed."""
         now = self._env.now
-        limit = store_limit(max(0.0, flight.left(now)), first=first, waited_for=flight.waited_for(now), policy=POLICY)
+        limit = store_limit(
+            max(0.0, flight.left(now)), first=first, waited_for=flight.waited_for(now), policy=self._world.policy
+        )
         works, took = store.operation(limit)
         yield from self._sleep(took)
         if not works:
