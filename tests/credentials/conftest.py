@@ -1,7 +1,5 @@
-"""The engine's fixtures, for this folder, and the service that holds secrets."""
+"""The engine's fixtures, for this folder. It runs without boto3 as well (tests/integration/test_environments.py)."""
 
 from tests.support.fixtures import clock, credentials, events, fake, make, world
-from tests.support.secrets import _vault, vault
-from tests.support.stores import aws_variables, moto
 
-__all__ = ["_vault", "aws_variables", "clock", "credentials", "events", "fake", "make", "moto", "vault", "world"]
+__all__ = ["clock", "credentials", "events", "fake", "make", "world"]

@@ -150,8 +150,8 @@ def test_155_wrong_callables(field: str, value: object) -> None:
 
 
 def test_155_unknown_keyword_and_positional_misuse() -> None:
-    """Python's own TypeError; api, min_ttl and store are not there yet."""
-    for unknown in ("api", "store", "min_ttl", "secret", "scope"):
+    """Python's own TypeError; `min_ttl` is an argument of `get_token()`."""
+    for unknown in ("min_ttl", "secret", "scope"):
         with pytest.raises(TypeError, match=unknown):
             build(**{unknown: "x"})
     with pytest.raises(TypeError, match="positional"):
