@@ -108,7 +108,7 @@ def cold_calls(make: Make, policy: RenewalPolicy, n: int) -> tuple[float, float,
 def cached(report: Report) -> None:
     """What a store costs a call with a token in hand."""
     progress("a token in hand")
-    without, with_store, calls = in_own_process(cached_calls, 20 if report.ci else 100)
+    without, with_store, calls = in_own_process(cached_calls, 500)
     report.row("a token in hand: get_token() without a store", s2sauth=without, unit="us")
     report.row("a token in hand: get_token() with one", s2sauth=with_store, unit="us")
     report.row("a token in hand: ratio", s2sauth=with_store / without, at_most=1.05, unit="x")
@@ -141,7 +141,7 @@ class Counted:
 def cached_calls(rounds: int) -> tuple[float, float, int]:
     """Minima of interleaved rounds, in microseconds, without and with a store; and how often it was called in them."""
     store = Counted()
-    number = 10_000
+    number = 2_000
     with FakeCognito.spawn() as fake:
         both = [CognitoClientCredentials.from_env(environ=fake.environ, store=one) for one in (None, store)]
         for credentials in both:
@@ -149,6 +149,7 @@ def cached_calls(rounds: int) -> tuple[float, float, int]:
         time.sleep(0.2)  # the flights have left
         before = store.calls
         assert before, "the store was not used at all"
+        # Short ones, so that some of them are not interrupted.
         took = [[timeit(credentials.get_token, number=number) for credentials in both] for _ in range(rounds)]
     without, with_store = (1e6 * min(times) / number for times in zip(*took, strict=True))
     return without, with_store, store.calls - before
