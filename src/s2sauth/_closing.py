@@ -10,8 +10,7 @@ class Closing:
     __slots__ = ()
 
     def close(self) -> None:
-        """What the end of the block does."""
-        ...
+        """What the end of the block does; the class that is closed says it."""
 
     def __enter__(self) -> Self:
         return self
