@@ -178,6 +178,18 @@ class TestClients:
         store.close()
         client.close()
 
+    def test_a_client_that_is_replaced_meanwhile_is_known_by_its_own_errors(
+        self, store: DynamoDBStore, key: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Two threads that make the first call at once make two; each has error classes of its own."""
+        made = [store._boto._make() for _ in range(4)]
+        monkeypatch.setattr(store._boto, "client", iter(made).__next__)
+
+        assert store.put(key, b"one", replaces=None, seconds=10)
+        assert not store.put(key, b"another", replaces=None, seconds=10)
+        for client in made:
+            client.close()
+
     def test_a_forked_child_keeps_a_users_client(self, engine: DynamoDBEngine, admin: Any, key: str) -> None:
         """Who owns it says what happens to it in a fork."""
         store = DynamoDBStore(engine.table, client=admin)

@@ -57,7 +57,7 @@ class DynamoDBStore:
 
     def get(self, key: str) -> Found | None:
         """What lies under `key`, by a consistent read."""
-        item = self._call("get_item", Key={"key": {"S": key}}, ConsistentRead=True).get("Item")
+        item = self._call(self._boto.client(), "get_item", Key={"key": {"S": key}}, ConsistentRead=True).get("Item")
         if item is None:
             return None
         try:
@@ -106,16 +106,15 @@ class DynamoDBStore:
 
     def _changes(self, operation: str, **arguments: Any) -> bool:
         """Whether the operation's condition held."""
-        exceptions = self._boto.client().exceptions
+        client = self._boto.client()
         try:
-            self._call(operation, **arguments)
-        except exceptions.ConditionalCheckFailedException:
+            self._call(client, operation, **arguments)
+        except client.exceptions.ConditionalCheckFailedException:  # each client has classes of its own
             return False
         return True
 
-    def _call(self, operation: str, **arguments: Any) -> Any:
+    def _call(self, client: Any, operation: str, **arguments: Any) -> Any:
         """Ask DynamoDB, and learn from the answer what time it is there."""
-        client = self._boto.client()
         asked = self._clock.wall()
         try:
             answer = getattr(client, operation)(TableName=self._table, **arguments)
