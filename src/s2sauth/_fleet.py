@@ -13,10 +13,10 @@ from typing import Self, TypeVar, assert_never, final
 from ._core.entry import Stored
 from ._core.errors import Failure
 from ._core.fleet import Verdict, judge, lease_seconds, left_to_another, may_wait, poll_delay, store_limit
-from ._core.freshness import Entry, Instant, elapsed, new_entry
+from ._core.freshness import Entry, Instant, elapsed
 from ._core.issued import Issued
 from ._core.policy import RenewalPolicy
-from ._core.values import AccessToken, Secret
+from ._core.values import Secret
 from ._flight import Flight, Outcome
 from ._process import Clock, generation
 from ._slots import Slot
@@ -143,27 +143,14 @@ class Meeting:
         return None
 
     def _entry(self, stored: Stored, left: float) -> Entry:
-        clock, issued, flight = self._fleet.clock, stored.issued, self._flight
         now = self._now()
         age = stored.age(now.wall, left)
-        asked_at = Instant(now.wall - age, now.boot - age)
-        forced = flight.replaces is not None
-        token = AccessToken(
-            issued.access_token,
-            expires_in=issued.lifetime,
-            issued_at=asked_at.wall,
-            left=lambda: issued.lifetime - elapsed(asked_at, self._now()),
-            scopes=issued.scopes,
-            trial=partial(self._slot.trial_passed, flight.number) if forced else None,
-        )
-        return new_entry(
-            token,
-            asked_at=asked_at,
-            life=issued.lifetime,
+        return self._slot.arrived(
+            stored.issued,
+            self._flight,
+            asked_at=Instant(now.wall - age, now.boot - age),
             policy=self._fleet.policy,
-            chance=clock.random(),
-            number=flight.number - stored.suspected,  # what the flight itself brings goes before a suspected one
-            forced=forced,
+            clock=self._fleet.clock,
             suspected=stored.suspected,
         )
 

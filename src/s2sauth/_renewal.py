@@ -4,16 +4,15 @@ that makes sense, keep the token, share it.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from functools import partial
 from typing import TYPE_CHECKING, Protocol, final
 
 from ._core.errors import Cause, ConfigurationError, Failure, InvalidClient, TokenResponseInvalid, TokenUnavailable
-from ._core.freshness import Entry, Instant, clock_step, elapsed, new_entry
+from ._core.freshness import Entry, Instant, clock_step, elapsed
 from ._core.issued import Issued
 from ._core.policy import RenewalPolicy
 from ._core.retry import Timeouts, forced_now, next_delay, timeouts
 from ._core.token_endpoint import Answer, TokenRequest, read_answer, token_request
-from ._core.values import AccessToken, Secret
+from ._core.values import Secret
 from ._flight import Flight, Outcome
 from ._gate import NOT_FOR_A_FORK, Work
 from ._process import Clock, generation, in_lambda
@@ -234,24 +233,7 @@ class Renewal:
         return self._entry(slot, flight, issued, asked_at)
 
     def _entry(self, slot: Slot, flight: Flight, issued: Issued, asked_at: Instant) -> Outcome:
-        forced = flight.replaces is not None
-        token = AccessToken(
-            issued.access_token,
-            expires_in=issued.lifetime,
-            issued_at=asked_at.wall,
-            left=lambda: issued.lifetime - elapsed(asked_at, self._now()),
-            scopes=issued.scopes,
-            trial=partial(slot.trial_passed, flight.number) if forced else None,
-        )
-        entry = new_entry(
-            token,
-            asked_at=asked_at,
-            life=issued.lifetime,
-            policy=self._policy,
-            chance=self._clock.random(),
-            number=flight.number,
-            forced=forced,
-        )
+        entry = slot.arrived(issued, flight, asked_at=asked_at, policy=self._policy, clock=self._clock)
         now = self._now()
         if entry.usable_left(now) <= 0 < flight.left(now):
             text = (

@@ -1,17 +1,20 @@
 """What is known per key, and the bounded map of the keys that one credentials object has in use."""
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, final
 from weakref import WeakValueDictionary
 
 from ._core.config import Settings, key, key_id
 from ._core.errors import Cause, Failure
-from ._core.freshness import Entry, Freshness, Instant, freshness
+from ._core.freshness import Entry, Freshness, Instant, elapsed, freshness, new_entry
+from ._core.issued import Issued
 from ._core.policy import RenewalPolicy
 from ._core.record import Record
 from ._core.retry import Forced, Memory, holding, remember_in_hand, remember_outage, remember_refusal
+from ._core.values import AccessToken
 from ._flight import Flight
-from ._process import generation
+from ._process import Clock, generation
 
 if TYPE_CHECKING:
     from cachetools import LRUCache
@@ -79,6 +82,37 @@ class Slot:
         for rank in list(arrived):
             if rank < best.rank:
                 arrived.pop(rank, None)
+
+    def arrived(
+        self,
+        issued: Issued,
+        flight: Flight,
+        *,
+        asked_at: Instant,
+        policy: RenewalPolicy,
+        clock: Clock,
+        suspected: bool = False,
+    ) -> Entry:
+        """The entry of a token that `flight` brought, from the token endpoint or from another process."""
+        forced = flight.replaces is not None
+        token = AccessToken(
+            issued.access_token,
+            expires_in=issued.lifetime,
+            issued_at=asked_at.wall,
+            left=lambda: issued.lifetime - elapsed(asked_at, Instant(clock.wall(), clock.boottime())),
+            scopes=issued.scopes,
+            trial=partial(self.trial_passed, flight.number) if forced else None,
+        )
+        return new_entry(
+            token,
+            asked_at=asked_at,
+            life=issued.lifetime,
+            policy=policy,
+            chance=clock.random(),
+            number=flight.number - suspected,  # what the flight itself brings goes before a suspected one
+            forced=forced,
+            suspected=suspected,
+        )
 
     def remember(
         self, failure: Failure, *, now: Instant, policy: RenewalPolicy, chance: float, waited_for: bool = True
