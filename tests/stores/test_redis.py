@@ -2,7 +2,6 @@
 
 import socket
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -17,6 +16,7 @@ from s2sauth._core.errors import ConfigurationError
 from s2sauth.stores import Store
 from s2sauth.stores.base import MAX_VALUE
 from s2sauth.stores.redis import RedisStore
+from tests.support.settled import eventually
 from tests.support.stores import or_skip
 from tests.support.tls import authority
 
@@ -107,7 +107,7 @@ class TestClients:
 
         store.close()
 
-        wait_for(lambda: connections(admin) == before)
+        eventually(lambda: connections(admin) == before)
 
     def test_close_leaves_connections_in_use_alone(self, store: RedisStore, admin: redis.Redis) -> None:
         """Another view of the same credentials may be in the middle of its renewal."""
@@ -126,7 +126,7 @@ class TestClients:
         server.options = (*cluster, str(server.second_port))
         with server, server.client() as admin:
             admin.execute_command("CLUSTER ADDSLOTSRANGE 0 16383")
-            wait_for(lambda: admin.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
+            eventually(lambda: admin.execute_command("CLUSTER INFO")["cluster_state"] == "ok")
             for options in ({}, {"decode_responses": True}):
                 with redis.RedisCluster("127.0.0.1", server.port, **options) as client:
                     store = RedisStore(client)
@@ -334,7 +334,7 @@ class TestEntries:
         """Not none at all, which Redis refuses."""
         assert store.put(KEY, b"value", replaces=None, seconds=0.0001)
 
-        wait_for(lambda: admin.exists(KEY) == 0)
+        eventually(lambda: admin.exists(KEY) == 0)
 
     def test_what_stays_for_ever_is_left_for_ever(self, store: RedisStore, admin: redis.Redis) -> None:
         """Somebody else wrote it; it can be replaced as ever, and has an end then."""
@@ -403,14 +403,6 @@ class TestEntries:
             monkeypatch.setattr("s2sauth.stores.redis.SystemClock.boottime", lambda: 0.0)
             found = store.get(KEY)
             assert (None if found is None else found.left) == left
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Look again and again: the server has no other way to say it."""
-    until = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.005)
 
 
 def test_a_server_ends_also_when_it_is_stopped() -> None:
