@@ -1,6 +1,7 @@
 """What must simply work: fork in mid-flight, loops in a row and side by side, a signal handler that asks too."""
 
 import asyncio
+import faulthandler
 import itertools
 import json
 import os
@@ -51,7 +52,7 @@ def forked(body: Callable[[], Any]) -> Callable[[], Any]:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
-        signal.alarm(HANG)  # its default action ends a process that hangs, wherever it does
+        end_when_hung(HANG)
         os.write(writer, json.dumps(told(body)).encode())
         os._exit(0)
     os.close(writer)
@@ -63,6 +64,12 @@ def forked(body: Callable[[], Any]) -> Callable[[], Any]:
         return json.loads(said) if said else f"hung for {HANG} s, or died"
 
     return outcome
+
+
+def end_when_hung(seconds: int) -> None:
+    """End this process after so many seconds, wherever it hangs; where that was is printed."""
+    faulthandler.register(signal.SIGALRM, chain=True)
+    signal.alarm(seconds)
 
 
 def told(body: Callable[[], Any]) -> Any:
@@ -138,7 +145,7 @@ def forking(report: Report) -> None:
 
 
 IMPORTING = """
-import json, os, signal, sys, threading, time
+import faulthandler, json, os, signal, sys, threading, time
 from s2sauth import CognitoClientCredentials
 
 credentials = CognitoClientCredentials.from_env()
@@ -163,6 +170,7 @@ time.sleep(float(sys.argv[1]))
 importing = credentials._shared._open_sender is None
 child = os.fork()
 if child == 0:
+    faulthandler.register(signal.SIGALRM, chain=True)
     signal.alarm(int(sys.argv[2]))
     os._exit(not check())
 parent = check()
@@ -177,7 +185,7 @@ def forks_around_the_first_import(report: Report) -> None:
 
         def run(delay: float) -> tuple[bool, bool, int]:
             command = [sys.executable, "-c", IMPORTING, str(delay), str(HANG)]
-            done = subprocess.run(command, env={**os.environ, **environ}, check=True, capture_output=True, text=True)
+            done = subprocess.run(command, env={**os.environ, **environ}, check=True, stdout=subprocess.PIPE, text=True)
             importing, parent, status = json.loads(done.stdout)
             return importing, parent, status
 

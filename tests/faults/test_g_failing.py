@@ -57,7 +57,7 @@ def test_102_one_warning_a_minute_and_it_comes_back_by_itself(
     assert failures(events) == ["ConnectionError"] * 5
     assert [event.seconds for event in events if event.name == "store_failed"] == [3.75, 7.5, 15.0, 30.0, 45.0]
     said = [record.levelno for record in caplog.records if "store_failed" in record.getMessage()]
-    assert said == [logging.WARNING] * 2  # caplog hears of no DEBUG
+    assert [level for level in said if level > logging.DEBUG] == [logging.WARNING] * 2
 
     server.restart()
     renew()
