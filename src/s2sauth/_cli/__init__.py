@@ -1,7 +1,7 @@
 """The command line: `s2sauth COMMAND …`, or `python -m s2sauth COMMAND …`.
 
-A command is a module with `HELP`, `add_arguments(parser)` and `run(arguments, console)`, which returns the exit code. It is
-imported only when it is used, or when the help of all of them is wanted.
+A command is a module with `HELP`, `add_arguments(parser)` and `run(arguments, console)`, which gives the exit code. It
+is imported only when it is used, or when the help of all of them is wanted.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(argv: list[str]) -> tuple[Command, argparse.Namespace]:
-    """The command that is asked for and its arguments; SystemExit, as argparse has it, where there is nothing to run."""
+    """The command that is asked for and its arguments; SystemExit, as argparse has it, if there is nothing to run."""
     name = next((word for word in argv if not word.startswith("-")), None)
     wanted = [name] if name in COMMANDS else [known for known, module in COMMANDS.items() if _is_there(module)]
     parser = argparse.ArgumentParser(prog="s2sauth", description="Tokens for calls between services, from the shell.")

@@ -23,7 +23,7 @@ INTERRUPTED: Final = 130
 """Ctrl-C: 128 and the number of SIGINT, as a shell has it."""
 
 
-class CommandFailed(Exception):  # noqa: N818  # says what happened, as the library's errors do
+class CommandFailed(Exception):
     """A command gives up: what happened, why, and what to do, with its exit code."""
 
     def __init__(self, message: str, code: int) -> None:
