@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import logging
 import os
 import sys
 from typing import TYPE_CHECKING, Protocol, cast
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from .._core.errors import S2SAuthError
 from .._version import __version__
 from ._console import Console
-from ._exits import FAILED, INTERRUPTED, USAGE, CommandFailed, exit_code
+from ._exits import FAILED, FINE, INTERRUPTED, USAGE, CommandFailed, exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,12 +48,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: What stands behind `s2sauth` on the command line; None takes it from `sys.argv`.
     """
     console = Console(sys.stdout, sys.stderr)
+    _silence()
     try:
         command, arguments = _parse(sys.argv[1:] if argv is None else list(argv))
         console.json = arguments.json
         return command.run(arguments, console)
-    except SystemExit as left:  # argparse has said why
-        return left.code if isinstance(left.code, int) else USAGE
+    except SystemExit as left:  # argparse has shown the help, or what is wrong with the command line
+        return USAGE if left.code else FINE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
@@ -79,6 +81,13 @@ def _parse(argv: list[str]) -> tuple[Command, argparse.Namespace]:
         modules[command] = module
     arguments = parser.parse_args(argv)
     return modules[arguments.command], arguments
+
+
+def _silence() -> None:
+    """The library's warnings are not shown: what they are about, the command says itself."""
+    logger = logging.getLogger("s2sauth")
+    if not logger.hasHandlers():
+        logger.addHandler(logging.NullHandler())
 
 
 def _is_there(module: str) -> bool:

@@ -47,6 +47,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     shown = [(name, text.replace(value, HIDDEN)) for name, text in response.headers.multi_items()]
     console.document(
         {
+            "command": "call",
             "method": arguments.method,
             "url": arguments.url,
             "status": response.status_code,

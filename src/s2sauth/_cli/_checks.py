@@ -17,7 +17,7 @@ from ._exits import FAILED, UNREACHABLE, USAGE, exit_code
 from ._words import duration, printable, scope_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .._core.values import AccessToken
     from ._settings import Loaded
@@ -85,7 +85,8 @@ def tls(name: str, url: str) -> Check:
     try:
         with socket.create_connection((host, port), TIMEOUT) as plain:
             if not url.startswith("https:"):
-                return Check(name, "warn", f"{host}:{port} answers, in plain http", "Use https but on this machine.")
+                advice = "Whoever listens on the way sees the token: use https."
+                return Check(name, "warn", f"{host}:{port} answers, in plain http", advice)
             with httpx.create_ssl_context().wrap_socket(plain, server_hostname=host) as wrapped:
                 return Check(name, "pass", f"{host}:{port} speaks {wrapped.version()} and its certificate is trusted")
     except ssl.SSLCertVerificationError as error:
@@ -101,7 +102,7 @@ def token(loaded: Loaded) -> tuple[Check, AccessToken | None]:
     try:
         found = loaded.credentials.get_token()
     except S2SAuthError as error:
-        return Check("token", "fail", str(error), "See the cause above.", exit_code(error)), None
+        return Check("token", "fail", str(error), code=exit_code(error)), None
     return Check("token", "pass", f"is to be had, and lives {duration(found.expires_in)}"), found
 
 
@@ -129,8 +130,8 @@ def _scopes(asked: tuple[str, ...] | None, held: tuple[str, ...]) -> Check:
     return Check("scopes", "pass", scope_text(held))
 
 
-def _claim(found: object, name: str, expected: str, advice: str) -> Check:
-    value = found.get(name) if isinstance(found, dict) else None
+def _claim(found: Mapping[str, object], name: str, expected: str, advice: str) -> Check:
+    value = found.get(name)
     if value != expected:
         return Check(name, "fail", f"is {printable(repr(value))}, not {expected}", advice)
     return Check(name, "pass", expected)

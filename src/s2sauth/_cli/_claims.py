@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             FAILED,
         )
     times = in_words(found, time.time())
-    console.document({"claims": dict(found), "times": times})
+    console.document({"command": "claims", "claims": dict(found), "times": times})
     width = max(map(len, found), default=0)
     for name, value in found.items():
         # As JSON: a claim may hold anything, control characters too.

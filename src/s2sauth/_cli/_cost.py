@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     at_once = buyers if arguments.store == "none" else min(buyers, arguments.processes)
     console.document(
         {
+            "command": "cost",
             "processes": arguments.processes,
             "lifetime": arguments.lifetime,
             "store": arguments.store,

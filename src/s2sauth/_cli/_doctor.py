@@ -6,10 +6,11 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from .._core.errors import S2SAuthError
+from .._core.origin import parse_origins
 from . import _checks
 from ._call import send
 from ._checks import Check
-from ._exits import FINE, UNREACHABLE, CommandFailed, exit_code
+from ._exits import FINE, CommandFailed, exit_code
 from ._refusal import reasons
 from ._settings import Loaded, add_options, load
 
@@ -34,21 +35,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """All checks, in order; the exit code is that of the first that failed."""
+    if arguments.url is not None:
+        parse_origins((arguments.url,), allow_http=True)  # raises for what is no URL
     done: list[Check] = []
     for check in _all(arguments):
         done.append(check)
-        console.line(f"{console.paint(check.status, _COLOURS[check.status])}  {check.name:10} {check.found}")
+        console.line(f"{console.paint(check.status, _COLOURS[check.status])}  {check.name:10} {_indented(check.found)}")
         if check.advice:
             console.line(f"{'':17}{check.advice}")
     console.document(
         {
+            "command": "doctor",
             "checks": [
                 {"name": check.name, "status": check.status, "found": check.found, "advice": check.advice}
                 for check in done
-            ]
+            ],
         }
     )
     return next((check.code for check in done if check.status == "fail"), FINE)
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", f"\n{'':17}")
 
 
 def _all(arguments: argparse.Namespace) -> Iterator[Check]:
@@ -103,14 +111,14 @@ def _api(arguments: argparse.Namespace, loaded: Loaded) -> Check:
     try:
         response = send(loaded.credentials, arguments, [], b"")
     except (CommandFailed, S2SAuthError) as error:
-        return Check("api", "fail", str(error), "Check the URL.", exit_code(error))
+        return Check("api", "fail", str(error), code=exit_code(error))
     status = response.status_code
     said = f"GET {arguments.url} is answered {status}"
     refused = reasons(status, response.headers.get_list("www-authenticate"), loaded.credentials.get_token())
     if refused:
         return Check("api", "fail", said, " ".join(refused))
     if status >= 500:
-        return Check("api", "fail", said, "The API has a problem of its own: look at its log.", UNREACHABLE)
+        return Check("api", "fail", said, "The API has a problem of its own: look at its log.")
     if status >= 400:
         return Check("api", "warn", said, "The token was not refused: check path and method.")
     return Check("api", "pass", said)

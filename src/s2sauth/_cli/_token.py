@@ -28,6 +28,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     with loaded.credentials as credentials:
         token = credentials.get_token()
         document: dict[str, Any] = {
+            "command": "token",
             "scopes": None if token.scopes is None else list(token.scopes),
             "expires_at": moment(token.expires_at.timestamp()),
             "expires_in": int(token.expires_in),
