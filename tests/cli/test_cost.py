@@ -53,9 +53,9 @@ def test_quota(run: Run) -> None:
     [
         ["--processes", "0"],
         ["--processes", "x"],
+        ["--processes", "5", "--lifetime", "an hour"],
         ["--processes", "5", "--lifetime", "299"],
         ["--processes", "5", "--lifetime", "nan"],
-        ["--processes", "5", "--lifetime", "an hour"],
         ["--processes", "5", "--store", "file"],
         [],
     ],

@@ -89,10 +89,10 @@ def test_url_that_is_none(run: Run) -> None:
 @pytest.mark.usefixtures("fake")
 def test_host_that_does_not_resolve(run: Run) -> None:
     """The rest waits for it."""
-    ran = run("doctor", "--json", "--domain", "nowhere.invalid")
+    ran = run("doctor", "--json", "--domain", "nowhere.invalid", "http://127.0.0.1:1/")
     assert ran.code == 3
-    assert statuses(ran)["dns"] == "fail"
-    assert statuses(ran)["token"] == "skip"
+    assert (statuses(ran)["dns"], statuses(ran)["token"], statuses(ran)["api dns"]) == ("fail", "skip", "pass")
+    assert "api" not in statuses(ran)
 
 
 @pytest.mark.usefixtures("fake")

@@ -5,13 +5,14 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
 from s2sauth._cli import COMMANDS, _cost, _parse, main
 from s2sauth._cli._console import Console
 from s2sauth.testing import FakeCognito
-from tests.cli.conftest import Run
+from tests.cli.conftest import Ran, Run
 
 COST = ["cost", "--processes", "5"]
 PYTHON = [sys.executable, "-m", "s2sauth"]
@@ -49,7 +50,9 @@ def test_arguments_come_from_the_process(monkeypatch: pytest.MonkeyPatch, capsys
         (lambda fake: fake.answer_json({}), 1, "TokenResponseInvalid"),
     ],
 )
-def test_exit_code_says_whose_turn_it_is(break_it, code: int, kind: str, run: Run, fake: FakeCognito) -> None:  # type: ignore[no-untyped-def]  # a function of the table
+def test_exit_code_says_whose_turn_it_is(
+    break_it: Callable[[FakeCognito], object], code: int, kind: str, run: Run, fake: FakeCognito
+) -> None:
     """With --json the error is a document too. The first takes the two pauses between three attempts."""
     break_it(fake)
     ran = run("token", "--json")
@@ -74,7 +77,7 @@ def test_ctrl_c_ends_quietly(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_cost, "run", interrupted)
-    assert run(*COST) == type(run("--version"))(130, "", "")
+    assert run(*COST) == Ran(130, "", "")
 
 
 def test_a_defect_is_not_hidden(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
