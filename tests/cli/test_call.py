@@ -14,7 +14,7 @@ from tests.cli.conftest import Run
 
 def test_answer_is_shown_as_it_is(run: Run, fake: FakeCognito) -> None:
     """Status, headers, an empty line, the body."""
-    ran = run("call", "get", f"{fake.api_url}/files", "-H", "X-Test: 1")
+    ran = run("call", "get", f"{fake.api_url}/files", "-H", "X-Test: 1", "--timeout", "5")
     head, _, body = ran.out.partition("\n\n")
     assert (ran.code, ran.err) == (0, "")
     assert head.startswith("HTTP/1.1 200 OK\n")
@@ -77,6 +77,8 @@ def test_token_that_comes_back_is_hidden(run: Run, fake: FakeCognito) -> None:
         (["GET", "http://127.0.0.1:1/"], 3, "gave no answer: ConnectError"),
         (["GET", "http://files.example.com/"], 2, "allow_http"),
         (["GET", "files.example.com"], 2, "https://"),
+        (["GET", "http://127.0.0.1:1/", "--timeout", "-1"], 2, "--timeout"),
+        (["GET", "http://127.0.0.1:1/", "--timeout", "x"], 2, "--timeout"),
         (["GET", "http://127.0.0.1:1/", "-H", "no colon"], 2, '-H: use "Name: value"'),
         (["GET", "http://127.0.0.1:1/", "--data", "@/nowhere/at/all"], 2, "cannot be read: No such file"),
         (["GET", "http://127.0.0.1:1/", "--scope", "no/such"], 1, "invalid_scope"),

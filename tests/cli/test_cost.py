@@ -42,9 +42,9 @@ def test_the_first_sentence_of_the_costs_page(run: Run) -> None:
 def test_quota(run: Run) -> None:
     """More than the quota at once is said."""
     out = run("cost", "--processes", str(QUOTA + 1)).out
-    assert "151 token requests (more than the quota of 150 a second" in out
+    assert "151 if all start together (more than the quota of 150 a second" in out
     out = run("cost", "--processes", str(QUOTA * 20), "--store", "sqlite", "--lifetime", "300").out
-    assert "150 token requests (quota: 150 a second)" in out
+    assert "150 if all start together (quota: 150 a second)" in out
     assert "September 2026, https://aws.amazon.com/cognito/pricing/" in out
 
 

@@ -111,7 +111,7 @@ def test_proxy_does_what_is_skipped(run: Run, bare: pytest.MonkeyPatch) -> None:
         ("short", "warn", 1),
         ("{secret}\n", "warn", 0),
         ("with blanks in it", "fail", 2),
-        (None, "fail", 2),
+        (None, "fail", 3),
     ],
 )
 def test_secret(

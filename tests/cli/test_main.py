@@ -3,6 +3,7 @@
 import io
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -78,6 +79,16 @@ def test_ctrl_c_ends_quietly(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(_cost, "run", interrupted)
     assert run(*COST) == Ran(130, "", "")
+
+
+def test_ctrl_c_while_cognito_is_silent(fake: FakeCognito) -> None:
+    """The process ends at once, with no word, though a token request is under way. An interpreter has to start."""
+    fake.hang()
+    process = subprocess.Popen([*PYTHON, "token"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    fake.wait_for_token_requests(timeout=60)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == (b"", b"")
+    assert process.returncode == 130
 
 
 def test_a_defect_is_not_hidden(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

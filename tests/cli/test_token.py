@@ -1,5 +1,6 @@
 """`s2sauth token` and `s2sauth claims`."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,17 @@ def test_secret_arn_is_read_from_aws(run: Run, fake: FakeCognito, bare: pytest.M
         bare.setenv(name, value)
     arn = "arn:aws:ssm:eu-central-1:123456789012:parameter/client"
     assert run("token", "--json", "--secret-arn", arn).code == 3
+    assert fake.token_requests == []
+
+
+def test_secret_arn_without_boto3(run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch) -> None:
+    """The extra that is missing is named, by every command."""
+    bare.setitem(sys.modules, "boto3.session", None)
+    arn = "arn:aws:ssm:eu-central-1:123456789012:parameter/client"
+    ran = run("token", "--secret-arn", arn)
+    assert (ran.code, ran.out) == (2, "")
+    assert "pip install 's2sauth[aws]'" in ran.err
+    assert "s2sauth[aws]" in run("doctor", "--secret-arn", arn).out
     assert fake.token_requests == []
 
 

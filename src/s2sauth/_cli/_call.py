@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("url", metavar="URL", help="the token goes to this URL's origin only")
     parser.add_argument("-H", "--header", action="append", default=[], metavar="NAME: VALUE", help="may be repeated")
     parser.add_argument("--data", metavar="TEXT|@FILE", help="the body: a text, a file's content, or @- for stdin")
-    parser.add_argument("--timeout", type=float, default=30.0, metavar="SECONDS", help="for each step, 30 by default")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="for each step, 30 by default"
+    )
     parser.add_argument("--allow-http", action="store_true", help="send the token over plain http to this origin")
     add_options(parser)
 
@@ -94,6 +96,12 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not name.strip() or not (name + value).isascii() or not (name + value).isprintable():
         raise CommandFailed(f'-H: use "Name: value" in ASCII, as "Accept: text/plain"; got {text!r}', USAGE)
     return name.strip(), value.strip()
+
+
+def _seconds(text: str) -> float:
+    if not 0 < float(text) < 86400:
+        raise ValueError
+    return float(text)
 
 
 def _content(data: str | None) -> bytes:

@@ -50,9 +50,8 @@ def secret(loaded: Loaded) -> Check:
     except ConfigurationError as wrong:
         return Check("secret", "fail", str(wrong), "Give the secret as it stands in the Cognito console.", USAGE)
     except Exception as error:  # noqa: BLE001  # a source of AWS or a file raises what it likes
-        return Check(
-            "secret", "fail", f"its source is down: {type(error).__name__}", "Check path, ARN and rights.", USAGE
-        )
+        text = f"its source is down: {type(error).__name__}"
+        return Check("secret", "fail", text, "Check path or ARN, rights and network.", UNREACHABLE)
     odd = [one for one in secrets if len(one.reveal()) not in SECRET_LENGTHS]
     if odd:
         advice = "Cognito's have 24 to 64 characters: see whether all of it was copied."

@@ -33,7 +33,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Reckon and show."""
     buyers, sharing = shared(arguments.processes, arguments.store, arguments.per_machine)
     tokens = tokens_a_month(buyers, sharing, arguments.lifetime)
-    at_once = buyers if arguments.store == "none" else min(buyers, arguments.processes)
     console.document(
         {
             "command": "cost",
@@ -42,19 +41,17 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             "store": arguments.store,
             "tokens_a_month": round(tokens),
             "dollars_a_month": round(dollars(tokens), 2),
-            "requests_if_all_start_at_once": at_once,
+            "requests_if_all_start_at_once": buyers,
             "dollars_a_token": DOLLARS,
             "quota_a_second": QUOTA,
             "dated": DATED,
             "source": SOURCE,
         }
     )
-    console.line(f"{console.paint('tokens a month', 'bold')}   {tokens:,.0f}")
-    console.line(f"{console.paint('dollars a month', 'bold')}  {dollars(tokens):,.2f}")
-    over = (
-        f"more than the quota of {QUOTA} a second: some wait for it" if at_once > QUOTA else f"quota: {QUOTA} a second"
-    )
-    console.line(f"{console.paint('all start at once', 'bold')}  {at_once:,} token requests ({over})")
+    console.line(f"{console.paint('tokens a month', 'bold')}          {tokens:,.0f}")
+    console.line(f"{console.paint('dollars a month', 'bold')}         {dollars(tokens):,.2f}")
+    over = f"more than the quota of {QUOTA} a second: some wait" if buyers > QUOTA else f"quota: {QUOTA} a second"
+    console.line(f"{console.paint('token requests at once', 'bold')}  {buyers:,} if all start together ({over})")
     console.line(f"${DOLLARS} for a token, as of {DATED}, {SOURCE}.")
     console.line("Busy processes that run all month; each start of one without a store adds a token.")
     return FINE

@@ -62,7 +62,7 @@ def _indented(text: str) -> str:
 def _all(arguments: argparse.Namespace) -> Iterator[Check]:
     try:
         loaded = load(arguments)
-    except S2SAuthError as error:
+    except (CommandFailed, S2SAuthError) as error:
         yield Check(
             "settings", "fail", str(error), "Set what is named here, or give it as an option.", exit_code(error)
         )

@@ -9,7 +9,9 @@ from .._core.environment import from_environment
 from .._core.record import Record
 from .._core.secret_arn import parse_secret_arn
 from ..credentials import CognitoClientCredentials
+from ..secret_sources.base import prepare_source
 from ..secret_sources.env import environment_secret
+from ._exits import USAGE, CommandFailed
 
 if TYPE_CHECKING:
     import argparse
@@ -52,7 +54,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def load(arguments: argparse.Namespace) -> Loaded:
-    """The credentials of the command line and the environment. Raises ConfigurationError with all that is wrong."""
+    """The credentials of the command line and the environment. Raises ConfigurationError with all that is wrong,
+    and CommandFailed where an extra is missing."""
     given: dict[str, Any] = {
         name: getattr(arguments, name)
         for name in ("domain", "region", "token_url", "client_id", "scopes")
@@ -72,9 +75,14 @@ def load(arguments: argparse.Namespace) -> Loaded:
     found = from_environment(arguments.prefix, os.environ, frozenset(given))
     credentials = CognitoClientCredentials.from_env(arguments.prefix, **given)
     known = credentials._slot.settings  # as from_env() made them
+    secret: SecretInput = given.get("client_secret") or environment_secret(found, os.environ)
+    try:
+        prepare_source(secret)
+    except ImportError as missing:  # its message names the extra
+        raise CommandFailed(f"client_secret: {missing}", USAGE) from None
     return Loaded(
         credentials=credentials,
-        secret=given.get("client_secret") or environment_secret(found, os.environ),
+        secret=secret,
         sources=sources | {_plain(name): variable for name, variable in found.variables.items()},
         token_url=known.token_url,
         client_id=known.client_id,
