@@ -95,10 +95,11 @@ def test_host_that_does_not_resolve(run: Run) -> None:
     assert "api" not in statuses(ran)
 
 
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
 @pytest.mark.usefixtures("fake")
-def test_proxy_does_what_is_skipped(run: Run, bare: pytest.MonkeyPatch) -> None:
+def test_proxy_does_what_is_skipped(variable: str, run: Run, bare: pytest.MonkeyPatch) -> None:
     """Names are resolved and connections made by the proxy, which is down here."""
-    bare.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    bare.setenv(variable, "http://127.0.0.1:1")
     ran = run("doctor", "--json", "--domain", "auth.example.com")
     assert ran.code == 3
     assert (statuses(ran)["dns"], statuses(ran)["tls"], statuses(ran)["clock"]) == ("skip", "skip", "skip")

@@ -169,5 +169,5 @@ def _place(url: str) -> tuple[str, int, bool]:
     """Host, port, and whether a proxy of the environment stands before it."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    proxied = parts.scheme in getproxies() and not proxy_bypass(host)
+    proxied = bool(getproxies().keys() & {parts.scheme, "all"}) and not proxy_bypass(host)
     return host, parts.port or (443 if parts.scheme == "https" else 80), proxied
