@@ -123,6 +123,14 @@ def test_python_m(fake: FakeCognito) -> None:
     assert fake.tokens_issued == 1
 
 
+def test_the_librarys_warnings_are_not_shown(fake: FakeCognito) -> None:
+    """What they are about, the command says itself, once. An interpreter takes half a second to start."""
+    command = [*PYTHON, "token", "--scope", "no/such"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert len(fake.token_requests) == 1
+
+
 def test_output_that_nobody_reads() -> None:
     """`| head` may leave early: no traceback. An interpreter takes half a second to start."""
     reader, writer = os.pipe()
