@@ -31,9 +31,13 @@ def test_help_names_the_commands(run: Run) -> None:
 
 
 def test_no_option_takes_a_secret(run: Run) -> None:
-    """A command line is seen by every process of the machine."""
+    """A command line is seen by every process of the machine; who tries sees no value repeated."""
     assert "--client-secret" not in run("token", "--help").out
-    assert run("token", "--client-secret", "x").code == 2
+    for words in (["--client-secret", "hunter2"], ["--client-secret=hunter2"], ["hunter2"]):
+        ran = run("token", *words)
+        assert (ran.code, ran.out) == (2, "")
+        assert "s2sauth: error: not known: " in ran.err
+        assert "hunter2" not in ran.err
 
 
 def test_arguments_come_from_the_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

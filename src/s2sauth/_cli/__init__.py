@@ -79,7 +79,10 @@ def _parse(argv: list[str]) -> tuple[Command, argparse.Namespace]:
         subparser.add_argument("--json", action="store_true", help="write one JSON document to stdout")
         module.add_arguments(subparser)
         modules[command] = module
-    arguments = parser.parse_args(argv)
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:  # argparse itself would repeat the values: a secret, if somebody thinks there is an option for it
+        options = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+        parser.error(f"not known: {' '.join(options) or 'one argument too many'}")
     return modules[arguments.command], arguments
 
 

@@ -94,7 +94,7 @@ def send(
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip() or not (name + value).isascii() or not (name + value).isprintable():
-        raise CommandFailed(f'-H: use "Name: value" in ASCII, as "Accept: text/plain"; got {text!r}', USAGE)
+        raise CommandFailed('-H: use "Name: value" in ASCII, as "Accept: text/plain"', USAGE)
     return name.strip(), value.strip()
 
 
