@@ -1,26 +1,5 @@
-"""What a token costs, and how many a second there may be: the one place for both."""
+"""What a token costs, and how many a second there may be: what `s2sauth cost` reckons with."""
 
-DATED = "September 2026"
-"""When the price was last seen on bills, and the quota in lists of quotas."""
+from s2sauth._cli._price import DATED, DAYS, DOLLARS, QUOTA, dollars
 
-DOLLARS = 0.00225
-"""For one token, billed for each successful answer to a client_credentials request.
-
-AWS publishes it at https://aws.amazon.com/cognito/pricing/ ("machine-to-machine"). Seen on bills of 2 to 4 September
-2026 (20 tokens, $0.0450) and at Vantage (line item CUPM2MTokenRequestsFull: $2.25 per 1,000 successful token responses,
-then graduated), so this is the first tier, and the dearest. Often misquoted as the price of a thousand.
-"""
-
-QUOTA = 150
-"""Token requests a second, per account and region, all user pools and app clients together; not adjustable.
-
-AWS, service quotas of Amazon Cognito, "Rate of ClientAuthentication requests" (L-74D3DD04).
-"""
-
-DAYS = 365 / 12
-"""Of a month."""
-
-
-def dollars(tokens: float) -> float:
-    """What so many tokens cost."""
-    return tokens * DOLLARS
+__all__ = ["DATED", "DAYS", "DOLLARS", "QUOTA", "dollars"]

@@ -1,0 +1,97 @@
+"""The command line: `s2sauth COMMAND …`, or `python -m s2sauth COMMAND …`.
+
+A command is a module with `HELP`, `add_arguments(parser)` and `run(arguments, console)`, which gives the exit code. It
+is imported only when it is used, or when the help of all of them is wanted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import logging
+import os
+import sys
+from typing import TYPE_CHECKING, Protocol, cast
+
+from .._core.errors import S2SAuthError
+from .._version import __version__
+from ._console import Console
+from ._exits import FAILED, FINE, INTERRUPTED, USAGE, CommandFailed, exit_code
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "token": "_token",
+    "claims": "_claims",
+    "call": "_call",
+    "doctor": "_doctor",
+    "cost": "_cost",
+    "local": "_local",
+    "demo": "_demo",
+}
+
+
+class Command(Protocol):
+    """What the module of a command has."""
+
+    HELP: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser, /) -> None: ...
+    def run(self, arguments: argparse.Namespace, console: Console, /) -> int: ...
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code (docs/cli.md lists them); nothing but a defect of ours raises.
+
+    Args:
+        argv: What stands behind `s2sauth` on the command line; None takes it from `sys.argv`.
+    """
+    console = Console(sys.stdout, sys.stderr)
+    _silence()
+    try:
+        command, arguments = _parse(sys.argv[1:] if argv is None else list(argv))
+        console.json = arguments.json
+        return command.run(arguments, console)
+    except SystemExit as left:  # argparse has shown the help, or what is wrong with the command line
+        return USAGE if left.code else FINE
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains when it flushes at the end
+        return FAILED
+    except (CommandFailed, S2SAuthError) as error:
+        console.failed(str(error), code=exit_code(error), kind=type(error).__name__)
+        return exit_code(error)
+
+
+def _parse(argv: list[str]) -> tuple[Command, argparse.Namespace]:
+    """The command that is asked for and its arguments; SystemExit, as argparse has it, if there is nothing to run."""
+    name = next((word for word in argv if not word.startswith("-")), None)
+    wanted = [name] if name in COMMANDS else [known for known, module in COMMANDS.items() if _is_there(module)]
+    parser = argparse.ArgumentParser(prog="s2sauth", description="Tokens for calls between services, from the shell.")
+    parser.add_argument("--version", action="version", version=f"s2sauth {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    modules: dict[str, Command] = {}
+    for command in wanted:
+        module = cast("Command", importlib.import_module(f".{COMMANDS[command]}", __package__))
+        subparser = subparsers.add_parser(command, help=module.HELP, description=module.HELP)
+        subparser.add_argument("--json", action="store_true", help="write one JSON document to stdout")
+        module.add_arguments(subparser)
+        modules[command] = module
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:  # argparse itself would repeat the values: a secret, if somebody thinks there is an option for it
+        options = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+        parser.error(f"not known: {' '.join(options) or 'one argument too many'}")
+    return modules[arguments.command], arguments
+
+
+def _silence() -> None:
+    """The library's warnings are not shown: what they are about, the command says itself."""
+    logger = logging.getLogger("s2sauth")
+    if not logger.hasHandlers():
+        logger.addHandler(logging.NullHandler())
+
+
+def _is_there(module: str) -> bool:
+    return importlib.util.find_spec(f".{module}", __package__) is not None

@@ -1,0 +1,113 @@
+"""`s2sauth call`: one request with the token, through the library's own hook."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ._exits import FAILED, FINE, UNREACHABLE, USAGE, CommandFailed
+from ._refusal import reasons
+from ._settings import add_options, load
+from ._words import printable
+
+if TYPE_CHECKING:
+    import argparse
+
+    import httpx
+
+    from ._console import Console
+
+HELP = "Send a request with the token; show status, headers and body, and for a refusal what is missing."
+
+HIDDEN = "[token hidden]"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.add_argument("method", metavar="METHOD", type=str.upper, help="GET, POST, …")
+    parser.add_argument("url", metavar="URL", help="the token goes to this URL's origin only")
+    parser.add_argument("-H", "--header", action="append", default=[], metavar="NAME: VALUE", help="may be repeated")
+    parser.add_argument("--data", metavar="TEXT|@FILE", help="the body: a text, a file's content, or @- for stdin")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=30.0, metavar="SECONDS", help="for each step, 30 by default"
+    )
+    parser.add_argument("--allow-http", action="store_true", help="send the token over plain http to this origin")
+    add_options(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    """Send it, once, without following redirects."""
+    headers, content = [_header(text) for text in arguments.header], _content(arguments.data)
+    with load(arguments).credentials as credentials:
+        response = send(credentials, arguments, headers, content)
+        token = credentials.get_token()
+        why = reasons(response.status_code, response.headers.get_list("www-authenticate"), token)
+        value = token.access_token
+    # An API may send back what it was sent.
+    body = response.text.replace(value, HIDDEN)
+    shown = [(name, text.replace(value, HIDDEN)) for name, text in response.headers.multi_items()]
+    console.document(
+        {
+            "command": "call",
+            "method": arguments.method,
+            "url": arguments.url,
+            "status": response.status_code,
+            "headers": [list(pair) for pair in shown],
+            "body": body,
+            "refusal": why,
+        }
+    )
+    good = response.status_code < 400
+    status = f"{response.http_version} {response.status_code} {printable(response.reason_phrase)}"
+    console.line(console.paint(status, "green" if good else "red"))
+    console.lines(f"{console.paint(name, 'bold')}: {printable(text)}" for name, text in shown)
+    console.line()
+    if body:
+        console.line(printable(body))
+    for text in why:
+        console.say(text)
+    return FINE if good else FAILED
+
+
+def send(
+    credentials: Any, arguments: argparse.Namespace, headers: list[tuple[str, str]], content: bytes
+) -> httpx.Response:
+    """The answer of the API. Raises CommandFailed if there is none, and what the hook raises."""
+    hook = credentials.httpx_auth(arguments.url, allow_http=arguments.allow_http)
+    import httpx  # noqa: PLC0415  # the help of all commands needs no HTTP library
+
+    credentials.get_token()  # its failure is the token endpoint's, whatever happens to the call
+    try:
+        with httpx.Client(auth=hook, timeout=arguments.timeout) as client:
+            return client.request(arguments.method, arguments.url, headers=headers, content=content)
+    except httpx.LocalProtocolError as error:
+        raise CommandFailed(f"no such request can be sent: {error}. Check METHOD and -H", USAGE) from None
+    except httpx.HTTPError as error:
+        raise CommandFailed(
+            f"{arguments.url} gave no answer: {type(error).__name__}, {printable(str(error))}. Check the URL, the "
+            "route there and the proxy variables; `s2sauth doctor URL` looks at each step",
+            UNREACHABLE,
+        ) from None
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip() or not (name + value).isascii() or not (name + value).isprintable():
+        raise CommandFailed('-H: use "Name: value" in ASCII, as "Accept: text/plain"', USAGE)
+    return name.strip(), value.strip()
+
+
+def _seconds(text: str) -> float:
+    if not 0 < float(text) < 86400:
+        raise ValueError
+    return float(text)
+
+
+def _content(data: str | None) -> bytes:
+    if data is None or not data.startswith("@"):
+        return (data or "").encode()
+    try:
+        return sys.stdin.buffer.read() if data == "@-" else Path(data[1:]).read_bytes()
+    except OSError as error:
+        raise CommandFailed(f"--data: {data[1:]} cannot be read: {error.strerror}", USAGE) from None

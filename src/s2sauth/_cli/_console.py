@@ -1,0 +1,58 @@
+"""Where a command's words go: data to stdout, talk to stderr, colour only where somebody looks."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Colour = Literal["red", "green", "yellow", "dim", "bold"]
+
+_CODES: dict[Colour, str] = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
+
+
+class Console:
+    """The two streams of a command."""
+
+    def __init__(self, out: TextIO, err: TextIO) -> None:
+        self.json = False
+        """Whether stdout gets one JSON document, in place of lines for people."""
+        self._out = out
+        self._err = err
+
+    def line(self, text: str = "") -> None:
+        """A line of the result, for people; nothing with `--json`."""
+        if not self.json:
+            print(text, file=self._out, flush=True)
+
+    def lines(self, texts: Iterable[str]) -> None:
+        """Several of them."""
+        for text in texts:
+            self.line(text)
+
+    def document(self, value: Mapping[str, Any]) -> None:
+        """The result as JSON; nothing without `--json`. A command calls it once."""
+        if self.json:
+            print(json.dumps(value, indent=2), file=self._out, flush=True)
+
+    def say(self, text: str = "") -> None:
+        """A word on how it goes, on stderr."""
+        print(text, file=self._err, flush=True)
+
+    def paint(self, text: str, colour: Colour) -> str:
+        """The text in a colour, for `line()`, if stdout is a terminal and NO_COLOR is not set."""
+        return _paint(text, colour, self._out)
+
+    def failed(self, text: str, *, code: int, kind: str) -> None:
+        """What went wrong, on stderr; with `--json` also a document, so that a program finds one in every case."""
+        self.say(f"{_paint('s2sauth:', 'red', self._err)} {text}")
+        self.document({"error": {"type": kind, "message": text, "exit_code": code}})
+
+
+def _paint(text: str, colour: Colour, stream: TextIO) -> str:
+    if os.environ.get("NO_COLOR") or not stream.isatty():  # no-color.org: any value but the empty one
+        return text
+    return f"\033[{_CODES[colour]}m{text}\033[0m"

@@ -1,0 +1,94 @@
+"""The options that say which app client: they win over the environment, and none of them is a secret."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from .._core.environment import from_environment
+from .._core.record import Record
+from .._core.secret_arn import parse_secret_arn
+from ..credentials import CognitoClientCredentials
+from ..secret_sources.base import prepare_source
+from ..secret_sources.env import environment_secret
+from ._exits import USAGE, CommandFailed
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping
+
+    from ..secret_sources import SecretInput
+
+_OPTIONS = {
+    "domain": ("--domain", "the user pool's domain, or with --region a bare prefix"),
+    "region": ("--region", "the AWS Region of a bare prefix"),
+    "token_url": ("--token-url", "the whole URL of the token endpoint, in place of a domain"),
+    "client_id": ("--client-id", "the app client's id"),
+    "secret_file": ("--secret-file", "the file that holds the client secret"),
+    "secret_arn": ("--secret-arn", "the client secret's ARN in Secrets Manager or Parameter Store"),
+}
+
+
+class Loaded(Record):
+    """The credentials, and where each setting came from."""
+
+    credentials: CognitoClientCredentials
+    secret: SecretInput
+    sources: Mapping[str, str]
+    """Setting -> the option or the environment variable that it was read from."""
+    token_url: str
+    client_id: str
+    scopes: tuple[str, ...] | None
+    """Those that are asked for; None asks for all of the app client's."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add them to a command."""
+    group = parser.add_argument_group(
+        "app client", "What is not given is read from the environment, as from_env() does."
+    )
+    for name, (option, text) in _OPTIONS.items():
+        group.add_argument(option, dest=name, metavar=name.upper(), help=text)
+    group.add_argument("--scope", action="append", dest="scopes", metavar="SCOPE", help="may be repeated")
+    group.add_argument("--prefix", default="", help='goes before each variable, as "BILLING_"')
+
+
+def load(arguments: argparse.Namespace) -> Loaded:
+    """The credentials of the command line and the environment. Raises ConfigurationError with all that is wrong,
+    and CommandFailed where an extra is missing."""
+    given: dict[str, Any] = {
+        name: getattr(arguments, name)
+        for name in ("domain", "region", "token_url", "client_id", "scopes")
+        if getattr(arguments, name) is not None
+    }
+    sources = {name: "--scope" if name == "scopes" else _OPTIONS[name][0] for name in given}
+    if arguments.secret_file is not None:
+        from ..secret_sources import FileSecret  # noqa: PLC0415  # only what is used
+
+        given["client_secret"] = FileSecret(arguments.secret_file)
+        sources["client_secret"] = _OPTIONS["secret_file"][0]
+    elif arguments.secret_arn is not None:
+        from ..secret_sources.aws import from_arn  # noqa: PLC0415  # only what is used
+
+        given["client_secret"] = from_arn(parse_secret_arn(arguments.secret_arn))
+        sources["client_secret"] = _OPTIONS["secret_arn"][0]
+    found = from_environment(arguments.prefix, os.environ, frozenset(given))
+    credentials = CognitoClientCredentials.from_env(arguments.prefix, **given)
+    known = credentials._slot.settings  # as from_env() made them
+    secret: SecretInput = given.get("client_secret") or environment_secret(found, os.environ)
+    try:
+        prepare_source(secret)
+    except ImportError as missing:  # its message names the extra
+        raise CommandFailed(f"client_secret: {missing}", USAGE) from None
+    return Loaded(
+        credentials=credentials,
+        secret=secret,
+        sources=sources | {_plain(name): variable for name, variable in found.variables.items()},
+        token_url=known.token_url,
+        client_id=known.client_id,
+        scopes=known.scopes,
+    )
+
+
+def _plain(argument: str) -> str:
+    return "client_secret" if argument.startswith("client_secret") else argument

@@ -1,0 +1,63 @@
+"""A command run in this process, against a FakeCognito; whatever it writes with --json fits the schema."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s2sauth._cli import main
+from s2sauth.testing import FakeCognito
+from tests.support.json_schema import mistakes
+
+SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs/reference/cli.schema.json").read_text("utf-8"))
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The document on stdout."""
+        return json.loads(self.out)
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """`run("token", "--json")`."""
+
+    def ran(*argv: str) -> Ran:
+        code = main(argv)
+        result = Ran(code, *capsys.readouterr())
+        if "--json" in argv and result.out:
+            assert list(mistakes(result.json, SCHEMA, SCHEMA)) == []
+        return result
+
+    return ran
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment without settings, proxies and colour."""
+    for name in ("COGNITO_DOMAIN", "APP_CLIENT_ID", "APP_CLIENT_SECRET", "COGNITO_SCOPES", "HTTPS_PROXY", "NO_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.fixture
+def fake(bare: pytest.MonkeyPatch) -> Iterator[FakeCognito]:
+    """A Cognito that the environment names."""
+    with FakeCognito() as cognito:
+        for name, value in cognito.environ.items():
+            bare.setenv(name, value)
+        yield cognito

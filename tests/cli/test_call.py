@@ -1,0 +1,118 @@
+"""`s2sauth call`."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from s2sauth import AccessToken, CognitoClientCredentials
+from s2sauth._cli._refusal import reasons
+from s2sauth.testing import FakeCognito, StaticToken
+from tests.cli.conftest import Run
+
+
+def test_answer_is_shown_as_it_is(run: Run, fake: FakeCognito) -> None:
+    """Status, headers, an empty line, the body."""
+    ran = run("call", "get", f"{fake.api_url}/files", "-H", "X-Test: 1", "--timeout", "5")
+    head, _, body = ran.out.partition("\n\n")
+    assert (ran.code, ran.err) == (0, "")
+    assert head.startswith("HTTP/1.1 200 OK\n")
+    assert "\ncontent-type: application/json" in head
+    assert '"path":"/files"' in body
+    assert fake.api_requests[0].header("x-test") == "1"
+    assert fake.api_requests[0].token_id is not None
+
+
+@pytest.mark.parametrize("kind", ["text", "file", "stdin"])
+def test_body_comes_from(kind: str, run: Run, fake: FakeCognito, tmp_path: Path, bare: pytest.MonkeyPatch) -> None:
+    """The command line, a file, or stdin."""
+    (tmp_path / "body").write_bytes(b"hello")
+    bare.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"hello")))
+    data = {"text": "hello", "file": f"@{tmp_path / 'body'}", "stdin": "@-"}[kind]
+    assert run("call", "POST", fake.api_url, "--json", "--data", data).json["status"] == 200
+    assert fake.api_requests[0].body == b"hello"
+
+
+def test_refusal_names_what_may_be_missing(run: Run, fake: FakeCognito) -> None:
+    """A route whose scope the token lacks, answered as API Gateway does: without a reason."""
+    ran = run("call", "GET", f"{fake.api_url}/admin", "--scope", "demo/read.file")
+    assert ran.code == 1
+    assert ran.out.startswith("HTTP/1.1 401 ")
+    assert "The token has the scopes: demo/read.file." in ran.err
+    assert f"client_id {fake.client_id}" in ran.err
+
+
+def test_refusal_that_names_the_scope(run: Run, fake: FakeCognito) -> None:
+    """RFC 6750 3.1: insufficient_scope with the scope that is needed."""
+    challenge = 'Bearer error="insufficient_scope", scope="demo/write.file"'
+    fake.api_answer(403, headers=[("WWW-Authenticate", challenge)])
+    ran = run("call", "GET", fake.api_url, "--scope", "demo/read.file", "--json")
+    assert ran.code == 1
+    assert "asks for the scope demo/write.file" in ran.json["refusal"][0]
+
+
+def test_other_failures_have_no_such_reason(run: Run, fake: FakeCognito) -> None:
+    """A 500 is nothing that a setting helps with; an answer may have no body."""
+    fake.api_answer(500, body=b"")
+    ran = run("call", "GET", fake.api_url)
+    assert (ran.code, ran.err) == (1, "")
+    assert ran.out.endswith("\n\n")
+
+
+def test_token_that_comes_back_is_hidden(run: Run, fake: FakeCognito) -> None:
+    """In the body and in headers of an API that repeats what it got."""
+    token = "opaque-value-for-this-test"
+    fake.answer_json({"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+    fake.api_answer(401, body=f"you sent {token}".encode(), headers=[("X-Echo", f"Bearer {token}")])
+    ran = run("call", "GET", fake.api_url)
+    assert token not in ran.out + ran.err
+    assert "you sent [token hidden]" in ran.out
+    assert "x-echo: Bearer [token hidden]" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "text"),
+    [
+        (["GET", "http://127.0.0.1:1/"], 3, "gave no answer: ConnectError"),
+        (["GET", "http://files.example.com/"], 2, "allow_http"),
+        (["GET", "files.example.com"], 2, "https://"),
+        (["GET", "http://127.0.0.1:1/", "--timeout", "-1"], 2, "--timeout"),
+        (["GET", "http://127.0.0.1:1/", "--timeout", "x"], 2, "--timeout"),
+        (["GET", "http://127.0.0.1:1/", "-H", "no colon"], 2, '-H: use "Name: value"'),
+        (["GET", "http://127.0.0.1:1/", "--data", "@/nowhere/at/all"], 2, "cannot be read: No such file"),
+        (["GET", "http://127.0.0.1:1/", "--scope", "no/such"], 1, "invalid_scope"),
+    ],
+)
+@pytest.mark.usefixtures("fake")
+def test_what_goes_wrong(argv: list[str], code: int, text: str, run: Run) -> None:
+    """Each says what happened on stderr, and its exit code says whose turn it is."""
+    ran = run("call", *argv)
+    assert (ran.code, ran.out) == (code, "")
+    assert text in ran.err
+
+
+def test_request_that_cannot_be_sent(run: Run, fake: FakeCognito) -> None:
+    """A method with a blank."""
+    ran = run("call", "G T", fake.api_url)
+    assert (ran.code, fake.api_requests) == (2, [])
+    assert "no such request can be sent" in ran.err
+
+
+def token_of(fake: FakeCognito) -> AccessToken:
+    """One that it issues now."""
+    with CognitoClientCredentials.from_env(environ=fake.environ) as credentials:
+        return credentials.get_token()
+
+
+def test_reasons(fake: FakeCognito) -> None:
+    """By status and challenge; an expired token says so; an opaque one has no claims."""
+    token = token_of(fake)
+    assert reasons(200, [], token) == []
+    assert "calls the token invalid" in reasons(401, ['Bearer error="invalid_token"'], token)[0]
+    assert "does not allow this call" in reasons(403, [], token)[0]
+    assert "does not say why" in reasons(401, ["Basic realm=x"], token)[0]
+    assert not any("expired" in text for text in reasons(401, [], token))
+    fake.set_claims({"exp": 1, "iat": 0, "iss": 5})
+    assert "it expired" in reasons(401, [], token_of(fake))[-1]
+    assert len(reasons(401, [], StaticToken("opaque").get_token())) == 2

@@ -1,0 +1,67 @@
+"""`s2sauth cost`."""
+
+import json
+from math import floor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from s2sauth._cli import _cost
+from s2sauth._cli._price import DOLLARS, QUOTA
+from tests.cli.conftest import Run
+
+SIMULATED: dict[str, Any] = json.loads(
+    (Path(__file__).resolve().parents[2] / "docs/reference/costs.json").read_text("utf-8")
+)
+STORES = {"PRIVATE": "none", "MACHINE": "sqlite", "ALL": "redis"}
+
+
+@pytest.mark.parametrize("row", SIMULATED["rows"], ids=lambda row: f"{row['way']} {row['life']}")
+def test_formula_and_simulation_agree(row: dict[str, Any]) -> None:
+    """A calm day of 10,000 processes: within 3 %, and for lives of a day within the token that each begins with."""
+    buyers, sharing = _cost.shared(SIMULATED["processes"], STORES[row["way"]], SIMULATED["on_machine"])
+    a_day = _cost.tokens_a_month(buyers, sharing, row["life"]) / _cost.DAYS
+    if row["life"] < 86400:
+        assert a_day == pytest.approx(row["minted"], rel=0.03)
+    else:
+        assert buyers * floor(a_day / buyers) <= row["minted"] <= a_day + buyers
+
+
+def test_the_first_sentence_of_the_costs_page(run: Run) -> None:
+    """500 busy processes, private and shared: what the simulation reckoned."""
+    first = SIMULATED["first_sentence"]
+    private = run("cost", "--processes", "500", "--json").json
+    assert private["dollars_a_month"] == first["PRIVATE"]["reckoned"]
+    assert private["tokens_a_month"] * DOLLARS == pytest.approx(private["dollars_a_month"], abs=0.01)
+    for store in ("redis", "dynamodb"):
+        shared = run("cost", "--processes", "500", "--store", store, "--json").json
+        assert shared["dollars_a_month"] == pytest.approx(first["ALL"]["reckoned"], abs=0.01)
+
+
+def test_quota(run: Run) -> None:
+    """More than the quota at once is said."""
+    out = run("cost", "--processes", str(QUOTA + 1)).out
+    assert "151 if all start together (more than the quota of 150 a second" in out
+    out = run("cost", "--processes", str(QUOTA * 20), "--store", "sqlite", "--lifetime", "300").out
+    assert "150 if all start together (quota: 150 a second)" in out
+    assert "September 2026, https://aws.amazon.com/cognito/pricing/" in out
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--processes", "0"],
+        ["--processes", "x"],
+        ["--processes", "5", "--lifetime", "an hour"],
+        ["--processes", "5", "--lifetime", "299"],
+        ["--processes", "5", "--lifetime", "nan"],
+        ["--processes", "5", "--store", "file"],
+        [],
+    ],
+)
+def test_wrong_arguments(argv: list[str], run: Run) -> None:
+    """argparse says which."""
+    ran = run("cost", *argv)
+    assert (ran.code, ran.out) == (2, "")
+    assert "s2sauth cost: error: " in ran.err

@@ -1,0 +1,201 @@
+"""`s2sauth doctor`."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from s2sauth._cli import _checks
+from s2sauth.testing import FakeCognito
+from tests.cli.conftest import Ran, Run
+from tests.support.tls import authority, server_context
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, bare: pytest.MonkeyPatch) -> None:
+    """The private CA, as a company's would be."""
+    path = tmp_path / "ca.pem"
+    authority().cert_pem.write_to_path(str(path))
+    bare.setenv("SSL_CERT_FILE", str(path))
+
+
+@pytest.fixture
+def secure(bare: pytest.MonkeyPatch) -> Iterator[FakeCognito]:
+    """One that speaks TLS."""
+    with FakeCognito(ssl_context=server_context()) as cognito:
+        for name, value in cognito.environ.items():
+            bare.setenv(name, value)
+        yield cognito
+
+
+def statuses(ran: Ran) -> dict[str, str]:
+    """Check -> status."""
+    return {check["name"]: check["status"] for check in ran.json["checks"]}
+
+
+def found(ran: Ran, name: str) -> str:
+    """What one check found, and its advice."""
+    return next(f"{check['found']} {check['advice']}" for check in ran.json["checks"] if check["name"] == name)
+
+
+@pytest.mark.usefixtures("trusted")
+def test_all_is_well(run: Run, secure: FakeCognito) -> None:
+    """Every check passes, over TLS, for a single token."""
+    ran = run("doctor", f"{secure.api_url}/files", "--json")
+    assert ran.code == 0
+    assert set(statuses(ran).values()) == {"pass"}
+    assert list(statuses(ran)) == [
+        "settings", "secret", "dns", "tls", "clock", "token", "scopes", "client_id", "token_use", "iss",
+        "api dns", "api tls", "api",
+    ]  # fmt: skip
+    assert secure.tokens_issued == 1
+
+
+def test_certificate_that_is_not_trusted(run: Run, secure: FakeCognito) -> None:
+    """Nothing is asked of such a server, not even the time."""
+    ran = run("doctor", "--json")
+    assert ran.code == 3
+    assert statuses(ran) == {"settings": "pass", "secret": "pass", "dns": "pass", "tls": "fail", "token": "skip"}
+    assert "SSL_CERT_FILE" in found(ran, "tls")
+    assert secure.token_requests == []
+
+
+def test_for_people(run: Run, fake: FakeCognito) -> None:
+    """A line for each check, what to do beneath; plain http is a warning and no failure."""
+    ran = run("doctor")
+    assert ran.code == 0
+    assert "pass  settings   domain from COGNITO_DOMAIN, client_id from APP_CLIENT_ID" in ran.out
+    assert "warn  tls " in ran.out
+    assert f"pass  client_id  {fake.client_id}" in ran.out
+
+
+def test_settings_that_are_missing(run: Run, bare: pytest.MonkeyPatch) -> None:
+    """All of them are named; the API is looked at all the same."""
+    bare.setenv("X_COGNITO_DOMAIN", "auth.example.com")
+    ran = run("doctor", "--prefix", "X_", "http://127.0.0.1:1/", "--json")
+    assert ran.code == 2
+    assert statuses(ran) == {"settings": "fail", "token": "skip", "api dns": "pass", "api tls": "fail"}
+    assert "X_APP_CLIENT_ID" in found(ran, "settings")
+    ran = run("doctor", "--prefix", "X_")
+    assert "\n                 X_APP_CLIENT_SECRET or " in ran.out
+
+
+def test_url_that_is_none(run: Run) -> None:
+    """The command line is wrong: no check."""
+    assert run("doctor", "files.example.com").code == 2
+
+
+@pytest.mark.usefixtures("fake")
+def test_host_that_does_not_resolve(run: Run) -> None:
+    """The rest waits for it."""
+    ran = run("doctor", "--json", "--domain", "nowhere.invalid", "http://127.0.0.1:1/")
+    assert ran.code == 3
+    assert (statuses(ran)["dns"], statuses(ran)["token"], statuses(ran)["api dns"]) == ("fail", "skip", "pass")
+    assert "api" not in statuses(ran)
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+@pytest.mark.usefixtures("fake")
+def test_proxy_does_what_is_skipped(variable: str, run: Run, bare: pytest.MonkeyPatch) -> None:
+    """Names are resolved and connections made by the proxy, which is down here."""
+    bare.setenv(variable, "http://127.0.0.1:1")
+    ran = run("doctor", "--json", "--domain", "auth.example.com")
+    assert ran.code == 3
+    assert (statuses(ran)["dns"], statuses(ran)["tls"], statuses(ran)["clock"]) == ("skip", "skip", "skip")
+    assert statuses(ran)["token"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        ("short", "warn", 1),
+        ("{secret}\n", "warn", 0),
+        ("with blanks in it", "fail", 2),
+        (None, "fail", 3),
+    ],
+)
+def test_secret(
+    content: str | None, status: str, code: int, run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Of an unusual length, with a line break, impossible, not to be read."""
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_text(content.replace("{secret}", fake.client_secret), encoding="utf-8")
+    bare.delenv("APP_CLIENT_SECRET")
+    ran = run("doctor", "--json", "--secret-file", str(path))
+    assert (statuses(ran)["secret"], ran.code) == (status, code)
+    assert "short" not in ran.out
+
+
+def test_token_of_others(run: Run, fake: FakeCognito) -> None:
+    """Each claim is held against what was asked for."""
+    fake.narrow_scopes(["demo/read.file"])
+    fake.set_claims({"client_id": "other", "token_use": "id", "iss": "nobody"})
+    ran = run("doctor", "--json")
+    assert ran.code == 1
+    assert {name: status for name, status in statuses(ran).items() if status != "pass"} == {
+        "tls": "warn",
+        "scopes": "fail",
+        "client_id": "fail",
+        "token_use": "fail",
+        "iss": "warn",
+    }
+    assert "demo/write.file" in found(ran, "scopes")
+
+
+def test_token_without_scopes(run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch) -> None:
+    """None asked for, none had."""
+    bare.delenv("COGNITO_SCOPES")
+    fake.narrow_scopes([])
+    assert statuses(run("doctor", "--json"))["scopes"] == "warn"
+
+
+def test_opaque_token(run: Run, fake: FakeCognito) -> None:
+    """Nothing to compare."""
+    fake.answer_json({"access_token": "opaque", "token_type": "Bearer", "expires_in": 3600})
+    assert statuses(run("doctor", "--json"))["claims"] == "warn"
+
+
+@pytest.mark.parametrize(
+    ("offset", "status", "text"),
+    [(-60, "warn", "ahead of"), (60, "warn", "behind"), (3600, "fail", "behind"), (4, "pass", "within")],
+)
+def test_clock(offset: float, status: str, text: str, run: Run, fake: FakeCognito) -> None:
+    """Seconds are fine, minutes a warning, more a failure."""
+    fake.set_clock_offset(offset)
+    ran = run("doctor", "--json")
+    assert statuses(ran)["clock"] == status
+    assert text in found(ran, "clock")
+
+
+def test_server_that_does_not_say_the_time(run: Run, fake: FakeCognito) -> None:
+    """The check is skipped, the others are not."""
+    fake.omit_date()
+    ran = run("doctor", "--json")
+    assert statuses(ran)["clock"] == "skip"
+    assert ran.code == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "code"), [(200, "pass", 0), (404, "warn", 0), (403, "fail", 1), (503, "fail", 1)]
+)
+def test_api(status: int, verdict: str, code: int, run: Run, fake: FakeCognito) -> None:
+    """By the status of its answer."""
+    fake.api_answer(status)
+    ran = run("doctor", "--json", fake.api_url)
+    assert (statuses(ran)["api"], ran.code) == (verdict, code)
+
+
+@pytest.mark.usefixtures("fake")
+def test_api_that_is_down(run: Run) -> None:
+    """Looked at after the token, which is fine."""
+    ran = run("doctor", "--json", "http://127.0.0.1:1/")
+    assert ran.code == 3
+    assert (statuses(ran)["token"], statuses(ran)["api"]) == ("pass", "fail")
+
+
+def test_dns_lists_every_address() -> None:
+    """Sorted, each once."""
+    assert _checks.dns("dns", "http://127.0.0.1:80/").found == "127.0.0.1 is 127.0.0.1"
+    assert socket.gethostbyname("localhost") in _checks.dns("dns", "http://localhost/").found

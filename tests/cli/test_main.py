@@ -1,0 +1,166 @@
+"""What holds for every command: exit codes, streams, colour, Ctrl-C, and the process."""
+
+import io
+import os
+import pty
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from s2sauth._cli import COMMANDS, _cost, _parse, main
+from s2sauth._cli._console import Console
+from s2sauth.testing import FakeCognito
+from tests.cli.conftest import Ran, Run
+
+COST = ["cost", "--processes", "5"]
+PYTHON = [sys.executable, "-m", "s2sauth"]
+
+
+def test_help_names_the_commands(run: Run) -> None:
+    """On stdout; without a command it is a mistake."""
+    ran = run("--help")
+    assert ran.code == 0
+    assert all(f"    {name}  " in ran.out for name in ("token", "claims", "call", "doctor", "cost"))
+    assert run().code == 2
+    assert run("toke").code == 2
+    assert run("--version").out.startswith("s2sauth ")
+    assert {"local", "demo"} < COMMANDS.keys()
+
+
+def test_no_option_takes_a_secret(run: Run) -> None:
+    """A command line is seen by every process of the machine; who tries sees no value repeated."""
+    assert "--client-secret" not in run("token", "--help").out
+    for words in (["--client-secret", "hunter2"], ["--client-secret=hunter2"], ["hunter2"]):
+        ran = run("token", *words)
+        assert (ran.code, ran.out) == (2, "")
+        assert "s2sauth: error: not known: " in ran.err
+        assert "hunter2" not in ran.err
+
+
+def test_arguments_come_from_the_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As the entry point calls it."""
+    monkeypatch.setattr(sys, "argv", ["s2sauth", *COST])
+    assert main() == 0
+    assert "tokens a month" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("break_it", "code", "kind"),
+    [
+        (lambda fake: fake.refuse(), 3, "TokenUnavailable"),
+        (lambda fake: fake.rotate_secret(), 1, "InvalidClient"),
+        (lambda fake: fake.answer_json({}), 1, "TokenResponseInvalid"),
+    ],
+)
+def test_exit_code_says_whose_turn_it_is(
+    break_it: Callable[[FakeCognito], object], code: int, kind: str, run: Run, fake: FakeCognito
+) -> None:
+    """With --json the error is a document too. The first takes the two pauses between three attempts."""
+    break_it(fake)
+    ran = run("token", "--json")
+    assert (ran.code, ran.json["error"]["type"], ran.json["error"]["exit_code"]) == (code, kind, code)
+    assert ran.err.startswith("s2sauth: ")
+    assert "Traceback" not in ran.err
+
+
+@pytest.mark.usefixtures("bare")
+def test_missing_settings_are_listed(run: Run) -> None:
+    """In one error; stdout stays empty."""
+    ran = run("token")
+    assert (ran.code, ran.out) == (2, "")
+    assert "COGNITO_DOMAIN" in ran.err
+    assert "APP_CLIENT_SECRET" in ran.err
+
+
+def test_ctrl_c_ends_quietly(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """130, and no word."""
+
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_cost, "run", interrupted)
+    assert run(*COST) == Ran(130, "", "")
+
+
+def test_ctrl_c_while_cognito_is_silent(fake: FakeCognito) -> None:
+    """The process ends at once, with no word, though a token request is under way. An interpreter has to start."""
+    fake.hang()
+    process = subprocess.Popen([*PYTHON, "token"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    fake.wait_for_token_requests(timeout=60)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=60) == (b"", b"")
+    assert process.returncode == 130
+
+
+def test_a_defect_is_not_hidden(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is expected is turned into a sentence."""
+    monkeypatch.setattr(_cost, "run", lambda *_: 1 // 0)
+    with pytest.raises(ZeroDivisionError):
+        run(*COST)
+
+
+class Terminal(io.StringIO):
+    """A stream that somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colour_is_for_terminals(bare: pytest.MonkeyPatch) -> None:
+    """And not with NO_COLOR, unless that is empty."""
+    assert Console(Terminal(), Terminal()).paint("x", "red") == "\033[31mx\033[0m"
+    assert Console(io.StringIO(), Terminal()).paint("x", "red") == "x"
+    bare.setenv("NO_COLOR", "")
+    assert Console(Terminal(), Terminal()).paint("x", "red") == "\033[31mx\033[0m"
+    bare.setenv("NO_COLOR", "1")
+    assert Console(Terminal(), Terminal()).paint("x", "red") == "x"
+
+
+def test_python_m(fake: FakeCognito) -> None:
+    """The process: a result on stdout, an exit code. An interpreter takes half a second to start."""
+    done = subprocess.run([*PYTHON, "token"], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert fake.client_id in done.stdout
+    assert fake.tokens_issued == 1
+
+
+def test_the_librarys_warnings_are_not_shown(fake: FakeCognito) -> None:
+    """What they are about, the command says itself, once. An interpreter takes half a second to start."""
+    command = [*PYTHON, "token", "--scope", "no/such"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert len(fake.token_requests) == 1
+
+
+def test_output_that_nobody_reads() -> None:
+    """`| head` may leave early: no traceback. An interpreter takes half a second to start."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run([*PYTHON, *COST], stdout=writer, stderr=subprocess.PIPE, check=False, timeout=60)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_on_a_terminal(no_color: str, coloured: bool, bare: pytest.MonkeyPatch) -> None:
+    """A pseudo-terminal gets colour, and with NO_COLOR none. An interpreter takes half a second to start."""
+    bare.setenv("NO_COLOR", no_color)
+    ours, theirs = pty.openpty()
+    try:
+        assert subprocess.run([*PYTHON, *COST], stdout=theirs, check=False, timeout=60).returncode == 0
+        assert (b"\033[1m" in os.read(ours, 4096)) is coloured
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_a_command_imports_itself_alone() -> None:
+    """Each module of a command is imported only when it is used."""
+    command, arguments = _parse(COST)
+    assert command is _cost
+    assert arguments.processes == 5

@@ -1,0 +1,77 @@
+"""docs/cli.md shows what the commands write, and the exit codes there are."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from s2sauth._cli import _exits
+from s2sauth.testing import FakeCognito
+from tests.cli.conftest import Run
+from tests.support.tls import authority, server_context
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
+BLOCKS = re.findall(r"```console\n\$ s2sauth (.+)\n((?:.*\n)*?)```", PAGE.read_text(encoding="utf-8"))
+CLIENT = "1h57kf5cpq17m0eml12example"
+COGNITO, FILES = "demo.auth.eu-central-1.amazoncognito.com", "files.example.com"
+
+BLURRED = {
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ": "WHEN",
+    r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} GMT": "WHEN",
+    r"\b1\d{9}\b": "EPOCH",
+    r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}": "UUID",
+    r"in (1 hour|59 minutes)": "in LIFE",
+    r"lives (1 hour|59 minutes)": "lives LIFE",
+    r"(now|\d seconds? ago)$": "JUST NOW",
+    r"not resolve: .+": "not resolve",  # each system's own words
+    r"( is )[\da-f.:, ]+$": r"\1ADDRESSES",
+}
+"""What is another one each time."""
+
+
+def blur(text: str) -> str:
+    """Without what is another one each time."""
+    for pattern, stands_for in BLURRED.items():
+        text = re.sub(pattern, stands_for, text, flags=re.MULTILINE)
+    return text
+
+
+@pytest.fixture
+def world(bare: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[FakeCognito]:
+    """The page's Cognito and its files service, on this machine."""
+    path = tmp_path / "ca.pem"
+    authority().cert_pem.write_to_path(str(path))
+    bare.setenv("SSL_CERT_FILE", str(path))
+    with FakeCognito(client_id=CLIENT, ssl_context=server_context()) as fake:
+        for name, value in fake.environ.items():
+            bare.setenv(name, value)
+        yield fake
+
+
+def as_on_the_page(text: str, fake: FakeCognito) -> str:
+    """With the names of the page for those of this machine."""
+    for url, host, label in ((fake.domain, COGNITO, "dns"), (fake.api_url, FILES, "api dns")):
+        text = text.replace(url, f"https://{host}").replace(url.removeprefix("https://"), f"{host}:443")
+        text = re.sub(rf"^(pass  {label} +)localhost is", rf"\1{host} is", text, flags=re.MULTILINE)
+    return text
+
+
+@pytest.mark.parametrize(("command", "shown"), BLOCKS, ids=[command for command, _ in BLOCKS])
+def test_the_page_shows_what_a_command_writes(command: str, shown: str, run: Run, world: FakeCognito) -> None:
+    """Stdout, then stderr; but for times, ids and addresses to the letter."""
+    ran = run(*shlex.split(command.replace(f"https://{FILES}", world.api_url)))
+    assert blur(as_on_the_page(ran.out + ran.err, world)) == blur(shown)
+
+
+def test_every_command_is_on_the_page() -> None:
+    """Each has a section with what it writes."""
+    assert {command.split()[0] for command, _ in BLOCKS} == {"token", "claims", "call", "doctor", "cost"}
+
+
+def test_every_exit_code_is_on_the_page() -> None:
+    """One row each."""
+    rows = re.findall(r"^\| (\d+) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    codes = [value for name, value in vars(_exits).items() if name.isupper() and isinstance(value, int)]
+    assert [int(row) for row in rows] == sorted(codes)

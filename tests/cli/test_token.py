@@ -1,0 +1,147 @@
+"""`s2sauth token` and `s2sauth claims`."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from s2sauth._cli import _claims, _words
+from s2sauth.testing import FakeCognito
+from tests.cli.conftest import Run
+
+
+def test_token_shows_what_it_is_and_not_its_value(run: Run, fake: FakeCognito) -> None:
+    """Scopes, life, client, and where each setting came from."""
+    ran = run("token")
+    assert ran.code == 0
+    assert "demo/read.file demo/write.file" in ran.out
+    assert f"{fake.client_id} at {fake.token_url}" in ran.out
+    assert "  client_secret  APP_CLIENT_SECRET" in ran.out
+
+
+def test_token_as_json(run: Run, fake: FakeCognito) -> None:
+    """The same; an option wins over its variable."""
+    document = run("token", "--json", "--scope", "demo/read.file").json
+    assert document["scopes"] == ["demo/read.file"]
+    assert 3590 < document["expires_in"] <= 3600
+    assert document["sources"] == {
+        "scopes": "--scope",
+        "domain": "COGNITO_DOMAIN",
+        "client_id": "APP_CLIENT_ID",
+        "client_secret": "APP_CLIENT_SECRET",
+    }
+    assert fake.token_requests[0].form["scope"] == "demo/read.file"
+
+
+@pytest.mark.shows_the_value("--raw is for that")
+def test_raw_writes_the_token_alone(run: Run, fake: FakeCognito) -> None:
+    """For `$(s2sauth token --raw)`; with --json it is one more member."""
+    out = run("token", "--raw").out
+    assert len(out.strip().split(".")) == 3
+    assert out.endswith("\n")
+    assert fake.tokens_issued == 1
+    assert run("token", "--raw", "--json").json["access_token"].count(".") == 2
+
+
+def test_an_opaque_token_without_scopes(run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch) -> None:
+    """Nobody knows its scopes, and there are no claims to show."""
+    bare.delenv("COGNITO_SCOPES")
+    fake.answer_json({"access_token": "opaque", "token_type": "Bearer", "expires_in": 3600})
+    assert run("token", "--json").json["scopes"] is None
+    ran = run("claims", "--json")
+    assert ran.code == 1
+    assert ran.json["error"]["type"] == "CommandFailed"
+    assert "no JWT" in ran.err
+
+
+def test_secret_from_a_file(run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Named by an option or by a variable, the source says which."""
+    path = tmp_path / "secret"
+    path.write_text(fake.client_secret, encoding="utf-8")
+    bare.delenv("APP_CLIENT_SECRET")
+    assert run("token", "--json", "--secret-file", str(path)).json["sources"]["client_secret"] == "--secret-file"
+    bare.setenv("COGNITO_CLIENT_SECRET_FILE", str(path))
+    assert run("token", "--json").json["sources"]["client_secret"] == "COGNITO_CLIENT_SECRET_FILE"
+
+
+@pytest.mark.usefixtures("fake")
+def test_secret_arn_that_is_none(run: Run) -> None:
+    """A wrong ARN is a wrong setting."""
+    ran = run("token", "--secret-arn", "arn:aws:s3:::bucket")
+    assert (ran.code, ran.out) == (2, "")
+    assert "is no ARN of a secret" in ran.err
+
+
+def test_secret_arn_is_read_from_aws(run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch) -> None:
+    """An ARN of a place that cannot be reached: the token cannot be had now."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AWS_MAX_ATTEMPTS": "1",
+    }.items():
+        bare.setenv(name, value)
+    arn = "arn:aws:ssm:eu-central-1:123456789012:parameter/client"
+    assert run("token", "--json", "--secret-arn", arn).code == 3
+    assert fake.token_requests == []
+
+
+def test_secret_arn_without_boto3(run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch) -> None:
+    """The extra that is missing is named, by every command."""
+    bare.setitem(sys.modules, "boto3.session", None)
+    arn = "arn:aws:ssm:eu-central-1:123456789012:parameter/client"
+    ran = run("token", "--secret-arn", arn)
+    assert (ran.code, ran.out) == (2, "")
+    assert "pip install 's2sauth[aws]'" in ran.err
+    assert "s2sauth[aws]" in run("doctor", "--secret-arn", arn).out
+    assert fake.token_requests == []
+
+
+def test_claims_with_times_in_words(run: Run, fake: FakeCognito) -> None:
+    """Each as it is; times in words as well; what is no plain text as JSON."""
+    fake.set_claims({"x": "\x1b[31m", "y\n": [1]})
+    out = run("claims").out
+    assert "client_id  " + fake.client_id in out
+    assert ", in 59 minutes" in out or ", in 1 hour" in out
+    assert '"\\u001b[31m"' in out
+    assert "y\\n" in out
+    document = run("claims", "--json").json
+    assert document["claims"]["x"] == "\x1b[31m"
+    assert set(document["times"]) == {"auth_time", "exp", "iat"}
+
+
+def test_claims_that_are_no_times() -> None:
+    """A pre token generation trigger may write anything."""
+    odd = {"exp": True, "iat": "soon", "nbf": 1e300, "auth_time": 0}
+    assert _claims.in_words(odd, 7200.0) == {"auth_time": {"at": "1970-01-01T00:00:00Z", "in_words": "2 hours ago"}}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.9, "now"),
+        (-0.9, "now"),
+        (1, "in 1 second"),
+        (59.9, "in 59 seconds"),
+        (60, "in 1 minute"),
+        (3599, "in 59 minutes"),
+        (-3600, "1 hour ago"),
+        (200000, "in 2 days"),
+    ],
+)
+def test_distance(seconds: float, words: str) -> None:
+    """In the largest unit of which there is one."""
+    assert _words.distance(seconds) == words
+
+
+def test_words() -> None:
+    """Half a second has a unit, scopes have a word for none, terminals get no control characters."""
+    assert _words.duration(0.5) == "0 seconds"
+    assert (_words.scope_text(None), _words.scope_text(())) == ("all of the app client's", "none")
+    assert _words.printable("a\x1b[2J\tb\n") == "a\N{REPLACEMENT CHARACTER}[2J\tb\n"
+
+
+def test_a_token_is_asked_for_once(run: Run, fake: FakeCognito) -> None:
+    """Each command costs one token."""
+    run("claims")
+    assert fake.tokens_issued == 1
