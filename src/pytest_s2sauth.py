@@ -1,6 +1,7 @@
 """The pytest plugin of s2sauth: a Cognito and a clock for tests, and no token request to the real one.
 
-pytest loads it in every run where s2sauth is installed, so s2sauth is imported only where a test, or the ini option, wants it.
+pytest loads it in every run where s2sauth is installed, so s2sauth is imported only where a test, or the ini option,
+wants it.
 """
 
 import threading
@@ -37,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker; from here on, before test modules are imported, keep token requests in."""
     config.addinivalue_line(
         "markers",
-        's2sauth(prefix="", **options): variables of from_env(prefix=...), and arguments of FakeCognito for s2sauth_mock',
+        's2sauth(prefix="", **options): for s2sauth_mock: the prefix of its variables, and arguments of FakeCognito',
     )
     if config.getini(INI):
         config.stash[_BLOCK] = block = _Block()

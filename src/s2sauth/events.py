@@ -9,7 +9,7 @@ from typing import Literal, final
 
 from ._core.freshness import LARGE_STEP, Instant, elapsed
 from ._core.record import Record
-from ._process import Clock, generation
+from ._process import Clock, begun_by, generation
 
 EventName = Literal[
     "authorization_replaced",
@@ -141,11 +141,13 @@ class Reporter:
         self._inside.add(me)
         try:
             event = Event(name, self._clock.wall(), key, seconds, attempt, error)
-            contextvars.Context().run(self._tell, event)
+            contextvars.Context().run(self._tell, event, begun_by.get(None))
         finally:
             self._inside.discard(me)
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: Event, caller: contextvars.Context | None) -> None:
+        if caller is not None:
+            begun_by.set(caller)
         try:
             self._log(event)
             if self._on_event is not None:

@@ -6,14 +6,13 @@ from .values import AccessToken
 
 
 class Tokens(Protocol):
-    """Where a hook has its tokens from; credentials and `s2sauth.testing.StaticToken` are some, and so may be your fake.
+    """Where a hook has its tokens from: credentials, `s2sauth.testing.StaticToken`, or a fake of yours.
 
     Each method raises what the one of `CognitoClientCredentials` raises.
     """
 
     def get_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:
-        """A token, waiting for at most `timeout` seconds; if `rejected` is the cached one, another one if it may be had,
-        else the same."""
+        """A token, within `timeout` seconds; if `rejected` is the cached one, another one if it may be had, else it."""
         ...
 
     async def aget_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:  # noqa: ASYNC109  # as get_token
