@@ -120,7 +120,7 @@ class _Block:
         send, connect = _sender.HttpSender.send, socket.create_connection
 
         def checked_send(sender: Any, request: Any, limits: Any) -> Any:
-            host = urlsplit(request.url).hostname or ""
+            host = str(urlsplit(str(request.url)).hostname)
             if is_loopback(host):
                 return send(sender, request, limits)
             self._thread.host, self._thread.tried = host, False

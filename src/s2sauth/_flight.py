@@ -142,13 +142,13 @@ class Flight:
     def launch(self, work: Callable[["Flight"], Outcome]) -> bool:
         """Do the work on a daemon thread, or here when none can be started: False. At most one thread does it."""
         started = True
-        caller = contextvars.copy_context()
+        caller, nobodys = contextvars.copy_context(), contextvars.Context()
         try:
             # Looked up when used, so that gevent's patch holds; Thread.start() would wait for the new thread to run.
-            _thread.start_new_thread(contextvars.Context().run, (self._fly, work, caller))
+            _thread.start_new_thread(lambda: nobodys.run(self._fly, work, caller), ())
         except RuntimeError:
             started = False
-            contextvars.Context().run(self._fly, work, caller, here=True)
+            nobodys.run(self._fly, work, caller, here=True)
         self.begun = True
         return started
 

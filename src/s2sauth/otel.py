@@ -2,8 +2,8 @@
 
     credentials = CognitoClientCredentials.from_env(on_event=otel.on_event())
 
-Needs the API package alone; without an SDK in the process it does nothing. No attribute holds a token, a secret, a scope
-or a client id.
+Needs the API package alone; without an SDK in the process it does nothing. No attribute holds a token, a secret, a
+scope or a client id.
 """
 
 from _thread import get_ident
@@ -31,8 +31,8 @@ def on_event(
 ) -> OnEvent:
     """A function for `on_event=` of one credentials object and its views; None is the process's own provider.
 
-    Each renewal is a span `s2sauth.renewal`, a root, linked to the span of the caller who began it: others wait for it as
-    well, and it may outlive that caller. What happened on its way is its events.
+    Each renewal is a span `s2sauth.renewal`, a root, linked to the span of the caller who began it: others wait for it
+    as well, and it may outlive that caller. What happened on its way is its events.
     """
     return _Telemetry(
         trace.get_tracer(NAME, __version__, tracer_provider=tracer_provider),
@@ -42,7 +42,7 @@ def on_event(
 
 @final
 class _Telemetry:
-    """Makes the span of a renewal when it is over, from its events: nothing is open meanwhile that a fork could inherit."""
+    """Makes the span of a renewal when it is over, from its events: meanwhile nothing is open that a fork inherits."""
 
     def __init__(self, tracer: trace.Tracer, meter: metrics.Meter) -> None:
         self._tracer = tracer

@@ -1,5 +1,6 @@
 """What services have beside s2sauth, in an environment of its own: pytest-httpx, and Powertools' Logger."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -31,3 +32,26 @@ def test_fixtures_work_beside_pytest_httpx(python: Path, tmp_path: Path) -> None
     assert "1 failed, 3 passed" in done.stdout, done.stdout[-4000:]
     assert "A test asked demo.auth.eu-central-1.amazoncognito.com" in done.stdout
     assert "test_a_request_that_it_lets_through_is_blocked" in done.stdout.rpartition("short test summary")[2]
+
+
+def test_powertools_logger_takes_the_events_as_fields(python: Path) -> None:
+    """Each is a JSON line with the keys of the invocation, the event's fields under `s2sauth`, and no secret or scope."""
+    program = SUPPORT / "powertools_function.py"
+    done = subprocess.run([python, program], env=ENVIRON, capture_output=True, text=True, check=True)
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    events = [line for line in lines if "s2sauth" in line]
+    assert [(line["level"], line["s2sauth"]["event"], line["tenant"]) for line in events] == [
+        ("DEBUG", "renewal_started", "tenant-0"),
+        ("DEBUG", "renewed", "tenant-0"),
+        ("DEBUG", "renewal_started", "tenant-1"),
+        ("DEBUG", "renewal_attempt_failed", "tenant-1"),
+        ("WARNING", "renewal_failed", "tenant-1"),
+    ]
+    assert {line["function_request_id"] for line in events} == {"request-0", "request-1"}
+    assert events[-1]["s2sauth"]["error"] == "invalid_scope"
+    assert isinstance(events[-1]["s2sauth"]["seconds"], float)
+    (error,) = [line for line in lines if line["level"] == "ERROR"]
+    assert error["exception_name"] == "InvalidScope"
+    assert done.stderr == ""
+    for hidden in ("secret-of-the-app-client", "id-of-the-app-client", "demo/unknown", "eyJ"):
+        assert hidden not in done.stdout
