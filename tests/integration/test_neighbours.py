@@ -35,7 +35,7 @@ def test_fixtures_work_beside_pytest_httpx(python: Path, tmp_path: Path) -> None
 
 
 def test_powertools_logger_takes_the_events_as_fields(python: Path) -> None:
-    """Each is a JSON line with the keys of the invocation, the event's fields under `s2sauth`, and no secret or scope."""
+    """Each is a JSON line with the keys of the invocation, the event's fields, and no secret or scope."""
     program = SUPPORT / "powertools_function.py"
     done = subprocess.run([python, program], env=ENVIRON, capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]

@@ -282,6 +282,38 @@ def test_mocked_and_loopback_requests_pass_the_block(run):
     result.assert_outcomes(passed=3)
 
 
+def test_mock_is_reached_beside_respx(run):
+    """respx mocks the API and lets the token requests through, blocking and awaiting."""
+    result = run(
+        """
+        import asyncio
+        import httpx, respx
+        from s2sauth import CognitoClientCredentials
+
+        API = "https://api.example.com"
+
+        @respx.mock
+        def test_it(s2sauth_mock):
+            respx.route(host="127.0.0.1").pass_through()
+            files = respx.get(f"{API}/files").respond(json=[])
+            credentials = CognitoClientCredentials.from_env()
+
+            async def ask():
+                async with httpx.AsyncClient(auth=credentials.httpx_auth(API)) as client:
+                    return await client.get(f"{API}/files")
+
+            with httpx.Client(auth=credentials.httpx_auth(API)) as client:
+                assert client.get(f"{API}/files").json() == []
+            assert asyncio.run(ask()).json() == []
+            sent = {call.request.headers["Authorization"] for call in files.calls}
+            assert sent == {credentials.get_token().authorization}
+            assert s2sauth_mock.counts()["token_requests"] == 1
+        """,
+        ini=BLOCKING,
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_without_the_ini_option_nothing_is_changed(run):
     """The functions of socket and s2sauth are as they were, and so they are after a run with it."""
     import socket
