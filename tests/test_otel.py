@@ -138,13 +138,9 @@ def test_caller_that_flies_itself_is_linked(world: World, monkeypatch: pytest.Mo
 
 def test_times_are_the_events_own(world: World) -> None:
     """From the moment when the renewal began, in nanoseconds since the epoch."""
-    events: list[Event] = []
-    world.credentials(on_event=lambda event: (events.append(event), world.on_event(event))).get_token()
+    world.on_event(Event("renewed", 1000.5, "0123abcd", seconds=0.25))
     (span,) = world.renewals()
-    renewed = events[-1]
-    assert renewed.name == "renewed"
-    assert renewed.seconds is not None
-    assert (span.start_time, span.end_time) == (int((renewed.at - renewed.seconds) * 1e9), int(renewed.at * 1e9))
+    assert (span.start_time, span.end_time) == (1_000_250_000_000, 1_000_500_000_000)
 
 
 def test_each_failed_attempt_is_an_event_of_the_span(world: World) -> None:
@@ -219,11 +215,15 @@ def test_rejected_tokens_are_counted(world: World) -> None:
 
 
 def test_a_renewal_that_ended_without_a_word_does_not_grow_the_notes(world: World) -> None:
-    """Kept are those of a bounded number of renewals."""
+    """Kept are those of a bounded number of renewals; one that did end leaves none, and the next starts afresh."""
     for number in range(otel.MOST_NOTES + 10):
         world.on_event(Event("renewal_started", 0.0, f"{number:08x}"))
     notes: dict[object, object] = world.on_event._notes  # type: ignore[attr-defined]  # what must not grow
     assert len(notes) == 10
+    for name in ("renewal_started", "token_taken", "renewal_started", "renewed"):
+        world.on_event(Event(name, 0.0, "0123abcd", seconds=0.0))
+    assert len(notes) == 10
+    assert world.counted()["s2sauth.tokens_billed"] == 1
 
 
 def test_nothing_is_told_of_a_scope_a_client_or_a_token(world: World) -> None:
@@ -249,7 +249,7 @@ def test_without_an_sdk_nothing_happens(world: World) -> None:
 
 
 def test_a_forked_child_reports_its_own(world: World) -> None:
-    """A renewal of the parent, under way at the fork, is not the child's."""
+    """And the parent nothing of it."""
     credentials = world.credentials()
     credentials.get_token()
     child = os.fork()

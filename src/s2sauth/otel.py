@@ -10,10 +10,10 @@ from _thread import get_ident
 from contextvars import Context
 from typing import Final, final
 
-from opentelemetry import context, metrics, trace
+from opentelemetry import metrics, trace
 from opentelemetry.trace import Link, SpanKind, Status, StatusCode
 
-from ._process import begun_by, generation
+from ._process import begun_by
 from ._version import __version__
 from .events import Event, OnEvent
 
@@ -46,7 +46,7 @@ class _Telemetry:
 
     def __init__(self, tracer: trace.Tracer, meter: metrics.Meter) -> None:
         self._tracer = tracer
-        self._notes: dict[tuple[int, int, str], list[Event]] = {}
+        self._notes: dict[tuple[int, str], list[Event]] = {}
         self._requests = meter.create_counter(
             "s2sauth.token_requests", unit="{request}", description="Token requests that were answered or failed"
         )
@@ -67,7 +67,7 @@ class _Telemetry:
         )
 
     def __call__(self, event: Event) -> None:
-        me = (generation(), get_ident(), event.key)
+        me = (get_ident(), event.key)
         labels = {"s2sauth.key": event.key}
         if event.error is not None:
             labels["error.type"] = event.error
@@ -105,7 +105,6 @@ class _Telemetry:
     def _span(self, event: Event, seconds: float, labels: dict[str, str], notes: list[Event]) -> None:
         span = self._tracer.start_span(
             "s2sauth.renewal",
-            context=context.Context(),  # a root: the flight has nobody's context
             kind=SpanKind.CLIENT,
             attributes=labels,
             links=_links(begun_by.get(None)),
@@ -122,10 +121,7 @@ class _Telemetry:
 
 def _links(caller: Context | None) -> list[Link]:
     """A link to the caller's span, read in the caller's context, which nothing else is run in."""
-    if caller is None:
-        return []
-    span = caller.copy().run(trace.get_current_span).get_span_context()  # a context that is entered cannot be entered
-    return [Link(span)] if span.is_valid else []
+    return [] if caller is None else [Link(caller.run(trace.get_current_span).get_span_context())]
 
 
 def _nanoseconds(seconds: float) -> int:

@@ -282,6 +282,33 @@ def test_mocked_and_loopback_requests_pass_the_block(run):
     result.assert_outcomes(passed=3)
 
 
+def test_block_is_for_the_token_request_alone(run):
+    """A caller that makes it on its own thread, because none can be started, goes on with its own connections."""
+    result = run(
+        f"""
+        import _thread, json, socket
+        import httpx
+        from s2sauth import CognitoClientCredentials
+
+        ANSWER = {{"access_token": "anything", "expires_in": 3600, "token_type": "Bearer"}}
+
+        def test_it(s2sauth_mock, monkeypatch):
+            def refuse(*_):
+                raise RuntimeError("can't start new thread")
+
+            body = httpx.ByteStream(json.dumps(ANSWER).encode())
+            answers = httpx.MockTransport(lambda request: httpx.Response(200, stream=body))
+            credentials = CognitoClientCredentials({REAL}, http_client=lambda: httpx.Client(transport=answers))
+            with monkeypatch.context() as patch:
+                patch.setattr(_thread, "start_new_thread", refuse)
+                credentials.get_token()
+            socket.create_connection(("127.0.0.1", int(s2sauth_mock.domain.rsplit(":")[-1]))).close()
+        """,
+        ini=BLOCKING,
+    )
+    result.assert_outcomes(passed=1)
+
+
 def test_mock_is_reached_beside_respx(run):
     """respx mocks the API and lets the token requests through, blocking and awaiting."""
     result = run(
