@@ -1,7 +1,6 @@
 """OpenTelemetry: what arrives at an exporter."""
 
 import asyncio
-import os
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +17,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from s2sauth import CognitoClientCredentials, Event, RenewalPolicy, S2SAuthError, otel
 from s2sauth.testing import FakeCognito, ManualClock, MemoryStore
+from tests.support.forking import in_child
 
 NAMES = {
     "s2sauth.token_requests",
@@ -252,13 +252,10 @@ def test_a_forked_child_reports_its_own(world: World) -> None:
     """And the parent nothing of it."""
     credentials = world.credentials()
     credentials.get_token()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            credentials.with_scopes("demo/read.file").get_token()
-            status = 0 if len(world.renewals()) == 2 else 2
-        finally:
-            os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    def child() -> int:
+        credentials.with_scopes("demo/read.file").get_token()
+        return len(world.renewals())
+
+    assert in_child(child) == 2
     assert len(world.renewals()) == 1
