@@ -45,6 +45,8 @@ def test_every_event_is_told_and_logged(name: EventName, clock: ManualClock, lin
     (record,) = lines.records
     assert record.getMessage() == f"{name}: {_SAYS[name]} [key=0123abcd seconds=61.250 attempt=2 error=invalid_scope]"
     assert record.levelname == ("WARNING" if name in _TO_ACT_ON else "DEBUG")
+    fields = {"event": name, "key": "0123abcd", "seconds": 61.25, "attempt": 2, "error": "invalid_scope"}
+    assert vars(record)["s2sauth"] == fields
 
 
 @pytest.mark.parametrize(

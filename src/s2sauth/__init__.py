@@ -18,6 +18,7 @@ from ._core.errors import (
 from ._core.freshness import Freshness
 from ._core.origin import ANY_ORIGIN
 from ._core.policy import RenewalPolicy
+from ._core.tokens import Tokens
 from ._core.values import AccessToken
 from ._slots import State
 from ._time_limit import time_limit
@@ -44,6 +45,7 @@ __all__ = [
     "TokenRequestRefused",
     "TokenResponseInvalid",
     "TokenUnavailable",
+    "Tokens",
     "UnauthorizedClient",
     "UnsupportedGrantType",
     "__version__",

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, final
 
 from ._core.errors import Cause, ConfigurationError, Failure, TokenUnavailable
 from ._core.freshness import Entry, Instant, elapsed
-from ._process import Clock, Lock, generation
+from ._process import Clock, Lock, begun_by, generation
 
 if TYPE_CHECKING:
     import asyncio
@@ -142,20 +142,22 @@ class Flight:
     def launch(self, work: Callable[["Flight"], Outcome]) -> bool:
         """Do the work on a daemon thread, or here when none can be started: False. At most one thread does it."""
         started = True
+        caller, nobodys = contextvars.copy_context(), contextvars.Context()
         try:
             # Looked up when used, so that gevent's patch holds; Thread.start() would wait for the new thread to run.
-            _thread.start_new_thread(self._fly, (work,))
+            _thread.start_new_thread(lambda: nobodys.run(self._fly, work, caller), ())
         except RuntimeError:
             started = False
-            contextvars.Context().run(self._fly, work, here=True)
+            nobodys.run(self._fly, work, caller, here=True)
         self.begun = True
         return started
 
-    def _fly(self, work: Callable[["Flight"], Outcome], *, here: bool = False) -> None:
+    def _fly(self, work: Callable[["Flight"], Outcome], caller: contextvars.Context, *, here: bool = False) -> None:
         mine = object()
         if self._claim.setdefault(None, mine) is not mine:
             return
         self.thread = _thread.get_ident()
+        begun_by.set(caller)
         try:
             self.settle(work(self))
         except BaseException as error:  # sys.exit() in a secret source must not leave the waiters waiting

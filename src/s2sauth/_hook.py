@@ -8,33 +8,18 @@
 
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import Any, ClassVar, NoReturn, Protocol
+from typing import Any, ClassVar, NoReturn
 
 from ._core.bearer import refuses_bearer
 from ._core.errors import OriginNotAllowed, S2SAuthError, TokenUnavailable
 from ._core.origin import OriginList
+from ._core.tokens import Tokens
 from ._core.values import AccessToken
 from .events import EventName
 
 DRAINED_BYTES = 64 * 1024
 DRAINED_SECONDS = 0.5
 """A 401 is read on for this long, and each of its parts is waited for as long: 1 s in all."""
-
-
-class Tokens(Protocol):
-    """Where the hook has its tokens from."""
-
-    def get_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:
-        """A token; if `rejected` is the cached one, another one if it may be had, else the same."""
-        ...
-
-    async def aget_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:  # noqa: ASYNC109  # as get_token
-        """The same for tasks."""
-        ...
-
-    def invalidate(self, token: AccessToken | str, /) -> None:
-        """Mark the token as suspected."""
-        ...
 
 
 class Hook:

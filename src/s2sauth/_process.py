@@ -7,8 +7,13 @@ import os
 import random
 import time
 from collections.abc import Callable
+from contextvars import Context, ContextVar
 from functools import partial
 from typing import Protocol
+
+begun_by: ContextVar[Context] = ContextVar("s2sauth.begun_by")
+"""In a flight, and in what hears of its events: the context of the caller who began it. For tracing, which links to it;
+the flight itself goes by nobody's context."""
 
 
 class Lock(Protocol):

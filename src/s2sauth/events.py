@@ -9,7 +9,7 @@ from typing import Literal, final
 
 from ._core.freshness import LARGE_STEP, Instant, elapsed
 from ._core.record import Record
-from ._process import Clock, generation
+from ._process import Clock, begun_by, generation
 
 EventName = Literal[
     "authorization_replaced",
@@ -141,11 +141,13 @@ class Reporter:
         self._inside.add(me)
         try:
             event = Event(name, self._clock.wall(), key, seconds, attempt, error)
-            contextvars.Context().run(self._tell, event)
+            contextvars.Context().run(self._tell, event, begun_by.get(None))
         finally:
             self._inside.discard(me)
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: Event, caller: contextvars.Context | None) -> None:
+        if caller is not None:
+            begun_by.set(caller)
         try:
             self._log(event)
             if self._on_event is not None:
@@ -158,8 +160,10 @@ class Reporter:
         if _to_act_on(event) and self._interval_over(event.name, event.key):
             level = logging.WARNING
         if logger.isEnabledFor(level):
-            facts = [f"{name}={value}" for name, value in _facts(event) if value is not None]
-            logger.log(level, "%s: %s [%s]", event.name, _SAYS[event.name], " ".join(facts))
+            facts = {name: value for name, value in _facts(event) if value is not None}
+            said = " ".join(f"{name}={value:{'.3f' if name == 'seconds' else ''}}" for name, value in facts.items())
+            fields = {"s2sauth": {"event": event.name, **facts}}  # one name of ours beside the record's own
+            logger.log(level, "%s: %s [%s]", event.name, _SAYS[event.name], said, extra=fields)
 
     def _interval_over(self, name: EventName, key: str) -> bool:
         now = Instant(self._clock.wall(), self._clock.boottime())
@@ -185,5 +189,4 @@ def _to_act_on(event: Event) -> bool:
 
 
 def _facts(event: Event) -> tuple[tuple[str, object], ...]:
-    seconds = None if event.seconds is None else f"{event.seconds:.3f}"
-    return (("key", event.key), ("seconds", seconds), ("attempt", event.attempt), ("error", event.error))
+    return (("key", event.key), ("seconds", event.seconds), ("attempt", event.attempt), ("error", event.error))

@@ -19,6 +19,7 @@ from s2sauth._core.record import Record
 SNAPSHOT = Path(__file__).with_name("public_api.txt")
 PUBLIC_MODULES = (
     "s2sauth",
+    "s2sauth.otel",
     "s2sauth.secret_sources",
     "s2sauth.settings",
     "s2sauth.stores",

@@ -62,7 +62,7 @@ HTTP = {"anyio", "h11", "h2", "httpcore", "httpx", "httpx2", "requests", "urllib
 LOOPS = {"asyncio", "gevent", "trio", "uvloop"}
 OTHERS = {"boto3", "botocore", "cachetools", "pydantic", "pydantic_core", "pydantic_settings"}
 HEAVY = {"concurrent.futures", "email", "http.client", "multiprocessing", "socket", "ssl", "subprocess"}
-OWN_OPTIONAL = {"s2sauth.settings", "s2sauth.testing"}
+OWN_OPTIONAL = {"opentelemetry", "s2sauth.otel", "s2sauth.settings", "s2sauth.testing"}
 
 
 def watch(code: str) -> dict[str, Any]:

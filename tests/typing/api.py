@@ -19,8 +19,11 @@ from s2sauth import (
     State,
     TokenRequestRefused,
     TokenResponseInvalid,
+    Tokens,
     TokenUnavailable,
+    otel,
 )
+from s2sauth.testing import StaticToken
 
 
 class Vault:
@@ -51,6 +54,24 @@ def construct() -> None:
     CognitoClientCredentials.from_env(http_client=lambda: httpx2.Client(proxy="http://proxy.example.com:3128"))
     assert_type(CognitoClientCredentials.from_env(), CognitoClientCredentials)
     assert_type(CognitoClientCredentials.from_env("BILLING_", {"X": "y"}, scopes=["a"]), CognitoClientCredentials)
+
+
+class OwnFake:
+    """What stands for credentials in a test of a user."""
+
+    def get_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:
+        raise TokenUnavailable("none", None)
+
+    async def aget_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:  # noqa: ASYNC109  # as in Tokens
+        raise TokenUnavailable("none", None)
+
+    def invalidate(self, token: AccessToken | str, /) -> None:
+        pass
+
+
+def tokens_of() -> list[Tokens]:
+    """Each gives tokens."""
+    return [CognitoClientCredentials.from_env(on_event=otel.on_event()), StaticToken("anything"), OwnFake()]
 
 
 def report(event: Event) -> None:

@@ -2,7 +2,13 @@
 
 import httpx
 
-from s2sauth import AccessToken, CognitoClientCredentials, RenewalPolicy
+from s2sauth import AccessToken, CognitoClientCredentials, RenewalPolicy, Tokens
+
+
+class Outage:
+    """What takes tokens."""
+
+    tokens: Tokens
 
 
 def mistakes(credentials: CognitoClientCredentials, token: AccessToken) -> None:
@@ -18,6 +24,7 @@ def mistakes(credentials: CognitoClientCredentials, token: AccessToken) -> None:
     credentials.get_token(1.0)  # wrong: keyword-only
     credentials.httpx_auth(443)  # wrong: an origin is a string
     credentials.with_scopes(["a"])  # wrong: scopes one by one
+    Outage.tokens = httpx.Client()  # wrong: it gives none
     credentials.invalidate(None)  # wrong: None is no token
     len(token.expires_in)  # wrong: seconds
     httpx.Client(auth=credentials)  # wrong: the hook is credentials.httpx_auth(...)

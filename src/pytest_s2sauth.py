@@ -1,0 +1,158 @@
+"""The pytest plugin of s2sauth: a Cognito and a clock for tests, and no token request to the real one.
+
+pytest loads it in every run where s2sauth is installed, so s2sauth is imported only where a test, or the ini option,
+wants it.
+"""
+
+import threading
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from s2sauth.testing import FakeCognito, ManualClock
+
+INI = "s2sauth_block_real_requests"
+NAMES = (
+    "COGNITO_DOMAIN",
+    "COGNITO_TOKEN_URL",
+    "APP_CLIENT_ID",
+    "COGNITO_CLIENT_ID",
+    "APP_CLIENT_SECRET",
+    "COGNITO_CLIENT_SECRET",
+    "COGNITO_CLIENT_SECRET_FILE",
+    "COGNITO_CLIENT_SECRET_ARN",
+    "COGNITO_SCOPES",
+)
+"""What `from_env()` reads: what the environment says of the real Cognito must not mix with the fake's."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The ini option."""
+    parser.addini(INI, "s2sauth: a token request that would leave this machine is an error", type="bool", default=False)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker; from here on, before test modules are imported, keep token requests in."""
+    config.addinivalue_line(
+        "markers",
+        's2sauth(prefix="", **options): for s2sauth_mock: the prefix of its variables, and arguments of FakeCognito',
+    )
+    if config.getini(INI):
+        config.stash[_BLOCK] = block = _Block()
+        block.start()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let token requests out again."""
+    if (block := config.stash.get(_BLOCK, None)) is not None:
+        block.stop()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test whose code swallowed the error."""
+    block = item.config.stash.get(_BLOCK, None)
+    if block is None:
+        return (yield)
+    block.kept_in.clear()
+    result = yield
+    if block.kept_in:
+        pytest.fail(_advice(block.kept_in[0]), pytrace=False)
+    return result
+
+
+@pytest.fixture
+def s2sauth_clock(monkeypatch: pytest.MonkeyPatch) -> "ManualClock":
+    """A `ManualClock` that credentials made during the test go by, unless they are given another one."""
+    from s2sauth.testing import ManualClock  # noqa: PLC0415  # not before a test wants it
+
+    clock = ManualClock()
+    monkeypatch.setattr("s2sauth.credentials.SystemClock", lambda: clock)
+    return clock
+
+
+@pytest.fixture
+def s2sauth_mock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> "Iterator[FakeCognito]":
+    """A running `FakeCognito`, and the environment variables with which `from_env()` finds it.
+
+    It goes by `s2sauth_clock` if the test has that too.
+    """
+    from s2sauth.testing import FakeCognito  # noqa: PLC0415  # not before a test wants it
+
+    options: dict[str, Any] = {}
+    for marker in request.node.iter_markers("s2sauth"):  # the closest first: it wins
+        options = {**marker.kwargs, **options}
+    prefix = options.pop("prefix", "")
+    if "s2sauth_clock" in request.fixturenames:
+        options.setdefault("clock", request.getfixturevalue("s2sauth_clock"))
+    for name in NAMES:
+        monkeypatch.delenv(prefix + name, raising=False)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.setenv(name, "127.0.0.1,localhost", prepend=",")
+    with FakeCognito(**options) as fake:
+        for name, value in fake.environ.items():
+            monkeypatch.setenv(prefix + name if name in NAMES else name, value)
+        yield fake
+
+
+class _Block:
+    """Keeps token requests from leaving the machine: none to another host opens a connection, by a proxy neither.
+
+    What a mock answers (respx, pytest-httpx, httpx.MockTransport) opens none, and passes.
+    """
+
+    def __init__(self) -> None:
+        self._patch = pytest.MonkeyPatch()
+        self._thread = threading.local()
+        self.kept_in: list[str] = []
+        """The hosts that were asked for."""
+
+    def start(self) -> None:
+        """Until `stop()`."""
+        import socket  # noqa: PLC0415  # only where the option is on
+
+        from s2sauth import ConfigurationError, _sender  # noqa: PLC0415  # as above
+        from s2sauth._core.origin import is_loopback  # noqa: PLC0415  # as above
+
+        send, connect = _sender.HttpSender.send, socket.create_connection
+
+        def checked_send(sender: Any, request: Any, limits: Any) -> Any:
+            host = str(urlsplit(str(request.url)).hostname)
+            if is_loopback(host):
+                return send(sender, request, limits)
+            self._thread.host, self._thread.tried = host, False
+            try:
+                answer = send(sender, request, limits)
+            finally:
+                self._thread.host = None
+            if self._thread.tried:
+                raise ConfigurationError(_advice(host))
+            return answer
+
+        def checked_connect(*args: Any, **named: Any) -> Any:
+            host = getattr(self._thread, "host", None)
+            if host is None:
+                return connect(*args, **named)
+            self._thread.tried = True
+            self.kept_in.append(host)
+            raise OSError(_advice(host))
+
+        self._patch.setattr(_sender.HttpSender, "send", checked_send)
+        self._patch.setattr(socket, "create_connection", checked_connect)
+
+    def stop(self) -> None:
+        """As it was."""
+        self._patch.undo()
+
+
+_BLOCK = pytest.StashKey[_Block]()
+
+
+def _advice(host: str) -> str:
+    return (
+        f"A test asked {host} for a token, which {INI} forbids. Use the fixture s2sauth_mock and build the credentials "
+        "while the test runs (CognitoClientCredentials.from_env()), or give the code s2sauth.testing.StaticToken()."
+    )
