@@ -1,6 +1,7 @@
 """Cognito is down for ten minutes: what a process goes through that asks for its token once a second.
 
-The library itself against FakeCognito, by a clock that is moved a second at a time; chance is set, so every run is the same.
+The library itself against FakeCognito, by a clock that moves a second at a time;
+chance is set, so all runs are the same.
 """
 
 import time
@@ -40,22 +41,24 @@ class Process:
 def process(life: int) -> Process:
     """One whose tokens live that long, in seconds."""
     clock, seen, found = ManualClock(random=0.0), list[Event](), Process(life)
-    with FakeCognito(expires_in=life, clock=clock) as fake:
-        with CognitoClientCredentials.from_env(environ=fake.environ, clock=clock, on_event=seen.append) as credentials:
-            for second in range(TO):
-                if second == BEGINS:
-                    fake.fail(503)
-                elif second == ENDS:
-                    fake.recover()
-                seen.clear()
-                failed = _fails(credentials)
-                _settle(credentials)
-                if second >= FROM:
-                    found.failed.append(failed)
-                    found.freshness.append(credentials.state().freshness)
-                    found.renewed += [second for event in seen if event.name == "renewed"]
-                    found.refused += [second for event in seen if event.name == "renewal_failed"]
-                clock.advance(1)
+    with (
+        FakeCognito(expires_in=life, clock=clock) as fake,
+        CognitoClientCredentials.from_env(environ=fake.environ, clock=clock, on_event=seen.append) as credentials,
+    ):
+        for second in range(TO):
+            if second == BEGINS:
+                fake.fail(503)
+            elif second == ENDS:
+                fake.recover()
+            seen.clear()
+            failed = _fails(credentials)
+            _settle(credentials)
+            if second >= FROM:
+                found.failed.append(failed)
+                found.freshness.append(credentials.state().freshness)
+                found.renewed += [second for event in seen if event.name == "renewed"]
+                found.refused += [second for event in seen if event.name == "renewal_failed"]
+            clock.advance(1)
     return found
 
 

@@ -55,15 +55,15 @@ def picture(title: str, about: str, height: float, parts: list[str]) -> str:
         + f".arrow{{stroke:#6e7781}}.point{{fill:#6e7781}}.pane{{fill:#f6f8fa;stroke:{faint[0]}}}"
         + f"@media(prefers-color-scheme:dark){{.pane{{fill:#161b22;stroke:{faint[1]}}}}}"
     )
+    size = f'width="{SHOWN}" height="{SHOWN * height / WIDE:.0f}" viewBox="0 0 {WIDE} {height:g}"'
+    marker = 'viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"'
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{SHOWN}" height="{SHOWN * height / WIDE:.0f}" '
-            f'viewBox="0 0 {WIDE} {height:g}" role="img" aria-labelledby="title about">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="title about">',
             f'<title id="title">{escape(title)}</title>',
             f'<desc id="about">{escape(about)}</desc>',
             f"<style>{style()}{own}</style>",
-            '<defs><marker id="head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-            '<path class="point" d="M0 0L8 4L0 8z"/></marker></defs>',
+            f'<defs><marker id="head" {marker}><path class="point" d="M0 0L8 4L0 8z"/></marker></defs>',
             f'<rect class="ground" width="{WIDE}" height="{height:g}" rx="6"/>',
             text(16, 28, title, "title"),
             *parts,

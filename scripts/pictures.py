@@ -3,7 +3,7 @@
 
 scripts/pictures.py             write
 scripts/pictures.py --check     write nothing; exit status 1 when one is not current
-scripts/pictures.py --record    run the 200 callers anew before, and keep what was measured in docs/reference/callers.json
+scripts/pictures.py --record    run the 200 callers anew before; the record is docs/reference/callers.json
 """
 
 import argparse
@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from _callers_run import record
 from _outage import BEGINS, ENDS, FROM, TO, Process, process
 from _picture import ROOT, WIDE, arrow, box, legend, line, picture, text
-
 from s2sauth import Freshness, OriginNotAllowed, RenewalPolicy
 from s2sauth.testing import StaticToken
 
@@ -30,9 +30,11 @@ COLOUR = {Freshness.FRESH: "good", Freshness.STALE: "spare", Freshness.EXPIRED: 
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, or hours and minutes."""
-    big, small = divmod(round(seconds), 60) if seconds < 2 * 3600 else divmod(round(seconds / 60), 60)
-    return f"{big}:{small:02}"
+    """Minutes and seconds; or hours and minutes, with seconds if there are any."""
+    minutes, small = divmod(round(seconds), 60)
+    if seconds < 2 * 3600:
+        return f"{minutes}:{small:02}"
+    return f"{minutes // 60}:{minutes % 60:02}" + (f":{small:02}" if small else "")
 
 
 def life_of_a_token() -> str:
@@ -51,7 +53,7 @@ def life_of_a_token() -> str:
             parts.append(box(colour, LEFT + a * scale, y + 8, max(2.0, (b - a) * scale - 1), 22, round_by=2))
         middle = LEFT + (first + last) / 2 * scale
         parts.append(line(f"M{middle:.1f} {y + 31}v6", "arrow"))
-        parts.append(text(min(middle, RIGHT - 96), y + 50, renewed, "small middle"))
+        parts.append(text(RIGHT, y + 50, renewed, "small end"))
         parts.append(text(LEFT, y + 50, "0:00", "small"))
         parts.append(text(RIGHT, y + 66, f"used until {clock(end)}", "small end"))
         y += 96
@@ -62,7 +64,8 @@ def life_of_a_token() -> str:
 
 def two_hundred_callers() -> str:
     """As recorded: a line for each caller, from its call to its token."""
-    runs: dict[str, Any] = json.loads(CALLERS.read_text(encoding="utf-8"))
+    recorded: dict[str, Any] = json.loads(CALLERS.read_text(encoding="utf-8"))
+    runs = recorded["runs"]
     longest = max(end for run in runs.values() for _, end in run["calls"])
     scale = (RIGHT - LEFT) / longest
     parts: list[str] = []
@@ -78,20 +81,19 @@ def two_hundred_callers() -> str:
         high = len(run["calls"]) * 0.6
         parts.append(box(f"{colour} row", LEFT, y + 25, RIGHT - LEFT, high))
         path = "".join(
-            f"M{LEFT + begin * scale:.1f} {y + 25 + n * 0.6:.1f}h{(end - begin) * scale:.1f}v.45h-{(end - begin) * scale:.1f}z"
-            for n, (begin, end) in enumerate(run["calls"])
+            f"M{LEFT + a * scale:.1f} {y + 25 + n * 0.6:.1f}H{LEFT + b * scale:.1f}v.65H{LEFT + a * scale:.1f}z"
+            for n, (a, b) in enumerate(run["calls"])
         )
         parts.append(f'<path class="{colour}" d="{path}"/>')
         y += high + 54
-    step = 500 if longest > 1500 else 100
+    for at in range(longest // 1000 + 1):
+        x = LEFT + at * 1000 * scale
+        parts += [line(f"M{x:.1f} {y - 29}v5"), text(x, y - 12, f"{at} s", "small middle" if at else "small")]
     parts += [
-        text(LEFT + at * scale, y - 12, f"{at} ms", "small middle" if at else "small")
-        for at in range(0, longest - step // 2, step)
+        text(LEFT, y + 8, "A line is a thread, from its call to its token. The endpoint takes 100 ms;", "small"),
+        text(LEFT, y + 23, f"the rest is work of the process, on {recorded['cores']} cores.", "small"),
     ]
-    parts.append(
-        text(LEFT, y + 8, "A line is a thread, from its call to its token. The endpoint takes 100 ms.", "small")
-    )
-    return picture("200 callers without a token", " ".join(said), y + 22, parts)
+    return picture("200 callers without a token", " ".join(said), y + 38, parts)
 
 
 def _spans(states: list[Freshness]) -> list[tuple[Freshness, int, int]]:
@@ -137,7 +139,7 @@ def ten_minutes_down() -> str:
     return picture(
         "Cognito is down for ten minutes",
         f"Of {len(hour.failed)} calls, one a second, {sum(hour.failed)} fail with tokens of an hour, "
-        f"{sum(short.failed)} with tokens of five minutes; renewals that failed: {len(hour.refused)} and {len(short.refused)}.",
+        f"{sum(short.failed)} with tokens of five minutes.",
         360,
         parts,
     )
