@@ -188,8 +188,9 @@ _UNTRUSTED = (
 _HINT = "Check the network path to the token endpoint: route, firewall, proxy variables (HTTPS_PROXY, NO_PROXY)."
 _HINTS = {
     "ConnectError": (
-        "Check that the domain is spelled right and resolves (a new Cognito domain may need a minute), that a route "
-        "leads there: a VPC without NAT has none, and PrivateLink does not serve the token endpoint."
+        "Check that the domain is spelled right and resolves (a new Cognito domain may need a minute, and a resolver "
+        "that was asked too early may say no for up to 15), that a route leads there: a VPC without NAT has none, and "
+        "PrivateLink does not serve the token endpoint."
     ),
     "ProxyError": "The proxy of HTTPS_PROXY or http_client refused the connection: check its rules and credentials.",
 }

@@ -582,3 +582,18 @@ def test_a_literal_secret_is_named_as_the_argument_where_nothing_else_is_known()
     """The constructor's."""
     with pytest.raises(ConfigurationError, match=r"^client_secret: is empty; "):
         literal_secret("")
+
+
+def test_a_place_for_scopes_in_the_query_needs_scopes() -> None:
+    """None would ask a caching proxy for `scope=`, and Cognito for an empty scope."""
+    url = f"{TOKEN_URL}?scope={{scope}}"
+    needed = 'scopes: are missing, and {scope} in token_url stands for them; name them, as "demo/read.file"'
+
+    assert refused(domain=None, token_url=url) == needed
+    assert refused(domain=None, token_url=url, scopes="").count("scopes:") == 1
+
+    named = made(domain=None, token_url=url, scopes="demo/read.file")
+    assert named.with_scopes("demo/write.file").token_url == url
+    with pytest.raises(ConfigurationError) as caught:
+        named.with_scopes(None)
+    assert str(caught.value) == needed

@@ -2,7 +2,7 @@
 
 import pytest
 
-from s2sauth._core.endpoint import from_domain, from_token_url
+from s2sauth._core.endpoint import from_domain, from_token_url, with_scope
 
 HTTP = "is http, where anyone on the way could read the secret; http is for loopback hosts only"
 ISSUER = "is the user pool's issuer, not its domain (Cognito console: Branding, Domain)"
@@ -40,6 +40,9 @@ def test_a_wrong_domain_is_told_why(domain: str, region: str | None, wrong: str)
     assert str(caught.value) == wrong
 
 
+BRACE = "holds a brace: {scope}, in the query, is the only use of one; else percent-encode it"
+
+
 @pytest.mark.parametrize(
     ("token_url", "wrong"),
     [
@@ -49,12 +52,47 @@ def test_a_wrong_domain_is_told_why(domain: str, region: str | None, wrong: str)
         ("https://auth.example.com/t?client_secret=", "holds credentials, which RFC 6749 2.3.1 forbids in a URL"),
         ("https://auth.example.com/t?client_id=a", "holds credentials, which RFC 6749 2.3.1 forbids in a URL"),
         ("https://auth.example.com/t#a", "holds a fragment"),
+        ("https://auth.example.com/{scope}", BRACE),
+        ("https://auth.example.com/t?scope={scopes}", BRACE),
+        ("https://auth.example.com/t?scope={scope", BRACE),
+        ("https://auth.example.com/t?scope={scope}&a=}", BRACE),
         ("http://auth.example.com/t", HTTP),
     ],
-    ids=["no path", "path not ASCII", "query not ASCII", "secret", "client id", "fragment", "http"],
+    ids=[
+        "no path",
+        "path not ASCII",
+        "query not ASCII",
+        "secret",
+        "client id",
+        "fragment",
+        "path",
+        "name",
+        "open",
+        "close",
+        "http",
+    ],
 )
 def test_a_wrong_token_url_is_told_why(token_url: str, wrong: str) -> None:
     """As a domain is."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # the whole text is compared below
         from_token_url(token_url, None)
     assert str(caught.value) == wrong
+
+
+@pytest.mark.parametrize(
+    ("token_url", "scopes", "requested"),
+    [
+        ("https://auth.example.com/t?scope=a", ("demo/read.file",), "https://auth.example.com/t?scope=a"),
+        (
+            "https://auth.example.com/t?scope={scope}&x={scope}",
+            ("demo/read.file",),
+            "https://auth.example.com/t?scope=demo%2Fread.file&x=demo%2Fread.file",
+        ),
+        ("https://auth.example.com/t?{scope}", ("a&b=c", "d+%"), "https://auth.example.com/t?a%26b%3Dc%20d%2B%25"),
+        ("https://auth.example.com/t", None, "https://auth.example.com/t"),
+    ],
+    ids=["without", "one scope", "two scopes with reserved characters", "no scopes"],
+)
+def test_scopes_take_their_place_in_the_query(token_url: str, scopes: tuple[str, ...] | None, requested: str) -> None:
+    """Percent-encoded, so that none can add a parameter; all else stays as it was written."""
+    assert with_scope(from_token_url(token_url, None), scopes) == requested

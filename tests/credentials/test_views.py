@@ -140,3 +140,20 @@ def test_object_itself_keeps_its_slot(make: Make, fake: FakeCognito, clock: Manu
         credentials.with_scopes(f"s/{number}")
     gc.collect()
     assert credentials.get_token() is token
+
+
+def test_each_view_asks_with_its_own_scopes_in_the_query(fake: FakeCognito) -> None:
+    """A cache in front of Cognito that has the query in its key answers each view with its own token."""
+    reader = CognitoClientCredentials(
+        token_url=f"{fake.token_url}?scope={{scope}}",
+        client_id=fake.client_id,
+        client_secret=fake.client_secret,
+        scopes="demo/read.file",
+    )
+    writer = reader.with_scopes("demo/write.file")
+
+    assert [one.get_token().scopes for one in (reader, writer)] == [("demo/read.file",), ("demo/write.file",)]
+    first, second = fake.token_requests
+    assert first.path == "/oauth2/token?scope=demo%2Fread.file"
+    assert second.path == "/oauth2/token?scope=demo%2Fwrite.file"
+    assert "scope" not in first.form

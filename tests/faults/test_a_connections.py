@@ -78,7 +78,7 @@ def test_2_name_that_does_not_resolve(
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     clock.set_random(0.0)
-    with pytest.raises(TokenUnavailable, match=r"Name or service not known.*domain is spelled right"):
+    with pytest.raises(TokenUnavailable, match=r"Name or service not known.*resolves \(a new Cognito domain"):
         world.get(make(domain="https://auth.nowhere.example"))
     assert names(events).count("renewal_attempt_failed") == 3
 

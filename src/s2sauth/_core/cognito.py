@@ -18,8 +18,9 @@ _CAUSES: Final = {
     ),
     "invalid_grant": (
         "Likely cause: the app client's OAuth settings are not in force, or it does not have the scopes; app clients "
-        "made through the API or by Terraform may answer this until they are saved once more. Check that it allows "
-        "the client_credentials flow and the scopes, and save it again"
+        "made through the API or by Terraform may answer this until they are saved once more in the console. Check "
+        "that it allows the client_credentials flow and the scopes (Terraform: allowed_oauth_flows_user_pool_client "
+        "= true), and save it again"
     ),
     "invalid_scope": (
         "Likely cause: a scope is misspelt, was deleted, or is not allowed for this app client; openid, email and "
@@ -44,7 +45,8 @@ _STATUSES: Final = {
     401: "Likely cause: a proxy or gateway in front of Cognito wants credentials of its own. Check what lies between",
     403: (
         "Likely cause: an AWS WAF rule of the user pool, or a gateway, blocked the call. Look at the web ACL's sampled "
-        "requests; it may let only a proxy's address through"
+        "requests; it may let only a proxy's address through, or want the User-Agent that s2sauth sends and something "
+        "on the way removes"
     ),
     404: "Likely cause: this URL is not a token endpoint. Check domain or token_url",
     405: (

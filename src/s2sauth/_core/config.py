@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, cast, get_args
 
 from .client_secret import FORM, wrong_with
-from .endpoint import UNKNOWN_REGION, from_api_url, from_domain, from_region, from_token_url, is_region
+from .endpoint import SCOPE, UNKNOWN_REGION, from_api_url, from_domain, from_region, from_token_url, is_region
 from .errors import ConfigurationError
 from .record import Record
 from .values import Secret, scope_set
@@ -37,6 +37,7 @@ _FORMS: Final = {
     "auth_method": "use " + " or ".join(f'"{method}"' for method in get_args(AuthMethod)),
     "strict": "use True or False",
 }
+_NEEDED: Final = f'are missing, and {SCOPE} in token_url stands for them; name them, as "demo/read.file"'
 
 
 class Settings(Record):
@@ -56,7 +57,10 @@ class Settings(Record):
 
     def with_scopes(self, scopes: str | Iterable[str] | None) -> "Settings":
         """The same settings for other scopes; raises ConfigurationError like the constructor's `scopes`."""
-        changed: dict[str, Any] = {**vars(self), "scopes": scope_set(scopes)}
+        asked = scope_set(scopes)
+        if asked is None and SCOPE in self.token_url:
+            raise ConfigurationError(f"scopes: {_NEEDED}")
+        changed: dict[str, Any] = {**vars(self), "scopes": asked}
         return Settings(**changed)
 
 
@@ -109,6 +113,8 @@ def settings(
     client = _client_id(client_id, method, mistakes)
     metadata = _client_metadata(client_metadata, mistakes)
     canonical = _scopes(scopes, mistakes)
+    if scopes is None and SCOPE in endpoint:
+        mistakes.add("scopes", _NEEDED)
     if chosen == "get_client_token":
         _check_for_client_token(method, canonical, mistakes)
     if not isinstance(strict, bool):

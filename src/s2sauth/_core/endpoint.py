@@ -4,13 +4,17 @@ Every ValueError says what is wrong and never repeats the value, which may hold 
 """
 
 import re
+from collections.abc import Iterable
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from .origin import is_loopback, parse_url
 
 UNKNOWN_REGION: Final = ""
 """Stands for a region that is given, but wrong."""
+
+SCOPE: Final = "{scope}"
+"""In the query of a `token_url`: the place of the scopes, for a cache that has the query in its key."""
 
 _REGION = r"[a-z]{2,6}(-[a-z]+)+-[0-9]{1,2}"
 _POOL_ID = rf"{_REGION}_\w+"
@@ -40,15 +44,22 @@ def from_domain(domain: str, region: str | None) -> str:
 
 
 def from_token_url(token_url: str, region: str | None) -> str:
-    """The same URL in its normal form, query kept."""
+    """The same URL in its normal form, query kept; SCOPE stays in it."""
     base, path, query = _https_url(token_url, region)
     if not path:
         raise ValueError("holds no path: is it the domain?")
     if not (path + (query or "")).isascii():
         raise ValueError("holds characters that a URL needs percent-encoded")
+    if re.search("[{}]", path + (query or "").replace(SCOPE, "")):
+        raise ValueError("holds a brace: {scope}, in the query, is the only use of one; else percent-encode it")
     if any(name in ("client_id", "client_secret") for name, _ in parse_qsl(query or "", keep_blank_values=True)):
         raise ValueError("holds credentials, which RFC 6749 2.3.1 forbids in a URL")
     return f"{base}{path}" if query is None else f"{base}{path}?{query}"
+
+
+def with_scope(token_url: str, scopes: Iterable[str] | None) -> str:
+    """The URL that is requested for these scopes: they take the place of SCOPE, percent-encoded, parted by %20."""
+    return token_url.replace(SCOPE, quote(" ".join(scopes or ()), safe=""))
 
 
 def from_region(region: str) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import quote_plus, urlencode
 from .._version import __version__
 from . import client_token, cognito
 from .config import Settings
+from .endpoint import SCOPE, with_scope
 from .errors import (
     Cause,
     Failure,
@@ -64,14 +65,15 @@ def token_request(settings: Settings, secret: Secret) -> TokenRequest:
     if settings.api == "get_client_token":
         return TokenRequest(settings.token_url, (*client_token.HEADERS, *_HEADERS), client_token.body(settings, secret))
     basic = _authenticates_by_header(settings, secret)
+    in_query = SCOPE in settings.token_url  # RFC 6749 3.2: no parameter more than once
     # What holds the secret is never bound to a name: a traceback may show the locals of its frames.
     return TokenRequest(
-        url=settings.token_url,
+        url=with_scope(settings.token_url, settings.scopes),
         headers=(*_FORM, *_HEADERS, *([("Authorization", _basic(settings.client_id, secret))] if basic else [])),
         body=urlencode(
             [
                 ("grant_type", "client_credentials"),
-                *([] if settings.scopes is None else [("scope", " ".join(settings.scopes))]),
+                *([] if settings.scopes is None or in_query else [("scope", " ".join(settings.scopes))]),
                 *([] if settings.client_metadata is None else [("aws_client_metadata", settings.client_metadata)]),
                 # RFC 6749 2.3: one authentication method per request
                 *([] if basic else [("client_id", settings.client_id), ("client_secret", secret.reveal())]),
