@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ SOURCE, HTML = ROOT / ".cache" / "site" / "source", ROOT / ".cache" / "site" / "
 PROJECT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 FENCE = re.compile(r"(^```.*?^```[ ]*$)", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
+MERMAID = re.compile(r"^```mermaid\n(.*?)^```[ ]*\n", re.MULTILINE | re.DOTALL)
+FILE_NAME = re.compile(r"`?(?:[\w.-]+/)*[\w-]+\.md`?")
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
 
 Navigation = dict[str, Any]
@@ -57,24 +59,47 @@ def staged(there: set[str]) -> dict[Path, str]:
     return found | {ROOT / name: f"project/{name.lower()}" for name in PROJECT}
 
 
-def rewritten(text: str, file: Path, places: dict[Path, str]) -> str:
-    """A page for the site: no comments, its links from its new place; one to a file of the repository is plain text."""
+def rewritten(text: str, file: Path, places: dict[Path, str], expected: Collection[str] = ()) -> str:
+    """A page for the site: no comments, its links from its new place; one to a file of the repository is plain text.
+
+    Raises SystemExit for a link to a file that is not there, unless it is an `expected` page.
+    """
+    here = Path(places[file]).parent
 
     def link(found: re.Match[str]) -> str:
-        text, target, anchor = found[1], found[2], found[3] or ""
+        words, target, anchor = found[1], found[2], found[3] or ""
         if not target:
             return found[0]
         path = Path(os.path.normpath(file.parent / target))
         path = path / "README.md" if path.is_dir() and path / "README.md" in places else path
-        here = Path(places[file]).parent
-        if path in places:
-            return f"[{text}]({Path(os.path.relpath(places[path], here)).as_posix()}{anchor})"
+        if path in places:  # what is called by its file's name here is called by its title there
+            words = "" if FILE_NAME.fullmatch(words) else words
+            return f"[{words}]({Path(os.path.relpath(places[path], here)).as_posix()}{anchor})"
+        if not path.exists() and not (path.is_relative_to(DOCS) and path.relative_to(DOCS).as_posix() in expected):
+            raise SystemExit(f"{file.relative_to(ROOT)}: links to {target}, which is not there")
         if path.is_file() and path.is_relative_to(DOCS):
-            return f"[{text}]({Path(os.path.relpath(path.relative_to(DOCS), here)).as_posix()})"
-        return text
+            return f"[{words}]({Path(os.path.relpath(path.relative_to(DOCS), here)).as_posix()})"
+        return words
 
-    parts = FENCE.split(text.replace("```mermaid\n", "```text\n"))  # GitHub draws it; here it would take a script
+    parts = FENCE.split(MERMAID.sub(lambda found: questions(found[1]), text))
     return "".join(part if n % 2 else LINK.sub(link, COMMENT.sub("", part)) for n, part in enumerate(parts))
+
+
+def questions(flowchart: str) -> str:
+    """A flow chart of questions as a list: GitHub draws it, but here it would take a script from elsewhere."""
+    names: dict[str, str] = dict(re.findall(r"(\w+)[(\[]\"(.+?)\"[)\]]", flowchart))
+    leads: dict[str, list[tuple[str, str]]] = {}
+    for source, answer, target in re.findall(r"^ *(\w+)(?:\(.*?\))? -- (.+?) --> (\w+)", flowchart, re.MULTILINE):
+        leads.setdefault(source, []).append((answer, target))
+    lines: list[str] = []
+    for number, (source, answers) in enumerate(leads.items(), 1):
+        lines.append(f"{number}. {names[source].replace('<br>', ' ')}")
+        for answer, target in answers:
+            first, _, rest = names[target].partition("<br>")
+            goes = f"**{first}**" + (f", {rest}" if rest else "")
+            goes = f"question {list(leads).index(target) + 1}" if target in leads else goes
+            lines.append(f"   - {answer}: {goes}")
+    return "\n".join(lines) + "\n"
 
 
 def _tree(title: str, entries: list[str]) -> str:
@@ -127,7 +152,7 @@ def copy(named: Navigation, there: set[str]) -> None:
     for file, place in staged(there).items():
         path = SOURCE / place
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = rewritten(file.read_text(encoding="utf-8"), file, staged(there))
+        text = rewritten(file.read_text(encoding="utf-8"), file, staged(there), named["expected"])
         path.write_text(text + ("".join(trees(named, there)) if place == "index.md" else ""), encoding="utf-8")
     (SOURCE / "api").mkdir()
     for module, about in named["modules"].items():

@@ -95,3 +95,30 @@ def test_links_lead_from_a_pages_new_place() -> None:
     text = "[a](docs/stores) [b](docs/stores/README.md#x) [c](pyproject.toml) <!-- d --> [e](#f)"
     wanted = "[a](../stores/index.md) [b](../stores/index.md#x) c  [e](#f)"
     assert site.rewritten(text + code, ROOT / "README.md", places) == wanted + code
+
+
+def test_a_link_that_leads_nowhere_is_an_error() -> None:
+    """It does not become plain text as one to a file of the repository does, unless the page is expected."""
+    readme = ROOT / "README.md"
+    with pytest.raises(SystemExit, match=r"README\.md: links to docs/gone\.md, which is not there"):
+        site.rewritten("[a](docs/gone.md)", readme, {readme: "index.md"})
+    assert site.rewritten("[a](docs/gone.md)", readme, {readme: "index.md"}, ["gone.md"]) == "a"
+
+
+def test_a_page_is_called_by_its_title() -> None:
+    """Where the text has the file's name, which says something on GitHub only."""
+    places = {ROOT / "README.md": "index.md", ROOT / "docs" / "costs.md": "costs.md"}
+    assert site.rewritten("[docs/costs.md](docs/costs.md)", ROOT / "README.md", places) == "[](costs.md)"
+
+
+def test_a_flow_chart_of_questions_is_a_list() -> None:
+    """Each question with its answers: the drawing would take a script from elsewhere."""
+    chart = 'flowchart TD\n    A("One<br>or two?")\n    A -- one --> N["no store"]\n    A -- two --> B("Here?")\n'
+    chart += '    B -- yes --> S["SQLite<br>a file"]\n'
+    assert site.questions(chart).splitlines() == [
+        "1. One or two?",
+        "   - one: **no store**",
+        "   - two: question 2",
+        "2. Here?",
+        "   - yes: **SQLite**, a file",
+    ]
