@@ -8,6 +8,7 @@ import sys
 import tomllib
 from collections.abc import Collection, Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +114,17 @@ def trees(named: Navigation, there: set[str]) -> Iterator[str]:
     for group in named["group"]:
         entries = [places[DOCS / page].removesuffix(".md") for page in group["pages"] if page in there]
         if group["title"] == "Reference":
-            entries = [f"api/{module}" for module in named["modules"]] + entries
+            entries = [f"api/{module}" for module in modules(named)] + entries
         if entries:
             yield _tree(group["title"], entries)
     own = [place for path, place in places.items() if path.parent == ROOT and place != "index.md"]
     yield _tree("Project", [place.removesuffix(".md") for place in own])
+
+
+def modules(named: Navigation) -> dict[str, str]:
+    """Those with a page in the reference."""
+    every: dict[str, str] = named["modules"]
+    return {name: about for name, about in every.items() if name not in named["expected"] or find_spec(name)}
 
 
 def api(module: str, about: str) -> str:
@@ -155,7 +162,7 @@ def copy(named: Navigation, there: set[str]) -> None:
         text = rewritten(file.read_text(encoding="utf-8"), file, staged(there), named["expected"])
         path.write_text(text + ("".join(trees(named, there)) if place == "index.md" else ""), encoding="utf-8")
     (SOURCE / "api").mkdir()
-    for module, about in named["modules"].items():
+    for module, about in modules(named).items():
         (SOURCE / "api" / f"{module}.rst").write_text(api(module, about), encoding="utf-8")
 
 
