@@ -111,7 +111,7 @@ def drawing(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
             f"<title>{escape(title)}</title>",
-            f"<style>{_style()}</style>",
+            f"<style>{style()}</style>",
             f'<rect class="ground" width="{WIDTH}" height="{height}"/>',
             f'<text x="{LEFT}" y="26" class="title">{escape(title)}</text>',
             f'<text x="{LEFT}" y="45" class="tick">{escape(subtitle)}</text>',
@@ -233,7 +233,9 @@ def _clock(seconds: float, longest: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
-def _style() -> str:
+def style() -> str:
+    """The rules that every drawing has; scripts/pictures.py uses them too."""
+
     def rules(n: int) -> str:
         fills = {**{name: pair[n] for name, pair in COLOURS.items()}, "ground": GROUND[n]}
         return (

@@ -1,0 +1,271 @@
+#!/usr/bin/env python3
+"""Draws the pictures of docs/images anew; costs.svg is scripts/costs.py's.
+
+scripts/pictures.py             write
+scripts/pictures.py --check     write nothing; exit status 1 when one is not current
+scripts/pictures.py --record    run the 200 callers anew before; the record is docs/reference/callers.json
+"""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from _callers_run import record
+from _outage import BEGINS, ENDS, FROM, TO, Process, process
+from _picture import ROOT, WIDE, arrow, box, legend, line, picture, text
+from s2sauth import Freshness, OriginNotAllowed, RenewalPolicy
+from s2sauth.testing import StaticToken
+
+IMAGES = ROOT / "docs" / "images"
+CALLERS = ROOT / "docs" / "reference" / "callers.json"
+LEFT, RIGHT = 16, WIDE - 16
+COLOUR = {Freshness.FRESH: "good", Freshness.STALE: "spare", Freshness.EXPIRED: "bad"}
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds; or hours and minutes, with seconds if there are any."""
+    minutes, small = divmod(round(seconds), 60)
+    if seconds < 2 * 3600:
+        return f"{minutes}:{small:02}"
+    return f"{minutes // 60}:{minutes % 60:02}" + (f":{small:02}" if small else "")
+
+
+def life_of_a_token() -> str:
+    """Three lives, each from the policy's own numbers."""
+    policy = RenewalPolicy()
+    parts = legend(54, {"FRESH": "good", "FRESH or STALE": "quiet", "STALE": "spare", "EXPIRED": "bad"})
+    said: list[str] = []
+    y = 86.0
+    for life, name in ((300, "5 minutes"), (3600, "60 minutes"), (86400, "24 hours")):
+        first, last, end = policy.renew_after(life, 0.0), policy.renew_after(life, 1.0), policy.usable_for(life)
+        scale = (RIGHT - LEFT) / life
+        renewed = f"renewed between {clock(first)} and {clock(last)}"
+        said.append(f"A token of {name}: {renewed}, used until {clock(end)}.")
+        parts.append(text(LEFT, y, f"A token of {name}", "head"))
+        for colour, a, b in (("good", 0, first), ("quiet", first, last), ("spare", last, end), ("bad", end, life)):
+            parts.append(box(colour, LEFT + a * scale, y + 8, max(2.0, (b - a) * scale - 1), 22, round_by=2))
+        middle = LEFT + (first + last) / 2 * scale
+        parts.append(line(f"M{middle:.1f} {y + 31}v6", "arrow"))
+        parts.append(text(RIGHT, y + 50, renewed, "small end"))
+        parts.append(text(LEFT, y + 50, "0:00", "small"))
+        parts.append(text(RIGHT, y + 66, f"used until {clock(end)}", "small end"))
+        y += 96
+    parts.append(text(LEFT, y - 6, "FRESH: handed out. STALE: handed out while one renews it.", "small"))
+    parts.append(text(LEFT, y + 10, "EXPIRED: not handed out. The point of renewal is drawn at random.", "small"))
+    return picture("The life of a token", " ".join(said), y + 26, parts)
+
+
+def two_hundred_callers() -> str:
+    """As recorded: a line for each caller, from its call to its token."""
+    recorded: dict[str, Any] = json.loads(CALLERS.read_text(encoding="utf-8"))
+    runs = recorded["runs"]
+    longest = max(end for run in runs.values() for _, end in run["calls"])
+    scale = (RIGHT - LEFT) / longest
+    parts: list[str] = []
+    said: list[str] = []
+    y = 58.0
+    for name, colour in (("s2sauth", "good"), ("twenty lines by hand", "spare")):
+        run = runs[name]
+        last = max(end for _, end in run["calls"])
+        plural = "s" * (run["token_requests"] != 1)
+        words = f"{run['token_requests']} token request{plural}, the last served after {last} ms"
+        said.append(f"{name}: {words}.")
+        parts += [text(LEFT, y, name, "head"), text(LEFT, y + 17, words, "small")]
+        high = len(run["calls"]) * 0.6
+        parts.append(box(f"{colour} row", LEFT, y + 25, RIGHT - LEFT, high))
+        path = "".join(
+            f"M{LEFT + a * scale:.1f} {y + 25 + n * 0.6:.1f}H{LEFT + b * scale:.1f}v.65H{LEFT + a * scale:.1f}z"
+            for n, (a, b) in enumerate(run["calls"])
+        )
+        parts.append(f'<path class="{colour}" d="{path}"/>')
+        y += high + 54
+    for at in range(longest // 1000 + 1):
+        x = LEFT + at * 1000 * scale
+        parts += [line(f"M{x:.1f} {y - 29}v5"), text(x, y - 12, f"{at} s", "small middle" if at else "small")]
+    parts += [
+        text(LEFT, y + 8, "A line is a thread, from its call to its token. The endpoint takes 100 ms;", "small"),
+        text(LEFT, y + 23, f"the rest is work of the process, on {recorded['cores']} cores.", "small"),
+    ]
+    return picture("200 callers without a token", " ".join(said), y + 38, parts)
+
+
+def _spans(states: list[Freshness]) -> list[tuple[Freshness, int, int]]:
+    spans: list[tuple[Freshness, int, int]] = []
+    for state, members in groupby(states):
+        begin = spans[-1][2] if spans else 0
+        spans.append((state, begin, begin + len(list(members))))
+    return spans
+
+
+def _ten_minutes(found: Process, name: str, y: float) -> list[str]:
+    scale = (RIGHT - LEFT) / (TO - FROM)
+    failed = sum(found.failed)
+    words = f"{failed} of {len(found.failed):,} calls failed" + (f", within {clock(found.longest)}" if failed else "")
+    parts = [text(LEFT, y, name, "head"), text(RIGHT, y, words, "small end")]
+    parts.append(box("bad row", LEFT + (BEGINS - FROM) * scale, y + 8, (ENDS - BEGINS) * scale, 74))
+    for state, a, b in _spans(found.freshness):
+        parts.append(box(COLOUR[state], LEFT + a * scale, y + 12, max(1.0, (b - a) * scale), 20))
+    for colour, seconds in (("calm", found.renewed), ("fault", found.refused)):
+        parts += [box(colour, LEFT + (at - FROM) * scale - 1, y + 37, 2.4, 18) for at in seconds]
+    path = "".join(f"M{LEFT + n * scale:.2f} {y + 60}h.5v18h-.5z" for n, bad in enumerate(found.failed) if bad)
+    if path:
+        parts.append(f'<path class="bad" d="{path}"/>')
+    return [*parts, line(f"M{LEFT} {y + 82}H{RIGHT}")]
+
+
+def ten_minutes_down() -> str:
+    """Simulated with the library itself, for tokens of an hour and of five minutes."""
+    hour, short = process(3600), process(300)
+    parts = legend(52, {"FRESH": "good", "STALE": "spare", "EXPIRED, calls fail": "bad"})
+    parts += legend(70, {"renewed": "calm", "renewal failed": "fault"})
+    parts += _ten_minutes(hour, "Tokens of an hour", 104)
+    parts += _ten_minutes(short, "Tokens of five minutes", 220)
+    scale = (RIGHT - LEFT) / (TO - FROM)
+    for at in range(FROM, TO + 1, 300):
+        kind = "small" if at == FROM else "small end" if at == TO else "small middle"
+        parts.append(text(LEFT + (at - FROM) * scale, 320, clock(at), kind))
+    parts.append(
+        text(
+            LEFT, 344, f"Red ground: Cognito answers 503, {clock(BEGINS)} to {clock(ENDS)}. One call a second.", "small"
+        )
+    )
+    return picture(
+        "Cognito is down for ten minutes",
+        f"Of {len(hour.failed)} calls, one a second, {sum(hour.failed)} fail with tokens of an hour, "
+        f"{sum(short.failed)} with tokens of five minutes.",
+        360,
+        parts,
+    )
+
+
+ORIGIN = "https://files.example.com"
+TRIED = (
+    "https://files.example.com/files",
+    "https://files.example.com:443/x",
+    "http://files.example.com/files",
+    "https://example.com/files",
+    "https://files.example.com.evil.org/",
+    "https://files.example.com:8443/",
+)
+
+
+def _sent(url: str) -> bool:
+    """Whether a request with the hook goes out with a token; asked of the hook itself."""
+    seen: list[bool] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append("Authorization" in request.headers)
+        return httpx.Response(200)
+
+    with httpx.Client(auth=StaticToken().httpx_auth(ORIGIN), transport=httpx.MockTransport(answer)) as client:
+        try:
+            client.get(url)
+        except OriginNotAllowed:
+            return False
+    return seen == [True]
+
+
+def who_may_send_where() -> str:
+    """A hook with one origin, and what it does with some addresses."""
+    parts = [
+        box("good edge", LEFT, 44, RIGHT - LEFT, 30, round_by=5),
+        text(WIDE / 2, 64, f'httpx_auth("{ORIGIN}")', "head middle"),
+    ]
+    said: list[str] = []
+    y = 96.0
+    for url in TRIED:
+        sent = _sent(url)
+        outcome = "the token goes along" if sent else "OriginNotAllowed"
+        said.append(f"{url}: {outcome}.")
+        colour = "calm" if sent else "bad"
+        parts += [
+            line(f"M{LEFT + 10} {y - 22 if y > 96 else 74}V{y + 15}H{LEFT + 26}", "arrow"),
+            box(f"{colour} edge", LEFT + 28, y, RIGHT - LEFT - 28, 30, round_by=5),
+            box(colour, LEFT + 28, y, 5, 30),
+            text(LEFT + 42, y + 13, url, "small"),
+            text(LEFT + 42, y + 26, ("✓ " if sent else "✗ ") + outcome, "small head"),
+        ]
+        y += 38
+    parts.append(text(LEFT, y + 10, "✗: raised before a byte leaves. A redirect is looked at likewise.", "small"))
+    return picture("Who may send the token where", " ".join(said), y + 26, parts)
+
+
+def states_of_a_slot() -> str:
+    """The three states, and what leads from one to the other."""
+    places = {Freshness.EXPIRED: 58, Freshness.FRESH: 162, Freshness.STALE: 266}
+    does = {
+        Freshness.EXPIRED: ("no token, or its life is over", "callers wait for one request, all for the same"),
+        Freshness.FRESH: ("handed out from memory", "no lock, no request"),
+        Freshness.STALE: ("handed out, while one caller's flight", "renews it: nobody waits"),
+    }
+    x, wide, high = 70, WIDE - 140, 62
+    parts: list[str] = []
+    for state, y in places.items():
+        parts += [
+            box("pane", x, y, wide, high, round_by=8),
+            box(COLOUR[state], x, y, 6, high, round_by=2),
+            text(x + 18, y + 21, state.name, "head"),
+            text(x + 18, y + 38, does[state][0], "small"),
+            text(x + 18, y + 53, does[state][1], "small"),
+        ]
+    one, two, three = places.values()
+    middle = WIDE / 2
+    parts += [
+        arrow(f"M{middle} {one + high}V{two - 2}"),
+        text(middle + 8, one + high + 26, "a token arrives", "small"),
+        arrow(f"M{middle - 60} {two + high}V{three - 2}"),
+        text(middle - 66, two + high + 26, "renewal point", "small end"),
+        arrow(f"M{middle + 40} {three}V{two + high + 2}"),
+        text(middle + 48, two + high + 26, "renewed", "small"),
+        arrow(f"M{x} {three + 31}H40V{one + 31}H{x - 2}"),
+        text(32, 180, "end of life, less the margin", "small middle turned").replace(
+            "<text", '<text transform="rotate(-90 32 193)"'
+        ),
+        arrow(f"M{x + wide} {two + 44}H{WIDE - 36}V{two + 16}H{x + wide + 2}"),
+        text(LEFT, three + high + 26, "A 401 or invalidate() makes a token suspected: it is still handed out", "small"),
+        text(LEFT, three + high + 42, "while one flight replaces it (the loop beside FRESH).", "small"),
+    ]
+    about = " ".join(f"{state.name}: {', '.join(words)}." for state, words in does.items())
+    return picture("The states of a slot", about, three + high + 58, parts)
+
+
+PICTURES: dict[str, Callable[[], str]] = {
+    "life-of-a-token.svg": life_of_a_token,
+    "two-hundred-callers.svg": two_hundred_callers,
+    "ten-minutes-down.svg": ten_minutes_down,
+    "origins.svg": who_may_send_where,
+    "states-of-a-slot.svg": states_of_a_slot,
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Write, or check."""
+    parser = argparse.ArgumentParser(description="The pictures of docs/images.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when one is not current")
+    parser.add_argument("--record", action="store_true", help="first run the 200 callers anew")
+    asked = parser.parse_args(arguments)
+    logging.getLogger("s2sauth").addHandler(logging.NullHandler())  # that renewals fail is what is drawn
+    if asked.record:
+        CALLERS.write_text(record(), encoding="utf-8")
+    status = 0
+    for name, draw in PICTURES.items():
+        path, wanted = IMAGES / name, draw()
+        if path.exists() and path.read_text(encoding="utf-8") == wanted:
+            continue
+        if asked.check:
+            print(f"{name} is not current: run scripts/pictures.py")
+            status = 1
+        else:
+            Path(path).write_text(wanted, encoding="utf-8")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
