@@ -91,7 +91,11 @@ class Shared:
         self.supply.forget(self.slots.all())
 
     def _meet(self, store: "Store | str") -> "Fleet":
-        from ._fleet import Fleet  # noqa: PLC0415  # cryptography, for those who use a store
+        try:
+            from ._fleet import Fleet  # noqa: PLC0415  # cryptography, for those who use a store
+        except ImportError as error:
+            needs = "store needs cryptography: pip install 's2sauth[store]', or s2sauth[redis], s2sauth[dynamodb]"
+            raise ImportError(needs, name=error.name) from None
         from .stores._open import open_store  # noqa: PLC0415  # as above
 
         try:

@@ -111,7 +111,7 @@ class Event(Record):
 
 OnEvent = Callable[[Event], object]
 
-logger = logging.getLogger("s2sauth")
+logger: logging.Logger = logging.getLogger("s2sauth")
 
 
 @final

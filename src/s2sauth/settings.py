@@ -1,6 +1,6 @@
 """Settings as a pydantic model, to nest into an application's own settings. Nothing on the way to a token needs it."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr
 
@@ -13,7 +13,7 @@ class CognitoSettings(BaseModel):
     Nest it into a `pydantic_settings.BaseSettings` of your own, and the application's one settings object says it all.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid")
 
     domain: str | None = None
     """The user pool's domain, or a bare prefix with `region`."""

@@ -55,7 +55,8 @@ def members(cls: type) -> dict[str, object]:
 def _plain(text: str) -> str:
     """Without the modules that the names come from, which are nobody's business, and long defaults cut."""
     text = re.sub(r"(?<![\w'\"])(?:s2sauth|collections|datetime|pydantic)\.(?:\w+\.)*(?=\w)", "", text)
-    return re.sub(r'"[^"]{80,}"', '"…"', text.replace("'", '"'))
+    # Pair by pair: what stands between two strings stays.
+    return re.sub(r'"[^"]*"', lambda string: string[0] if len(string[0]) <= 80 else '"…"', text.replace("'", '"'))
 
 
 def _type(annotation: object) -> str:

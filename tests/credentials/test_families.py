@@ -149,6 +149,18 @@ def test_missing_extra_is_named_with_the_way_to_install_it(make: Make, monkeypat
     assert caught.value.name == "httpx2"
 
 
+def test_store_without_its_extra_is_told_what_to_install(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for what encrypts the entries."""
+    monkeypatch.delitem(sys.modules, "s2sauth._fleet", raising=False)
+    monkeypatch.delitem(sys.modules, "s2sauth.stores._sealed", raising=False)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "cryptography", None)  # type: ignore[arg-type]  # what makes an import fail
+    with pytest.raises(ImportError) as caught:
+        make(store="sqlite:////nowhere/tokens.db").get_token()
+    assert str(caught.value).startswith("store needs cryptography: pip install 's2sauth[store]'")
+
+
 @both
 def test_static_token_has_both_hooks() -> None:
     """For tests of services that use either."""

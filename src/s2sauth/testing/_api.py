@@ -24,7 +24,7 @@ class Api:
         self._log = log
         # The longest prefix that fits decides.
         self._scopes = sorted(scopes.items(), key=lambda item: len(item[0]), reverse=True)
-        self.script = Script()
+        self.script: Script = Script()
         self.scope_status: int = HTTPStatus.UNAUTHORIZED
         """What a token without the route's scope gets."""
 

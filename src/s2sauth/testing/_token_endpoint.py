@@ -31,13 +31,13 @@ class TokenEndpoint:
     def __init__(self, pool: Pool, log: Log[TokenRequest]) -> None:
         self._pool = pool
         self._log = log
-        self.script = Script()
+        self.script: Script = Script()
         self._gate = threading.Event()
         self._gate.set()
         self._to_hold: int | None = None
         self.held: dict[int, Request] = {}
         """The requests whose answers the gate holds back."""
-        self.latency = 0.0
+        self.latency: float = 0.0
         self.omits_expires_in = False
         self.omits_date = False
         self.allows_client_token = True

@@ -48,13 +48,13 @@ class Pool:
         expires_in: float,
         clock: WallClock,
     ) -> None:
-        self.client_id = _letters(26) if client_id is None else client_id
-        self.secrets = [_letters(52) if client_secret is None else client_secret]
+        self.client_id: str = _letters(26) if client_id is None else client_id
+        self.secrets: list[str] = [_letters(52) if client_secret is None else client_secret]
         """Newest first."""
-        self.scopes = tuple(scopes)
+        self.scopes: tuple[str, ...] = tuple(scopes)
         self.expires_in = expires_in
         self.clock = clock
-        self.offset = 0.0
+        self.offset: float = 0.0
         self.restore()
         self._issued: dict[str, Issued] = {}
         self._repeated: dict[tuple[str, ...], str] = {}

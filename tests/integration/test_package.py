@@ -1,0 +1,165 @@
+"""The wheel as its users install it, alone and with each extra alone; and the workflows that test and publish it."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from parts.install import ROOT, environment, s2sauth_source
+
+SEALED = {"s2sauth._fleet": "cryptography", "s2sauth.stores._sealed": "cryptography"}
+HTTPX2 = {"s2sauth._httpx2": "httpx2"}
+WITHOUT = {
+    "none": {**SEALED, **HTTPX2},
+    "aws": {**SEALED, **HTTPX2},
+    "dynamodb": HTTPX2,
+    "httpx2": SEALED,
+    "redis": HTTPX2,
+    "store": HTTPX2,
+}
+"""For each extra: our modules that are for another one, and the package that they want."""
+
+IMPORT_ALL = """
+import importlib, json, pkgutil
+import s2sauth
+
+wanting = {}
+for module in pkgutil.walk_packages(s2sauth.__path__, "s2sauth."):
+    try:
+        importlib.import_module(module.name)
+    except ModuleNotFoundError as error:
+        wanting[module.name] = error.name
+for name in s2sauth.__all__:
+    getattr(s2sauth, name)
+for name in sorted(wanting):
+    print(name, wanting[name].replace("httpcore2", "httpx2"))
+"""
+
+USE = """
+import contextlib, sys, tempfile
+from s2sauth import CognitoClientCredentials, ConfigurationError, S2SAuthError
+from s2sauth.testing import FakeCognito
+
+PARAMETER = "arn:aws:ssm:eu-central-1:123456789012:parameter/files/secret"
+nowhere = "127.0.0.1:9"
+folder = tempfile.mkdtemp(dir=sys.argv[1])
+stores = {
+    "store": f"sqlite:///{folder}/tokens.db",
+    "redis": f"redis://{nowhere}",
+    "dynamodb": f"dynamodb://tokens?region=eu-central-1&endpoint_url=http://{nowhere}",
+}
+
+
+def use(extra, cognito):
+    environ = cognito.environ
+    if extra == "aws":
+        environ["COGNITO_CLIENT_SECRET_ARN"] = PARAMETER
+        del environ["APP_CLIENT_SECRET"]
+    with CognitoClientCredentials.from_env(environ=environ, store=stores.get(extra)) as credentials:
+        if extra == "httpx2":
+            credentials.httpx2_auth(cognito.api_url)
+        credentials.get_token(timeout=5)
+
+
+with FakeCognito() as cognito:
+    for extra in ("none", "aws", "dynamodb", "httpx2", "redis", "store"):
+        try:
+            use(extra, cognito)
+        except ImportError as error:
+            print(extra, "missing", error)
+        except S2SAuthError:
+            print(extra, "used")  # as far as it goes without a server
+        else:
+            print(extra, "used")
+"""
+USABLE = {
+    "none": {"none"},
+    "aws": {"none", "aws"},
+    "dynamodb": {"none", "aws", "dynamodb", "store"},  # boto3 and cryptography
+    "httpx2": {"none", "httpx2"},
+    "redis": {"none", "redis", "store"},
+    "store": {"none", "store"},
+}
+ENVIRON = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",  # nobody is there: nothing leaves this machine
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_MAX_ATTEMPTS": "1",
+}
+
+
+def output(extra: str, *arguments: str | Path) -> list[str]:
+    """What Python prints in the environment that has this extra alone; every warning is an error."""
+    python = environment(f"extra-{extra}", s2sauth=True) / "python"
+    done = subprocess.run(
+        [python, "-W", "error", *arguments],
+        env=ENVIRON,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize("extra", WITHOUT)
+def test_pip_finds_all_that_the_extra_asks_for(extra: str, tmp_path: Path) -> None:
+    """What requirements/extra-*.txt pins is enough: pip, without an index, misses nothing. Takes a second."""
+    python = environment(f"extra-{extra}", s2sauth=True) / "python"
+    what = str(s2sauth_source()[0]) + ("" if extra == "none" else f"[{extra}]")
+    offline = ["-m", "pip", "--disable-pip-version-check", "install", "-qq", "--no-index", "--dry-run", what]
+    done = subprocess.run([python, *offline], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+@pytest.mark.parametrize("extra", WITHOUT)
+def test_every_module_is_imported_without_a_warning(extra: str) -> None:
+    """But for those of the other extras, which nothing imports before it is asked for. Takes a second."""
+    assert dict(line.split() for line in output(extra, "-c", IMPORT_ALL)) == WITHOUT[extra]
+
+
+@pytest.mark.parametrize("extra", WITHOUT)
+def test_what_is_not_installed_is_named_with_the_way_to_install_it(extra: str, tmp_path: Path) -> None:
+    """All else can be used. Takes seconds: it tries them in turn."""
+    told = dict(line.split(" ", 1) for line in output(extra, "-c", USE, tmp_path))
+    assert {name for name, what in told.items() if what == "used"} == USABLE[extra]
+    assert [what for name, what in told.items() if what != "used" and f"s2sauth[{name}]" not in what] == []
+
+
+def test_there_is_an_environment_for_every_extra() -> None:
+    """An extra that is added is tested."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert set(WITHOUT) - {"none"} == set(project["optional-dependencies"])
+
+
+def test_wheel_says_what_it_is() -> None:
+    """Its metadata: the license by its name, the types, every Python that is tested, and no command or plugin."""
+    (metadata,) = output("none", "-c", "import importlib.metadata as m; print(ascii(str(m.metadata('s2sauth'))))")
+    assert "License-Expression: MIT" in metadata
+    assert "Classifier: Typing :: Typed" in metadata
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    (tested,) = re.findall(r"python: \[(.*)\]", workflow)
+    named = re.findall(r"Python :: (3\.\d+)\\n", metadata)
+    assert named == re.findall(r"3\.\d+", tested)
+
+
+def test_workflows_have_no_known_weakness() -> None:
+    """zizmor audits them, without the network."""
+    zizmor = environment("workflows") / "zizmor"
+    done = subprocess.run(
+        [zizmor, "--offline", "-q", ".github/workflows"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_actions_are_pinned_to_a_commit() -> None:
+    """With the version beside it; a tag can be moved to other code."""
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+    used = re.findall(r"uses: (?!\./)(.+)", text)
+    assert used
+    assert [action for action in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)] == []
+    assert "secrets." not in text
