@@ -3,7 +3,7 @@
 import hand_written
 import httpx
 
-from . import PerLoop
+from ._tasks import PerLoop
 
 PACKAGE = "httpx"
 DUE = 10.0

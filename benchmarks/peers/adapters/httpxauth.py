@@ -3,7 +3,7 @@
 import httpx
 from httpx_auth import OAuth2ClientCredentials
 
-from . import PerLoop
+from ._tasks import PerLoop
 
 PACKAGE = "httpx-auth"
 DUE = 10.0

@@ -23,8 +23,6 @@ class _Http(requests.Session):
 
 
 class Peer:
-    """The application, and a session that carries its header."""
-
     def __init__(self, environ: dict[str, str], scopes: str | None = None) -> None:
         who, secret, at = (environ[name] for name in ("APP_CLIENT_ID", "APP_CLIENT_SECRET", "COGNITO_DOMAIN"))
         self.app = msal.ConfidentialClientApplication(who, secret, oidc_authority=at, http_client=_Http())

@@ -7,7 +7,7 @@ import httpx
 
 from s2sauth import CognitoClientCredentials, RenewalPolicy
 
-from . import PerLoop
+from ._tasks import PerLoop
 
 PACKAGE = "s2sauth"
 DUE = 11.0
