@@ -61,8 +61,9 @@ def figures(data: dict[str, Any]) -> str:
     """What stands between the two marks of the page."""
     versions = "; ".join(f"{name}: {version}" for name, version in data["versions"].items())
     pictures = "\n".join(f"![{title}](images/{name})\n" for name, (_, title) in PICTURES.items())
+    short = "A short run, with fewer callers and rounds than the rows say. " if data["short"] else ""
     return (
-        f"Taken on {data['date']} with {data['python']}. {versions}.\n\n{text(data)}\n{pictures}\n"
+        f"{short}Taken on {data['date']} with {data['python']}. {versions}.\n\n{text(data)}\n{pictures}\n"
         f"Rows where another one is first:\n\n{_not_first(data)}\n"
     )
 

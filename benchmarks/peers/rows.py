@@ -88,7 +88,7 @@ def _stampede(kind: str, *, tasks: bool) -> Row:
     def row(world: World, peer: Peer) -> Cell:
         if (tasks and not peer.tasks) or (kind == "renewal" and peer.due is None):
             return LACKS
-        warm = 1.3 if kind == "renewal" else 0
+        warm = 2.7 if kind == "renewal" else 0
         world.fresh(life=peer.life(1) if warm else 3600, latency=0.1)
 
         def ready() -> None:
@@ -114,7 +114,7 @@ def expiries(world: World, peer: Peer) -> Cell:
     if peer.due is None:
         return LACKS
     world.fresh(life=peer.life(1.5), latency=0.3)
-    facts = world.run(peer.name, "load", seconds=2 if peer.ci else 6, callers=8, steps={})
+    facts = world.run(peer.name, "load", seconds=2 if peer.ci else 6, callers=8, timeline={})
     bad = facts["failed"] + facts["stuck"]
     return Cell(f"{bad}; {facts['slow']} slow; {world.requests} tokens", bad, red=bad > 0)
 
@@ -127,7 +127,7 @@ def outage(world: World, peer: Peer) -> Cell:
     world.fresh(life=peer.life(1), latency=0.02)
     steps = {"0.2": "fail", ("2.0" if peer.ci else "3.2"): "recover"}
     does = {"fail": lambda: world.fake.fail(503), "recover": world.fake.recover}
-    facts = world.run(peer.name, "load", does, seconds=2.5 if peer.ci else 5, callers=8, steps=steps)
+    facts = world.run(peer.name, "load", does, seconds=2.5 if peer.ci else 5, callers=8, timeline=steps)
     bad = facts["failed"] + facts["stuck"]
     return Cell(f"{bad} of {facts['calls']}", bad, red=bad > 0)
 
@@ -152,7 +152,7 @@ def _loops(*, both: bool) -> Row:
         if not peer.tasks or peer.due is None:
             return LACKS
         world.fresh(life=peer.life(0.2) if not both else 3600)
-        expire = {"expire": lambda: time.sleep(0.4)}
+        expire = {"expire": lambda: time.sleep(2.4)}
         facts = world.run(peer.name, "loops", expire, number=10, both=both)
         bad = facts["failed"] + facts["stuck"]
         what = "hangs" if facts["stuck"] else ", ".join(facts["why"])

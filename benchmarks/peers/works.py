@@ -124,8 +124,8 @@ def stampede(adapter: Any, step: Step, number: int, *, tasks: bool, warm: float 
     return threads(peer, number)
 
 
-def load(adapter: Any, step: Step, seconds: float, callers: int, steps: dict[str, str]) -> Facts:
-    """Steady calls, 20 ms apart in each thread; `steps` are seconds after the start and what then happens."""
+def load(adapter: Any, step: Step, seconds: float, callers: int, timeline: dict[str, str]) -> Facts:
+    """Steady calls, 20 ms apart in each thread; `timeline` has seconds after the start and what then happens."""
     peer = adapter.Peer(environ())
     peer.get(api())
     outcomes: list[tuple[bool, float, str]] = []
@@ -140,7 +140,7 @@ def load(adapter: Any, step: Step, seconds: float, callers: int, steps: dict[str
     members = [threading.Thread(target=run, daemon=True) for _ in range(callers)]
     for member in members:
         member.start()
-    for after, name in steps.items():
+    for after, name in timeline.items():
         time.sleep(max(0.0, began + float(after) - time.monotonic()))
         step(name)
     for member in members:
@@ -240,7 +240,7 @@ def bad_answers(adapter: Any, step: Step, kinds: list[str], secrets: list[str]) 
         if member.is_alive():
             found = "hangs"
         outcomes[kind] = found
-        for thing in [peer, *vars(peer).values()]:
+        for thing in [peer, *(one for one in vars(peer).values() if not isinstance(one, dict))]:
             look("repr", repr(thing) + str(thing))
         if getattr(sys.modules.get("hand_written"), "forget", None):
             sys.modules["hand_written"].forget()

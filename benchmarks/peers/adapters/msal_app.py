@@ -16,7 +16,8 @@ class _Http(requests.Session):
         if "openid-configuration" not in url:
             return super().get(url, **options)
         issuer = url.removesuffix("/.well-known/openid-configuration")
-        where = {"issuer": issuer, "authorization_endpoint": issuer + "/a", "token_endpoint": issuer + "/oauth2/token"}
+        where = {"issuer": issuer, "authorization_endpoint": issuer + "/authorize"}
+        where["token_endpoint"] = issuer.removesuffix("/pool") + "/oauth2/token"
         answer = requests.Response()
         answer.status_code, answer._content = 200, json.dumps(where).encode()  # noqa: SLF001  # no other way to make one
         return answer
@@ -25,7 +26,7 @@ class _Http(requests.Session):
 class Peer:
     def __init__(self, environ: dict[str, str], scopes: str | None = None) -> None:
         who, secret, at = (environ[name] for name in ("APP_CLIENT_ID", "APP_CLIENT_SECRET", "COGNITO_DOMAIN"))
-        self.app = msal.ConfidentialClientApplication(who, secret, oidc_authority=at, http_client=_Http())
+        self.app = msal.ConfidentialClientApplication(who, secret, oidc_authority=at + "/pool", http_client=_Http())
         self.scopes = (scopes or environ["COGNITO_SCOPES"]).split()
         self.session = requests.Session()
 

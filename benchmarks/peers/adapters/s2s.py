@@ -10,7 +10,7 @@ from s2sauth import CognitoClientCredentials, RenewalPolicy
 from ._tasks import PerLoop
 
 PACKAGE = "s2sauth"
-DUE = 11.0
+DUE = 5.0
 STORE: str | None = None
 
 
@@ -18,7 +18,7 @@ class Peer:
     """The credentials and a hook."""
 
     def __init__(self, environ: dict[str, str], scopes: str | None = None) -> None:
-        policy = RenewalPolicy(renew_at=0.1)
+        policy = RenewalPolicy(renew_at=0.05)
         self.credentials = CognitoClientCredentials.from_env(
             environ=environ | ({"COGNITO_SCOPES": scopes} if scopes else {}), policy=policy, store=STORE
         )
