@@ -1,9 +1,8 @@
 """Run all rows, print the table, and write the JSON: `python -m benchmarks.peers`."""
 
 import argparse
-import datetime
+import datetime as dt
 import importlib.metadata
-import json
 import platform
 import sys
 import time
@@ -54,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
         with world() as place:
             rows.append({"what": what, "cells": {SHOWN[one.name]: asdict(_cell(row, place, one)) for one in peers}})
     data = {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "short": options.ci,
         "versions": versions,

@@ -89,7 +89,9 @@ def picture(data: dict[str, Any], what: str, title: str) -> str:
             f'<text x="{178 + width}" y="{y + 14}">{escape(cell["shown"])}</text>',
         ]
     height = 50 + 26 * len(bars)
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 {height}" font-family="sans-serif" font-size="13">'
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 {height}" font-family="sans-serif" font-size="13">'
+    )
     ground = f'<rect width="680" height="{height}" fill="#fff"/>'
     return "\n".join([head, f"<title>{escape(title)}</title>", ground, *lines, "</svg>"]) + "\n"
 
@@ -115,7 +117,10 @@ def main(argv: list[str] | None = None) -> int:
     if parser.parse_args(argv).check:
         stale = [path for path, content in files(data).items() if path.read_text(encoding="utf-8") != content]
         for path in stale:
-            print(f"{path.relative_to(ROOT)} is not what {TABLE.name} says: python -m benchmarks.peers.page", file=sys.stderr)
+            print(
+                f"{path.relative_to(ROOT)} is not what {TABLE.name} says: python -m benchmarks.peers.page",
+                file=sys.stderr,
+            )
         return bool(stale)
     write(data)
     return 0

@@ -133,9 +133,14 @@ def outage(world: World, peer: Peer) -> Cell:
 
 
 def revocation(world: World, peer: Peer) -> Cell:
-    """Three calls after the token was revoked."""
-    world.fresh()
-    answers = world.run(peer.name, "revocation", {"revoke": world.fake.revoke})
+    """Three calls after the token was revoked, 2 s old with 10 s before its renewal: s2sauth leaves younger ones be."""
+    world.fresh(life=3600 if peer.due is None else peer.life(10))
+
+    def revoke() -> None:
+        time.sleep(2)
+        world.fake.revoke()
+
+    answers = world.run(peer.name, "revocation", {"revoke": revoke})
     healed = answers[-1] == "200"
     return Cell("yes" if answers[0] == "200" else "later" if healed else "no", answers.count("200") * -1.0)
 
@@ -246,7 +251,11 @@ def fleet(world: World, peer: Peer) -> Cell:
     with tempfile.TemporaryDirectory(prefix="s2sauth-") as folder:
         store = f"sqlite:///{Path(folder, 'tokens.db')}"
         served = world.run(peer.name, "fleet", processes=number, store=store)
-    return Cell(f"{world.requests}" + (f"; {number - served} failed" if served < number else ""), world.requests, red=served < number)
+    return Cell(
+        f"{world.requests}" + (f"; {number - served} failed" if served < number else ""),
+        world.requests,
+        red=served < number,
+    )
 
 
 ROWS: dict[str, Row] = {

@@ -34,7 +34,7 @@ def step(name: str) -> None:
 def main(peer: str, work: str, options: str) -> None:
     """Do the work and say what came of it. Leaves at once: a peer's threads or locks may hang for good."""
     try:
-        from . import works  # noqa: PLC0415  # after stdout is safe
+        from . import works  # after stdout is safe
 
         adapter = import_module(f"benchmarks.peers.adapters.{peer}")
         say(result=getattr(works, work)(adapter, step, **json.loads(options)))

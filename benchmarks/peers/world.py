@@ -51,7 +51,13 @@ class World:
         return self.fake.counts()["token_requests"]
 
     def run(
-        self, peer: str, work: str, steps: dict[str, Callable[[], Any]] | None = None, *, limit: float = 60, **options: Any
+        self,
+        peer: str,
+        work: str,
+        steps: dict[str, Callable[[], Any]] | None = None,
+        *,
+        limit: float = 60,
+        **options: Any,
     ) -> Any:
         """The facts of one work, in a process of its own; `steps` by name are done when the work says so."""
         command = [sys.executable, "-m", "benchmarks.peers.worker", peer, work, json.dumps(options)]

@@ -1,4 +1,4 @@
-"""One module for each peer: `Peer(environ)` uses it as its documentation says, with the settings that suit this work best.
+"""One module for each peer: `Peer(environ)` uses it as its documentation says, with the best settings.
 
 `PACKAGE` is what the user installs, `DUE` how many seconds before its end the peer renews a token (None: it cannot be
 told, and the rows about renewals are left out). `Peer.get(url)` is an authorised call in the peer's own way and returns

@@ -1,4 +1,4 @@
-"""Authlib: `OAuth2Client` and `AsyncOAuth2Client` on httpx; the first token is fetched by the caller, as its page says."""
+"""Authlib: `OAuth2Client` and `AsyncOAuth2Client` on httpx; the caller fetches the first token, as its page says."""
 
 import httpx
 from authlib.integrations.httpx_client import AsyncOAuth2Client, OAuth2Client

@@ -1,6 +1,6 @@
 """botocore: `DeferredRefreshableToken`, which asks at most once a minute, around one token request."""
 
-import datetime
+import datetime as dt
 
 import requests
 from botocore.tokens import DeferredRefreshableToken, FrozenAuthToken
@@ -26,8 +26,8 @@ class Peer:
         )
         answer.raise_for_status()
         data = answer.json()
-        now = datetime.datetime.now(datetime.UTC)
-        return FrozenAuthToken(data["access_token"], now + datetime.timedelta(seconds=data["expires_in"]))
+        now = dt.datetime.now(dt.UTC)
+        return FrozenAuthToken(data["access_token"], now + dt.timedelta(seconds=data["expires_in"]))
 
     def header(self) -> str:
         return "Bearer " + self.token.get_frozen_token().token

@@ -1,9 +1,7 @@
 """google-auth: a subclass of `Credentials` with the token request, its session, renewal in the background turned on."""
 
-import base64
-import datetime
+import datetime as dt
 import json
-from urllib.parse import urlencode
 
 from google.auth.credentials import Credentials
 from google.auth.exceptions import RefreshError
@@ -17,17 +15,15 @@ class Cognito(Credentials):
     def __init__(self, environ: dict[str, str], scopes: str) -> None:
         super().__init__()
         self._url = environ["COGNITO_DOMAIN"] + "/oauth2/token"
-        pair = base64.b64encode(f"{environ['APP_CLIENT_ID']}:{environ['APP_CLIENT_SECRET']}".encode()).decode()
-        self._headers = {"Authorization": "Basic " + pair, "Content-Type": "application/x-www-form-urlencoded"}
-        self._body = urlencode({"grant_type": "client_credentials", "scope": scopes})
+        self._pair = environ["APP_CLIENT_ID"], environ["APP_CLIENT_SECRET"]
+        self._form = {"grant_type": "client_credentials", "scope": scopes}
 
     def refresh(self, request: Request) -> None:
-        answer = request(self._url, method="POST", headers=self._headers, body=self._body)
+        answer = request(self._url, method="POST", body=self._form, auth=self._pair)
         if answer.status != 200:
-            raise RefreshError(f"the token endpoint answered {answer.status}", retryable=answer.status >= 500)
-        data = json.loads(answer.data)
-        now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)  # google-auth wants it naive
-        self.token, self.expiry = data["access_token"], now + datetime.timedelta(seconds=data["expires_in"])
+            raise RefreshError(f"answered {answer.status}", retryable=answer.status >= 500)
+        data, now = json.loads(answer.data), dt.datetime.now(dt.UTC).replace(tzinfo=None)
+        self.token, self.expiry = data["access_token"], now + dt.timedelta(seconds=data["expires_in"])
 
 
 class Peer:
@@ -37,8 +33,7 @@ class Peer:
         self.session, self.request = AuthorizedSession(self.credentials), Request()
 
     def header(self) -> str:
-        headers: dict[str, str] = {}
-        self.credentials.before_request(self.request, "GET", "", headers)
+        self.credentials.before_request(self.request, "GET", "", headers := {})
         return headers["authorization"]
 
     def get(self, url: str) -> int:

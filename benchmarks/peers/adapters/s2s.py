@@ -12,13 +12,14 @@ from ._tasks import PerLoop
 PACKAGE = "s2sauth"
 DUE = 5.0
 STORE: str | None = None
+RENEW_AT = 0.05
 
 
 class Peer:
     """The credentials and a hook."""
 
     def __init__(self, environ: dict[str, str], scopes: str | None = None) -> None:
-        policy = RenewalPolicy(renew_at=0.05)
+        policy = RenewalPolicy(renew_at=RENEW_AT)
         self.credentials = CognitoClientCredentials.from_env(
             environ=environ | ({"COGNITO_SCOPES": scopes} if scopes else {}), policy=policy, store=STORE
         )
