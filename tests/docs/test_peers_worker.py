@@ -14,7 +14,13 @@ world: Any = import_module("benchmarks.peers.world")
 def test_a_worker_waits_at_its_step_and_gives_its_facts() -> None:
     """A second: processes of its own for the endpoint, its API and the worker."""
     with world.world() as place:
-        answers = place.run("s2s", "revocation", {"revoke": lambda: place.fake.api_answer(403)})
+
+        def refuse() -> None:
+            with pytest.raises(TimeoutError):  # the first call was before the step, and there is no second yet
+                place.fake.wait_for_api_requests(2, 0.2)
+            place.fake.api_answer(403)
+
+        answers = place.run("s2s", "revocation", {"revoke": refuse})
     assert answers == ["403", "403", "403"]
 
 
