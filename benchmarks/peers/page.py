@@ -25,7 +25,7 @@ def dump(data: dict[str, Any]) -> str:
 
 def _best(row: dict[str, Any]) -> float | None:
     numbers = [cell["number"] for cell in row["cells"].values() if cell["number"] is not None and not cell["red"]]
-    return min(numbers) if len(numbers) > 1 else None
+    return min(numbers, default=None)
 
 
 def _shown(cell: dict[str, Any], best: float | None) -> str:
