@@ -1,0 +1,71 @@
+"""Run all rows, print the table, and write the JSON: `python -m benchmarks.peers`."""
+
+import argparse
+import datetime as dt
+import importlib.metadata
+import platform
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from . import page
+from .adapters import NAMES, SHOWN
+from .rows import ROWS, Cell, Peer
+from .world import world
+
+
+def _peers(names: list[str], *, ci: bool) -> tuple[list[Peer], dict[str, str]]:
+    peers, versions = [], {}
+    with world() as one:
+        for name in names:
+            facts = one.run(name, "imports")
+            peers.append(Peer(name, facts["due"], facts["tasks"], ci))
+            versions[SHOWN[name]] = f"{facts['package']} {importlib.metadata.version(facts['package'])}"
+    return peers, versions
+
+
+def _cell(row: Any, place: Any, peer: Peer) -> Cell:
+    try:
+        return row(place, peer)
+    except Exception as error:  # noqa: BLE001  # one cell does not end the table
+        print(error, file=sys.stderr)
+        return Cell(f"error: {str(error).strip().splitlines()[-1][:60]}", red=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0; 1 when a cell of s2sauth is red."""
+    parser = argparse.ArgumentParser(description="s2sauth beside what a user would pick instead")
+    parser.add_argument("--ci", action="store_true", help="a run of seconds, that only shows that it works")
+    parser.add_argument("--peer", action="append", choices=NAMES, help="only these; may be given again")
+    parser.add_argument("--row", action="append", default=[], help="only rows whose name has this text")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument("--docs", action="store_true", help="write docs/how-it-compares.md, its JSON and its pictures")
+    options = parser.parse_args(argv)
+    peers, versions = _peers(options.peer or list(NAMES[:2] if options.ci else NAMES), ci=options.ci)
+    rows = []
+    began = time.monotonic()
+    for what, row in ROWS.items():
+        if options.row and not any(text in what for text in options.row):
+            continue
+        print(f"... {time.monotonic() - began:3.0f} s  {what}", file=sys.stderr, flush=True)
+        with world() as place:
+            rows.append({"what": what, "cells": {SHOWN[one.name]: asdict(_cell(row, place, one)) for one in peers}})
+    data = {
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "short": options.ci,
+        "versions": versions,
+        "rows": rows,
+    }
+    print(page.text(data))
+    if options.json:
+        options.json.write_text(page.dump(data), encoding="utf-8")
+    if options.docs:
+        page.write(data)
+    return any(one["cells"].get("s2sauth", {}).get("red") for one in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
