@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from pathlib import Path
 
 import certifi
@@ -19,6 +20,7 @@ def _as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has a gate of its own."""
     monkeypatch.setattr(_gate, "_gate", _thread.allocate_lock())
     monkeypatch.setattr(_gate, "_at_work", {})
+    monkeypatch.setattr(_gate, "_leaving", deque(maxlen=16))
 
 
 def test_a_fork_waits_for_work_under_way() -> None:
@@ -191,3 +193,59 @@ print(EXIT_WAIT, flush=True)
 """
     ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=20)
     assert (ended.returncode, ended.stderr, ended.stdout.strip()) == (0, "", str(_gate.EXIT_WAIT))
+
+
+class _Threads:
+    """What the kernel says of a thread: it is there until the third look."""
+
+    def __init__(self) -> None:
+        self.looks: list[str] = []
+
+    def exists(self, path: str) -> bool:
+        self.looks.append(path)
+        return len(self.looks) % 3 != 0
+
+
+def test_a_fork_waits_until_a_thread_that_leaves_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSL's destructor for the thread holds a lock, and runs when Python knows nothing of the thread any more."""
+    threads = _Threads()
+    monkeypatch.setattr(_gate.os.path, "exists", threads.exists)
+    leaving = threading.Thread(target=_gate.leave)
+    leaving.start()
+    leaving.join()
+    _gate.close_gate(_gate.IMPORT_WAIT, for_fork=True)
+    _gate.open_gate()
+    assert threads.looks == [f"/proc/self/task/{leaving.native_id}"] * 3
+    _gate.close_gate(_gate.IMPORT_WAIT, for_fork=True)
+    _gate.open_gate()
+    assert len(threads.looks) == 3
+
+
+def test_a_fork_does_not_wait_until_its_own_thread_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As under gevent, whose threads are all of one of the system's."""
+    threads = _Threads()
+    monkeypatch.setattr(_gate.os.path, "exists", threads.exists)
+    _gate.leave()
+    _gate.close_gate(_gate.IMPORT_WAIT, for_fork=True)
+    _gate.open_gate()
+    assert threads.looks == []
+
+
+def test_a_thread_that_does_not_end_holds_no_fork_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number may by now be another thread's."""
+    monkeypatch.setattr(_gate, "LEAVE_WAIT", 0.01)
+    end = threading.Event()
+
+    def stay() -> None:
+        _gate.leave()
+        end.wait(10)
+
+    staying = threading.Thread(target=stay)
+    staying.start()
+    while not _gate._leaving:
+        staying.join(0.001)
+    _gate.close_gate(_gate.IMPORT_WAIT, for_fork=True)
+    _gate.open_gate()
+    assert staying.is_alive()
+    end.set()
+    staying.join()

@@ -11,6 +11,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "how-it-compares.md"
 TABLE = ROOT / "docs" / "reference" / "peers.json"
 IMAGES = ROOT / "docs" / "images"
+STYLE = (
+    "text{fill:#1f2328}.ground{fill:#fff}.ours{fill:#2a7f62}.bad{fill:#c0504d}.other{fill:#8aa1b4}"
+    "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.ground{fill:#0d1117}.ours{fill:#3fb68b}}"
+)
 BEGIN, END = "<!-- figures: scripts/peers --docs writes them -->\n", "<!-- end of figures -->\n"
 PICTURES = {
     "peers-stampede.svg": ("50 threads, cold: token requests; p99", "Token requests of 50 threads that start together"),
@@ -82,18 +86,20 @@ def picture(data: dict[str, Any], what: str, title: str) -> str:
     lines = [f'<text x="10" y="24" font-size="15" font-weight="bold">{escape(title)}</text>']
     for place, (name, cell) in enumerate(bars):
         y, width = 40 + place * 26, max(2, round(cell["number"] / most * 300))
-        colour = "#2a7f62" if name == "s2sauth" else "#c0504d" if cell["red"] else "#8aa1b4"
+        kind = "ours" if name == "s2sauth" else "bad" if cell["red"] else "other"
         lines += [
             f'<text x="165" y="{y + 14}" text-anchor="end">{escape(name)}</text>',
-            f'<rect x="172" y="{y}" width="{width}" height="18" fill="{colour}"/>',
+            f'<rect x="172" y="{y}" width="{width}" height="18" class="{kind}"/>',
             f'<text x="{178 + width}" y="{y + 14}">{escape(cell["shown"])}</text>',
         ]
     height = 50 + 26 * len(bars)
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 {height}" font-family="sans-serif" font-size="13">'
     )
-    ground = f'<rect width="680" height="{height}" fill="#fff"/>'
-    return "\n".join([head, f"<title>{escape(title)}</title>", ground, *lines, "</svg>"]) + "\n"
+    ground = f'<rect width="680" height="{height}" class="ground"/>'
+    return (
+        "\n".join([head, f"<title>{escape(title)}</title>", f"<style>{STYLE}</style>", ground, *lines, "</svg>"]) + "\n"
+    )
 
 
 def files(data: dict[str, Any]) -> dict[Path, str]:

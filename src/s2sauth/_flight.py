@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, final
 
 from ._core.errors import Cause, ConfigurationError, Failure, TokenUnavailable
 from ._core.freshness import Entry, Instant, elapsed
+from ._gate import leave
 from ._process import Clock, Lock, begun_by, generation
 
 if TYPE_CHECKING:
@@ -167,6 +168,8 @@ class Flight:
                 raise  # Ctrl-C while the caller did the work
         finally:
             self.thread = None
+            if not here:
+                leave()
 
     def wait_in_thread(self, clock: Clock, seconds: float) -> None:
         """Return when there is an outcome, or after `seconds`. A flight cannot wait for itself."""

@@ -5,6 +5,8 @@ children that were forked in mid-flight hung at their own TLS handshake, and 1 o
 and the handshake only (benchmarks/sanity.py). And OpenSSL cleans up at the end of the process under the hands of
 whoever is still inside: each of 10 processes that ended while a daemon thread read CA certificates died of it
 (tests/test_gate.py). A child that is forked while another thread imports a module finds that module locked for ever.
+A thread that has used OpenSSL takes a lock of it once more when it is over for Python, in the destructor of what
+OpenSSL keeps for each thread: 1 of 500 children hung at it on a busy machine.
 """
 
 import _thread
@@ -12,6 +14,7 @@ import atexit
 import logging  # noqa: F401  # pyright: ignore[reportUnusedImport]  # its hook takes its lock after ours has waited
 import os
 import time
+from collections import deque
 from contextlib import suppress
 from typing import final
 
@@ -28,10 +31,18 @@ NOT_FOR_A_FORK = 0.0
 LATE_WAIT = 0.05
 """Seconds that work which begins after that is held back: by then the process is gone, or a handler wants its token."""
 
+LEAVE_WAIT = 0.25
+"""Seconds that a fork and the end of the process wait for a thread that has nothing left to do but to end."""
+LOOK_EVERY = 0.0005
+"""Seconds between two looks whether it has."""
+
 _gate: Lock = _thread.allocate_lock()
 _patience = FORK_WAIT
 _at_work: dict[Lock, tuple[int, float]] = {}
 """What is under way: on which thread, and for how long a fork waits for it."""
+_leaving: deque[int] = deque(maxlen=16)
+"""The kernel's numbers of the threads that ended last, as far as Python sees it."""
+_number = getattr(_thread, "get_native_id", _thread.get_ident)
 
 
 @final
@@ -66,6 +77,25 @@ def _pass_through(lock: Lock, seconds: float) -> None:
         lock.release()
 
 
+def leave() -> None:
+    """The last step of a thread that did such work."""
+    _leaving.append(_number())
+
+
+def _see_off() -> None:
+    """Wait until the threads that are leaving are gone for the system, too, where it can be seen (Linux)."""
+    until = time.monotonic() + LEAVE_WAIT
+    with suppress(IndexError):  # there is none left
+        while True:
+            _wait_until_gone(_leaving.popleft(), until)
+
+
+def _wait_until_gone(number: int, until: float) -> None:
+    mine = number == _number()  # gevent's threads are all of this one
+    while not mine and time.monotonic() < until and os.path.exists(f"/proc/self/task/{number}"):  # noqa: PTH110  # no import
+        time.sleep(LOOK_EVERY)
+
+
 def close_gate(seconds: float, *, for_fork: bool = False) -> None:
     """Let no work begin, and wait for what is under way on other threads, for so many seconds at most."""
     began = time.monotonic()
@@ -74,6 +104,7 @@ def close_gate(seconds: float, *, for_fork: bool = False) -> None:
         if thread != _thread.get_ident():
             patience = min(fork_waits, seconds) if for_fork else seconds
             _pass_through(lock, began + patience - time.monotonic())
+    _see_off()
 
 
 def open_gate() -> None:
@@ -93,6 +124,7 @@ def _renew_gate() -> None:
     global _gate  # noqa: PLW0603  # the process's own state
     _gate = _thread.allocate_lock()
     _at_work.clear()
+    _leaving.clear()
 
 
 if hasattr(os, "register_at_fork"):

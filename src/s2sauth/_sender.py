@@ -12,7 +12,7 @@ from ._core import errors
 from ._core.errors import Cause, ConfigurationError, Failure
 from ._core.retry import Timeouts
 from ._core.token_endpoint import MAX_ANSWER, Answer, TokenRequest
-from ._gate import Work
+from ._gate import Work, leave
 from ._process import generation
 
 Library = Any
@@ -53,6 +53,7 @@ class Senders:
                 self._tls = self._new_context()
         finally:
             self._reading.release()
+            leave()
 
     def __call__(self) -> "HttpSender":
         """A client for one flight; called on its thread."""

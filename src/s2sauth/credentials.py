@@ -40,8 +40,8 @@ class CognitoClientCredentials(Closing):
         domain: the user pool's domain: `demo.auth.eu-central-1.amazoncognito.com`, `auth.example.com`, or a bare prefix
             (`demo`) with `region`.
         region: the AWS Region of a bare prefix, or of `api="get_client_token"`, e.g. `eu-central-1`.
-        token_url: the whole URL of the token endpoint instead: a caching proxy, another authorization server; with
-            `api="get_client_token"` the URL of a FIPS or VPC endpoint.
+        token_url: the whole URL instead: another authorization server, a caching proxy (`{scope}` in its query stands
+            for the scopes), or with `api="get_client_token"` a FIPS or VPC endpoint.
         api: `"oauth2"` asks the token endpoint of the pool's domain, `"get_client_token"` Cognito's own API, which
             needs no domain and no AWS credentials; the app client must allow ALLOW_CLIENT_TOKEN_AUTH.
         client_id: the app client's id.

@@ -17,7 +17,8 @@ PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
 MODULES = sorted(
     path
     for path in SOURCES.rglob("*.py")
-    if "testing" not in path.parts and path.name not in ("events.py", "dynamodb.py")  # these raise no text of their own
+    if not {"testing", "_cli"} & {*path.parts}  # the command line has a page of its own
+    and path.name not in ("events.py", "otel.py", "dynamodb.py")  # these raise no text of their own
 )
 NOT_SAID = (
     r"^<.*",  # a repr

@@ -7,7 +7,7 @@ is imported only when it is used, or when the help of all of them is wanted.
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import logging
 import os
 import sys
@@ -27,8 +27,6 @@ COMMANDS = {
     "call": "_call",
     "doctor": "_doctor",
     "cost": "_cost",
-    "local": "_local",
-    "demo": "_demo",
 }
 
 
@@ -68,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(argv: list[str]) -> tuple[Command, argparse.Namespace]:
     """The command that is asked for and its arguments; SystemExit, as argparse has it, if there is nothing to run."""
     name = next((word for word in argv if not word.startswith("-")), None)
-    wanted = [name] if name in COMMANDS else [known for known, module in COMMANDS.items() if _is_there(module)]
+    wanted = [name] if name in COMMANDS else list(COMMANDS)
     parser = argparse.ArgumentParser(prog="s2sauth", description="Tokens for calls between services, from the shell.")
     parser.add_argument("--version", action="version", version=f"s2sauth {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -91,7 +89,3 @@ def _silence() -> None:
     logger = logging.getLogger("s2sauth")
     if not logger.hasHandlers():
         logger.addHandler(logging.NullHandler())
-
-
-def _is_there(module: str) -> bool:
-    return importlib.util.find_spec(f".{module}", __package__) is not None

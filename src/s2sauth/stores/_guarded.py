@@ -7,7 +7,7 @@ from typing import TypeVar, cast, final
 
 from .._core.fleet import Circuit, opened
 from .._core.freshness import Instant
-from .._gate import Work
+from .._gate import Work, leave
 from .._process import Clock, generation
 from ..events import Reporter
 from .base import Store
@@ -74,6 +74,7 @@ class Guarded:
                 self._under_way.pop(under_way, None)
                 with suppress(RuntimeError):  # released by a clock that was set, for whoever no longer waits
                     under_way.ended.release()
+                leave()
 
         self._under_way[under_way] = None
         with Work():
