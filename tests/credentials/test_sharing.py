@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -619,6 +619,21 @@ class TestAStoreThatFails:
         assert [type(error) for error in caller.errors()] == [TokenUnavailable]
 
         assert store.inner.get(seal_of(member, fake).name) is None
+
+    def test_a_token_that_dies_before_it_is_shared_is_not_shared(
+        self, join: Make, fake: FakeCognito, clock: ManualClock, store: WatchedStore
+    ) -> None:
+        """A machine that slept between the answer and the write."""
+
+        def sleep(event: Event) -> None:
+            if event.name == "renewed":
+                clock.suspend(4000)
+
+        member = join(on_event=sleep)
+        with suppress(TokenUnavailable):  # the caller's deadline is over, too
+            member.get_token()
+        landed(member)
+        assert store.calls.count("put") == requests(fake)  # the leases
 
     def test_nothing_of_a_token_stands_in_plain_text(self, join: Make, fake: FakeCognito, store: WatchedStore) -> None:
         """Neither the token nor what it is for."""
