@@ -11,13 +11,15 @@ from parts.install import ROOT, environment, s2sauth_source
 
 SEALED = {"s2sauth._fleet": "cryptography", "s2sauth.stores._sealed": "cryptography"}
 HTTPX2 = {"s2sauth._httpx2": "httpx2"}
+OTEL = {"s2sauth.otel": "opentelemetry"}
 WITHOUT = {
-    "none": {**SEALED, **HTTPX2},
-    "aws": {**SEALED, **HTTPX2},
-    "dynamodb": HTTPX2,
-    "httpx2": SEALED,
-    "redis": HTTPX2,
-    "store": HTTPX2,
+    "none": {**SEALED, **HTTPX2, **OTEL},
+    "aws": {**SEALED, **HTTPX2, **OTEL},
+    "dynamodb": {**HTTPX2, **OTEL},
+    "httpx2": {**SEALED, **OTEL},
+    "otel": {**SEALED, **HTTPX2},
+    "redis": {**HTTPX2, **OTEL},
+    "store": {**HTTPX2, **OTEL},
 }
 """For each extra: our modules that are for another one, and the package that they want."""
 
@@ -28,13 +30,21 @@ import s2sauth
 wanting = {}
 for module in pkgutil.walk_packages(s2sauth.__path__, "s2sauth."):
     try:
-        importlib.import_module(module.name)
+        if module.name != "s2sauth.__main__":  # which is the command
+            importlib.import_module(module.name)
     except ModuleNotFoundError as error:
         wanting[module.name] = error.name
 for name in s2sauth.__all__:
     getattr(s2sauth, name)
 for name in sorted(wanting):
     print(name, wanting[name].replace("httpcore2", "httpx2"))
+"""
+
+ENTRY_POINTS = """
+import importlib.metadata
+
+for point in sorted(importlib.metadata.distribution("s2sauth").entry_points, key=lambda point: point.group):
+    print(point.group, point.value)
 """
 
 USE = """
@@ -79,6 +89,7 @@ USABLE = {
     "aws": {"none", "aws"},
     "dynamodb": {"none", "aws", "dynamodb", "store"},  # boto3 and cryptography
     "httpx2": {"none", "httpx2"},
+    "otel": {"none"},
     "redis": {"none", "redis", "store"},
     "store": {"none", "store"},
 }
@@ -137,8 +148,9 @@ def test_there_is_an_environment_for_every_extra() -> None:
 
 
 def test_wheel_says_what_it_is() -> None:
-    """Its metadata: the license by its name, the types, every Python that is tested, and no command or plugin."""
+    """Its metadata: the license by its name, the types, every Python that is tested, and the command and the plugin."""
     (metadata,) = output("none", "-c", "import importlib.metadata as m; print(ascii(str(m.metadata('s2sauth'))))")
+    assert output("none", "-c", ENTRY_POINTS) == ["console_scripts s2sauth._cli:main", "pytest11 pytest_s2sauth"]
     assert "License-Expression: MIT" in metadata
     assert "Classifier: Typing :: Typed" in metadata
     workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
