@@ -185,6 +185,15 @@ def test_a_renewal_that_was_given_up_is_an_error(world: World) -> None:
     assert world.counted()["s2sauth.renewals_failed"] == 1
 
 
+def test_a_flight_that_was_replaced_was_given_up(world: World) -> None:
+    """As the one says that waited for it, whoever of the two is first above."""
+    world.on_event(Event("flight_replaced", at=1_000.0, key="00000000", seconds=8.0, error="TokenUnavailable"))
+    (span,) = world.renewals()
+    assert span.attributes is not None
+    assert span.attributes["s2sauth.outcome"] == "given_up"
+    assert world.counted()["s2sauth.renewals_failed"] == 1
+
+
 def test_another_processs_token_is_not_billed(world: World) -> None:
     """It is a renewal all the same."""
     store = MemoryStore()
