@@ -6,7 +6,7 @@ and the handshake only (benchmarks/sanity.py). And OpenSSL cleans up at the end 
 whoever is still inside: each of 10 processes that ended while a daemon thread read CA certificates died of it
 (tests/test_gate.py). A child that is forked while another thread imports a module finds that module locked for ever.
 A thread that has used OpenSSL takes a lock of it once more when it is over for Python, in the destructor of what
-OpenSSL keeps for each thread: 1 of 500 children hung at it on a busy machine.
+OpenSSL keeps for each thread: 1 of 500 children hung at it on a busy machine (benchmarks/sanity.py).
 """
 
 import _thread
