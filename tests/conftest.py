@@ -2,6 +2,7 @@
 
 import _thread
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +24,9 @@ hypothesis.settings.load_profile("here")
 def pytest_configure(config: pytest.Config) -> None:
     """No test shows a secret or a token, whatever it is about."""
     config.pluginmanager.register(Sweep(), "sweep")
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A background job of a shell ignores Ctrl-C, and so would every process that a test starts, and means to stop.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart() -> None:
