@@ -27,6 +27,7 @@ COMMANDS = {
     "call": "_call",
     "doctor": "_doctor",
     "cost": "_cost",
+    "explain": "_explain",
 }
 
 
@@ -59,7 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains when it flushes at the end
         return FAILED
     except (CommandFailed, S2SAuthError) as error:
-        console.failed(str(error), code=exit_code(error), kind=type(error).__name__)
+        topic = error.topic if isinstance(error, S2SAuthError) else None
+        console.failed(str(error), code=exit_code(error), kind=type(error).__name__, topic=topic)
         return exit_code(error)
 
 

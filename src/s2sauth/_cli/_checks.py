@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from .._core import cognito
-from .._core.errors import ConfigurationError, S2SAuthError
+from .._core.errors import ConfigurationError, S2SAuthError, hint
 from .._core.record import Record
 from ..secret_sources import read_secrets
 from ._exits import FAILED, UNREACHABLE, USAGE, exit_code
@@ -101,7 +101,7 @@ def token(loaded: Loaded) -> tuple[Check, AccessToken | None]:
     try:
         found = loaded.credentials.get_token()
     except S2SAuthError as error:
-        return Check("token", "fail", str(error), code=exit_code(error)), None
+        return Check("token", "fail", str(error), hint(error.topic), exit_code(error)), None
     return Check("token", "pass", f"is to be had, and lives {duration(found.expires_in)}"), found
 
 
