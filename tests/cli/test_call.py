@@ -75,8 +75,12 @@ def test_token_that_comes_back_is_hidden(run: Run, fake: FakeCognito) -> None:
     ("argv", "code", "text"),
     [
         (["GET", "http://127.0.0.1:1/"], 3, "gave no answer: ConnectError"),
-        (["GET", "http://files.example.com/"], 2, "allow_http"),
-        (["GET", "files.example.com"], 2, "https://"),
+        (
+            ["GET", "http://files.example.com/"],
+            2,
+            "s2sauth: URL: is http, where anyone on the way could read the token (--",
+        ),
+        (["GET", "files.example.com"], 2, "s2sauth: URL: needs https:// before the host; give it whole, as"),
         (["GET", "http://127.0.0.1:1/", "--timeout", "-1"], 2, "--timeout"),
         (["GET", "http://127.0.0.1:1/", "--timeout", "x"], 2, "--timeout"),
         (["GET", "http://127.0.0.1:1/", "-H", "no colon"], 2, '-H: use "Name: value"'),

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._core.origin import is_loopback, parse_url
 from ._exits import FAILED, FINE, UNREACHABLE, USAGE, CommandFailed
 from ._refusal import reasons
 from ._settings import add_options, load
@@ -74,6 +75,7 @@ def send(
     credentials: Any, arguments: argparse.Namespace, headers: list[tuple[str, str]], content: bytes
 ) -> httpx.Response:
     """The answer of the API. Raises CommandFailed if there is none, and what the hook raises."""
+    check_url(arguments.url, allow_http=arguments.allow_http)
     hook = credentials.httpx_auth(arguments.url, allow_http=arguments.allow_http)
     import httpx  # noqa: PLC0415  # the help of all commands needs no HTTP library
 
@@ -89,6 +91,17 @@ def send(
             "route there and the proxy variables; `s2sauth doctor URL` looks at each step",
             UNREACHABLE,
         ) from None
+
+
+def check_url(url: str, *, allow_http: bool) -> None:
+    """Raises CommandFailed for what is no URL, or one that the token may not go to."""
+    try:
+        origin = parse_url(url).origin
+    except ValueError as wrong:
+        raise CommandFailed(f'URL: {wrong}; give it whole, as "https://files.example.com/files"', USAGE) from None
+    if origin.scheme == "http" and not allow_http and not is_loopback(origin.host.decode()):
+        text = "URL: is http, where anyone on the way could read the token (--allow-http where that is fine)"
+        raise CommandFailed(text, USAGE)
 
 
 def _header(text: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from .._core.errors import ConfigurationError, S2SAuthError, hint
 from .._core.record import Record
 from ..secret_sources import read_secrets
 from ._exits import FAILED, UNREACHABLE, USAGE, exit_code
-from ._words import duration, printable, scope_text
+from ._words import duration, printable, region_of, scope_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -116,7 +116,7 @@ def claims(loaded: Loaded, got: AccessToken) -> list[Check]:
         _scopes(loaded.scopes, got.scopes or ()),
         _claim(found, "client_id", loaded.client_id, "Another app client's token: a proxy in between mixes them up."),
         _claim(found, "token_use", "access", "APIs want an access token: check that the URL is a token endpoint."),
-        _issuer(found.get("iss")),
+        _issuer(found.get("iss"), loaded.region),
     ]
 
 
@@ -136,10 +136,13 @@ def _claim(found: Mapping[str, object], name: str, expected: str, advice: str) -
     return Check(name, "pass", expected)
 
 
-def _issuer(issuer: object) -> Check:
+def _issuer(issuer: object, region: str | None) -> Check:
     text = printable(str(issuer))
     if not isinstance(issuer, str) or not issuer.startswith("https://"):
         return Check("iss", "warn", f"is {text}, no https URL", "APIs find the keys by it: check the server.")
+    if region is not None and (other := region_of(issuer)) not in (None, region):
+        advice = "Another Region's user pool issued it: check domain and --region, and which issuer the API trusts."
+        return Check("iss", "warn", f"is {text}, of {other} and not of {region}", advice)
     return Check("iss", "pass", text)
 
 

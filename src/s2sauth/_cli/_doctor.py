@@ -6,9 +6,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from .._core.errors import S2SAuthError
-from .._core.origin import parse_origins
 from . import _checks
-from ._call import send
+from ._call import check_url, send
 from ._checks import Check
 from ._exits import FINE, CommandFailed, exit_code
 from ._refusal import reasons
@@ -36,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """All checks, in order; the exit code is that of the first that failed."""
     if arguments.url is not None:
-        parse_origins((arguments.url,), allow_http=True)  # raises for what is no URL
+        check_url(arguments.url, allow_http=True)
     done: list[Check] = []
     for check in _all(arguments):
         done.append(check)

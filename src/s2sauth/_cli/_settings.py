@@ -12,6 +12,7 @@ from ..credentials import CognitoClientCredentials
 from ..secret_sources.base import prepare_source
 from ..secret_sources.env import environment_secret
 from ._exits import USAGE, CommandFailed
+from ._words import region_of
 
 if TYPE_CHECKING:
     import argparse
@@ -37,6 +38,8 @@ class Loaded(Record):
     sources: Mapping[str, str]
     """Setting -> the option or the environment variable that it was read from."""
     token_url: str
+    region: str | None
+    """The one given, else the one that Cognito's host names, if any."""
     client_id: str
     scopes: tuple[str, ...] | None
     """Those that are asked for; None asks for all of the app client's."""
@@ -85,6 +88,7 @@ def load(arguments: argparse.Namespace) -> Loaded:
         secret=secret,
         sources=sources | {_plain(name): variable for name, variable in found.variables.items()},
         token_url=known.token_url,
+        region=arguments.region or region_of(known.token_url),
         client_id=known.client_id,
         scopes=known.scopes,
     )
