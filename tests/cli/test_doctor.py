@@ -89,6 +89,19 @@ def test_url_that_is_none(run: Run) -> None:
     assert ran.err.startswith("s2sauth: URL: needs https:// before the host; give it whole")
 
 
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("https://aא.example/x", ("xn--a-0hc.example", 443)),  # no host for Python's codec
+        ("http://[::1]:8080/", ("::1", 8080)),
+        ("http://127.0.0.1", ("127.0.0.1", 80)),
+    ],
+)
+def test_host_and_port_are_those_of_httpx(url: str, place: tuple[str, int]) -> None:
+    """A name as it is sent to the resolver."""
+    assert _checks._place(url)[:2] == place
+
+
 @pytest.mark.usefixtures("fake")
 def test_url_that_the_token_may_not_go_to(run: Run) -> None:
     """One check of many, in the command line's words."""

@@ -33,7 +33,13 @@ def test_help_names_the_commands(run: Run) -> None:
 def test_no_option_takes_a_secret(run: Run) -> None:
     """A command line is seen by every process of the machine; who tries sees no value repeated."""
     assert "--client-secret" not in run("token", "--help").out
-    for words in (["--client-secret", "hunter2"], ["--client-secret=hunter2"], ["hunter2"]):
+    for words in (
+        ["--client-secret", "hunter2"],
+        ["--client-secret=hunter2"],
+        ["--secret=hunter2"],
+        ["-shunter2"],
+        ["hunter2"],
+    ):
         ran = run("token", *words)
         assert (ran.code, ran.out) == (2, "")
         assert "s2sauth: error: not known: " in ran.err
@@ -150,6 +156,26 @@ def test_output_that_nobody_reads() -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_error_that_nobody_reads(bare: pytest.MonkeyPatch) -> None:
+    """The document of an error as well. An interpreter takes half a second to start."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [*PYTHON, "token", "--json"]
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    finally:
+        os.close(writer)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_streams_that_are_closed() -> None:
+    """As with `>&-`: the exit code is all that is left. An interpreter takes half a second to start."""
+    command = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *PYTHON]
+    assert subprocess.run([*command, *COST], check=False, timeout=60).returncode == 0
+    assert subprocess.run([*command, "explain", "no such topic"], check=False, timeout=60).returncode == 2
 
 
 def test_output_that_has_no_such_character(bare: pytest.MonkeyPatch) -> None:

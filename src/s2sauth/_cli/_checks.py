@@ -6,11 +6,11 @@ import socket
 import ssl
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from .._core import cognito
 from .._core.errors import ConfigurationError, S2SAuthError, hint
+from .._core.origin import parse_url
 from .._core.record import Record
 from ..secret_sources import read_secrets
 from ._exits import FAILED, UNREACHABLE, USAGE, exit_code
@@ -170,7 +170,7 @@ def clock(url: str, now: Callable[[], float]) -> Check:
 
 def _place(url: str) -> tuple[str, int, bool]:
     """Host, port, and whether a proxy of the environment stands before it."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    proxied = bool(getproxies().keys() & {parts.scheme, "all"}) and not proxy_bypass(host)
-    return host, parts.port or (443 if parts.scheme == "https" else 80), proxied
+    origin = parse_url(url).origin
+    host = origin.host.decode()  # as httpx encodes it; Python's own codec would make another one of some
+    proxied = bool(getproxies().keys() & {origin.scheme, "all"}) and not proxy_bypass(host)
+    return host, origin.port, proxied

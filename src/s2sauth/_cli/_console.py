@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from typing import TYPE_CHECKING, Any, Literal, TextIO
@@ -19,11 +20,11 @@ _CODES: dict[Colour, str] = {"red": "31", "green": "32", "yellow": "33", "dim": 
 class Console:
     """The two streams of a command."""
 
-    def __init__(self, out: TextIO, err: TextIO) -> None:
+    def __init__(self, out: TextIO | None, err: TextIO | None) -> None:
         self.json = False
         """Whether stdout gets one JSON document, in place of lines for people."""
-        self._out = out
-        self._err = err
+        self._out = out or io.StringIO()  # None: it was closed before Python started
+        self._err = err or io.StringIO()
 
     def line(self, text: str = "") -> None:
         """A line of the result, for people; nothing with `--json`."""

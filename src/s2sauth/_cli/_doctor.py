@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .._core.errors import S2SAuthError
 from . import _checks
-from ._call import check_url, send
+from ._call import check_url, hidden, send
 from ._checks import Check
 from ._exits import FINE, CommandFailed, exit_code
 from ._refusal import reasons
@@ -113,9 +113,10 @@ def _api(arguments: argparse.Namespace, loaded: Loaded) -> Check:
         return Check("api", "fail", str(error), code=exit_code(error))
     status = response.status_code
     said = f"GET {arguments.url} is answered {status}"
-    refused = reasons(status, response.headers.get_list("www-authenticate"), loaded.credentials.get_token())
+    token = loaded.credentials.get_token()
+    refused = reasons(status, response.headers.get_list("www-authenticate"), token)
     if refused:
-        return Check("api", "fail", said, " ".join(refused))
+        return Check("api", "fail", said, hidden(" ".join(refused), token))
     if status >= 500:
         return Check("api", "fail", said, "The API has a problem of its own: look at its log.")
     if status >= 400:

@@ -50,8 +50,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "app client", "What is not given is read from the environment, as from_env() does."
     )
+    secret = group.add_mutually_exclusive_group()
     for name, (option, text) in _OPTIONS.items():
-        group.add_argument(option, dest=name, metavar=name.upper(), help=text)
+        place = secret if name.startswith("secret") else group
+        place.add_argument(option, dest=name, metavar=name.upper(), help=text)
     group.add_argument("--scope", action="append", dest="scopes", metavar="SCOPE", help="may be repeated")
     group.add_argument("--prefix", default="", help='goes before each variable, as "BILLING_"')
 
