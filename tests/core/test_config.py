@@ -616,4 +616,5 @@ def test_scopes_that_are_written_out_in_the_query_are_the_ones_asked_for() -> No
     assert refused(domain=None, token_url=url, scopes="demo/read.file") == differ
     assert refused(domain=None, token_url=f"{TOKEN_URL}?scope=", scopes="demo/read.file") == differ
     assert refused(domain=None, token_url=url, scopes="").count("scopes:") == 1
+    assert made(domain=None, token_url=f"{TOKEN_URL}?scope=demo/read.file&scope=demo/write.file", scopes=both)
     assert made(domain=None, token_url=f"{TOKEN_URL}?x=scope", scopes=both).scopes == tuple(both.split())

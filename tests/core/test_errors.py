@@ -161,4 +161,6 @@ def test_failure_makes_a_fresh_exception_each_time() -> None:
     one, other = failure.exception(), failure.exception()
     assert one is not other
     assert one.args == other.args == ("text", 3.0)
+    assert one.__notes__ == other.__notes__ == ["More: python -m s2sauth explain TokenUnavailable"]
+    assert one.__notes__ is not other.__notes__
     assert (one.__cause__, one.__context__, one.__traceback__) == (None, None, None)
