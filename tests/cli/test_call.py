@@ -134,6 +134,7 @@ def test_token_that_comes_back_as_no_answer_is_hidden(run: Run, fake: FakeCognit
         (["GET", "http://127.0.0.1:1/", "--secret-file", "f", "--secret-arn", "a"], 2, "not allowed with argument"),
         (["GET", "http://127.0.0.1:1/", "-H", "no colon"], 2, '-H: use "Name: value"'),
         (["GET", "http://127.0.0.1:1/", "--data", "@/nowhere/at/all"], 2, "cannot be read: No such file"),
+        (["GET", "http://127.0.0.1:1/", "--secret-arn", "arn"], 2, "s2sauth: --secret-arn: is no ARN of a secret; use"),
         (["GET", "http://127.0.0.1:1/", "--scope", "no/such"], 1, "invalid_scope"),
     ],
 )

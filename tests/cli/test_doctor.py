@@ -62,6 +62,24 @@ def test_certificate_that_is_not_trusted(run: Run, secure: FakeCognito) -> None:
     assert secure.token_requests == []
 
 
+def test_ca_file_that_is_not_there(run: Run, secure: FakeCognito, bare: pytest.MonkeyPatch) -> None:
+    """A setting is wrong, not the network."""
+    bare.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    ran = run("doctor", "--json")
+    assert ran.code == 2
+    assert "the CA certificates cannot be read" in found(ran, "tls")
+    assert secure.token_requests == []
+
+
+def test_ca_file_that_is_not_there_beside_plain_http(run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch) -> None:
+    """What does not need it is looked at all the same."""
+    bare.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    ran = run("doctor", "--json")
+    assert ran.code == 2
+    assert (statuses(ran)["tls"], statuses(ran)["clock"], statuses(ran)["token"]) == ("warn", "skip", "fail")
+    assert "SSL_CERT_FILE" in found(ran, "token")
+
+
 def test_for_people(run: Run, fake: FakeCognito) -> None:
     """A line for each check, what to do beneath; plain http is a warning and no failure."""
     ran = run("doctor")

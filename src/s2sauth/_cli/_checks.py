@@ -81,12 +81,18 @@ def tls(name: str, url: str) -> Check:
         return Check(name, "skip", f"a proxy of the environment leads to {host}")
     import httpx  # noqa: PLC0415  # the help of all commands needs no HTTP library
 
+    secure = url.lower().startswith("https:")
+    try:
+        context = httpx.create_ssl_context() if secure else None
+    except OSError as error:
+        text = f"the CA certificates cannot be read: {error}"
+        return Check(name, "fail", text, "Check SSL_CERT_FILE and SSL_CERT_DIR.", USAGE)
     try:
         with socket.create_connection((host, port), TIMEOUT) as plain:
-            if not url.startswith("https:"):
+            if context is None:
                 advice = "Whoever listens on the way sees the token: use https."
                 return Check(name, "warn", f"{host}:{port} answers, in plain http", advice)
-            with httpx.create_ssl_context().wrap_socket(plain, server_hostname=host) as wrapped:
+            with context.wrap_socket(plain, server_hostname=host) as wrapped:
                 return Check(name, "pass", f"{host}:{port} speaks {wrapped.version()} and its certificate is trusted")
     except ssl.SSLCertVerificationError as error:
         advice = "Behind a proxy that opens TLS, give its CA in SSL_CERT_FILE."
@@ -155,7 +161,7 @@ def clock(url: str, now: Callable[[], float]) -> Check:
             before = now()
             date = client.get(url).headers.get("date", "")
             middle = (before + now()) / 2
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, OSError) as error:  # OSError: the CA certificates cannot be read
         return Check("clock", "skip", f"the token endpoint does not say the time: {type(error).__name__}")
     try:
         skew = middle - parsedate_to_datetime(date).timestamp() - 0.5  # Date is cut to the second

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .._core.environment import from_environment
+from .._core.errors import ConfigurationError
 from .._core.record import Record
 from .._core.secret_arn import parse_secret_arn
 from ..credentials import CognitoClientCredentials
@@ -75,7 +76,10 @@ def load(arguments: argparse.Namespace) -> Loaded:
     elif arguments.secret_arn is not None:
         from ..secret_sources.aws import from_arn  # noqa: PLC0415  # only what is used
 
-        given["client_secret"] = from_arn(parse_secret_arn(arguments.secret_arn))
+        try:
+            given["client_secret"] = from_arn(parse_secret_arn(arguments.secret_arn))
+        except ConfigurationError as wrong:
+            raise ConfigurationError(f"--secret-arn: {wrong.message}") from None
         sources["client_secret"] = _OPTIONS["secret_arn"][0]
     found = from_environment(arguments.prefix, os.environ, frozenset(given))
     credentials = CognitoClientCredentials.from_env(arguments.prefix, **given)
