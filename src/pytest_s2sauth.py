@@ -84,6 +84,8 @@ def s2sauth_mock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
     options: dict[str, Any] = {}
     for marker in request.node.iter_markers("s2sauth"):  # the closest first: it wins
+        if marker.args:
+            pytest.fail('@pytest.mark.s2sauth takes named arguments only, as prefix="BILLING_"', pytrace=False)
         options = {**marker.kwargs, **options}
     prefix = options.pop("prefix", "")
     if "s2sauth_clock" in request.fixturenames:

@@ -44,7 +44,7 @@ def s2sauth_source() -> list[Path]:
     wheels = sorted((Path(sys.prefix) / "wheel").glob("s2sauth-*.whl"))
     if wheels:
         return [wheels[-1], wheels[-1]]
-    return [ROOT, ROOT / "pyproject.toml", *sorted((ROOT / "src").rglob("*.py"))]
+    return [ROOT, ROOT / "pyproject.toml", ROOT / "docs" / "errors.md", *sorted((ROOT / "src").rglob("*.py"))]
 
 
 def lambda_emulator() -> Path:

@@ -21,8 +21,8 @@ class TokenUnavailable(errors.TokenUnavailable, httpx2.TransportError):
     __module__ = errors.__name__
     _request: httpx2.Request | None = None
 
-    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return _rebuilt, self.args
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, *super().__reduce__()[1:]
 
 
 def _rebuilt(*args: Any) -> TokenUnavailable:

@@ -4,7 +4,7 @@ import _thread
 import socket
 import ssl
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, final
 
@@ -159,7 +159,7 @@ class HttpSender:
 def _answer(response: Any) -> Answer:
     body = b""
     try:
-        for chunk in response.iter_raw():
+        for chunk in _chunks(response):
             body += chunk
             if len(body) > MAX_ANSWER:
                 break
@@ -167,6 +167,11 @@ def _answer(response: Any) -> Answer:
         response.close()
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status_code, headers, body[:MAX_ANSWER], truncated=len(body) > MAX_ANSWER)
+
+
+def _chunks(response: Any) -> Iterable[bytes]:
+    """The body, raw; of a response that was made in memory, as MockTransport's, it is there already."""
+    return (response.content,) if response.is_stream_consumed else response.iter_raw()
 
 
 def _failure(error: Exception, library: Library) -> Failure:

@@ -263,15 +263,15 @@ class CognitoClientCredentials(Closing):
         return Httpx2Auth(self, allowed, monotonic=self._shared.clock.monotonic, report=self._report)
 
     def with_scopes(self, *scopes: str) -> "CognitoClientCredentials":
-        """The same credentials for other scopes; equal scopes share one token. Without any: all of the app client's."""
+        """The same credentials for other scopes; equal scopes share one token. Without any: all of the app client's.
+        Raises ConfigurationError for scopes that are none, and if token_url names others or needs some for {scope}."""
         parsed = self._slot.settings.with_scopes(scope_set(scopes) if scopes else None)
         view = object.__new__(type(self))
         view._see(self._shared, self._shared.slots.slot(parsed))  # one more of its kind
         return view
 
     def invalidate(self, token: AccessToken | str, /) -> None:
-        """Mark this token as suspected, if it is still the cached one: the next call may renew it, within the budget of
-        forced renewals."""
+        """If this token is still the cached one, the next call may renew it, within the budget of forced renewals."""
         self._shared.supply.suspect(self._slot, token if isinstance(token, str) else token.access_token)
 
     def state(self) -> State:

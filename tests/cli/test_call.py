@@ -1,7 +1,10 @@
 """`s2sauth call`."""
 
 import io
+import os
+import socket
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -32,6 +35,19 @@ def test_body_comes_from(kind: str, run: Run, fake: FakeCognito, tmp_path: Path,
     data = {"text": "hello", "file": f"@{tmp_path / 'body'}", "stdin": "@-"}[kind]
     assert run("call", "POST", fake.api_url, "--json", "--data", data).json["status"] == 200
     assert fake.api_requests[0].body == b"hello"
+
+
+def test_body_is_the_bytes_of_the_command_line(run: Run, fake: FakeCognito) -> None:
+    """Also where they are no UTF-8, which Python has as surrogates."""
+    run("call", "POST", fake.api_url, "--data", os.fsdecode(b"caf\xe9"))
+    assert fake.api_requests[0].body == b"caf\xe9"
+
+
+def test_body_from_a_stdin_that_is_closed(run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch) -> None:
+    """As with `<&-`: no request."""
+    bare.setattr(sys, "stdin", None)
+    ran = run("call", "POST", fake.api_url, "--data", "@-")
+    assert (ran.code, ran.err, fake.api_requests) == (2, "s2sauth: --data: stdin is closed\n", [])
 
 
 def test_refusal_names_what_may_be_missing(run: Run, fake: FakeCognito) -> None:
@@ -71,16 +87,54 @@ def test_token_that_comes_back_is_hidden(run: Run, fake: FakeCognito) -> None:
     assert "x-echo: Bearer [token hidden]" in ran.out
 
 
+@pytest.mark.parametrize("command", [["call", "GET"], ["doctor"]], ids=lambda command: command[0])
+def test_token_that_comes_back_as_a_scope_is_hidden(command: list[str], run: Run, fake: FakeCognito) -> None:
+    """In what is said of a refusal."""
+    token = "opaque-value-for-this-test"
+    fake.answer_json({"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+    fake.api_answer(403, headers=[("WWW-Authenticate", f'Bearer scope="{token}"')])
+    ran = run(*command, fake.api_url)
+    assert token not in ran.out + ran.err
+    assert "asks for the scope [token hidden]" in ran.out + ran.err
+
+
+def test_token_that_comes_back_as_no_answer_is_hidden(run: Run, fake: FakeCognito) -> None:
+    """The error of what is no HTTP quotes it."""
+    token = "opaque-value-for-this-test"
+    fake.answer_json({"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def echo() -> None:
+            connection, _ = server.accept()
+            with connection:
+                request = connection.recv(65536).decode()
+                connection.sendall(request[request.index("Bearer") :].partition("\r\n")[0].encode() + b"\r\n\r\n")
+
+        thread = threading.Thread(target=echo)
+        thread.start()
+        ran = run("call", "GET", f"http://127.0.0.1:{server.getsockname()[1]}/")
+        thread.join()
+    assert ran.code == 3
+    assert "illegal status line: bytearray(b'Bearer [token hidden]')" in ran.err
+    assert token not in ran.err
+
+
 @pytest.mark.parametrize(
     ("argv", "code", "text"),
     [
         (["GET", "http://127.0.0.1:1/"], 3, "gave no answer: ConnectError"),
-        (["GET", "http://files.example.com/"], 2, "allow_http"),
-        (["GET", "files.example.com"], 2, "https://"),
-        (["GET", "http://127.0.0.1:1/", "--timeout", "-1"], 2, "--timeout"),
-        (["GET", "http://127.0.0.1:1/", "--timeout", "x"], 2, "--timeout"),
+        (
+            ["GET", "http://files.example.com/"],
+            2,
+            "s2sauth: URL: is http, where anyone on the way could read the token (--",
+        ),
+        (["GET", "files.example.com"], 2, "s2sauth: URL: needs https:// before the host; give it whole, as"),
+        (["GET", "http://127.0.0.1:1/", "--timeout", "-1"], 2, "--timeout: use seconds, more than 0"),
+        (["GET", "http://127.0.0.1:1/", "--timeout", "x"], 2, "--timeout: use seconds, more than 0"),
+        (["GET", "http://127.0.0.1:1/", "--secret-file", "f", "--secret-arn", "a"], 2, "not allowed with argument"),
         (["GET", "http://127.0.0.1:1/", "-H", "no colon"], 2, '-H: use "Name: value"'),
         (["GET", "http://127.0.0.1:1/", "--data", "@/nowhere/at/all"], 2, "cannot be read: No such file"),
+        (["GET", "http://127.0.0.1:1/", "--secret-arn", "arn"], 2, "s2sauth: --secret-arn: is no ARN of a secret; use"),
         (["GET", "http://127.0.0.1:1/", "--scope", "no/such"], 1, "invalid_scope"),
     ],
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from s2sauth._cli import _checks
+from s2sauth._cli._words import region_of
 from s2sauth.testing import FakeCognito
 from tests.cli.conftest import Ran, Run
 from tests.support.tls import authority, server_context
@@ -61,6 +62,24 @@ def test_certificate_that_is_not_trusted(run: Run, secure: FakeCognito) -> None:
     assert secure.token_requests == []
 
 
+def test_ca_file_that_is_not_there(run: Run, secure: FakeCognito, bare: pytest.MonkeyPatch) -> None:
+    """A setting is wrong, not the network."""
+    bare.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    ran = run("doctor", "--json")
+    assert ran.code == 2
+    assert "the CA certificates cannot be read" in found(ran, "tls")
+    assert secure.token_requests == []
+
+
+def test_ca_file_that_is_not_there_beside_plain_http(run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch) -> None:
+    """What does not need it is looked at all the same."""
+    bare.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    ran = run("doctor", "--json")
+    assert ran.code == 2
+    assert (statuses(ran)["tls"], statuses(ran)["clock"], statuses(ran)["token"]) == ("warn", "skip", "fail")
+    assert "SSL_CERT_FILE" in found(ran, "token")
+
+
 def test_for_people(run: Run, fake: FakeCognito) -> None:
     """A line for each check, what to do beneath; plain http is a warning and no failure."""
     ran = run("doctor")
@@ -83,7 +102,29 @@ def test_settings_that_are_missing(run: Run, bare: pytest.MonkeyPatch) -> None:
 
 def test_url_that_is_none(run: Run) -> None:
     """The command line is wrong: no check."""
-    assert run("doctor", "files.example.com").code == 2
+    ran = run("doctor", "files.example.com")
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.startswith("s2sauth: URL: needs https:// before the host; give it whole")
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("https://aא.example/x", ("xn--a-0hc.example", 443)),  # no host for Python's codec
+        ("http://[::1]:8080/", ("::1", 8080)),
+        ("http://127.0.0.1", ("127.0.0.1", 80)),
+    ],
+)
+def test_host_and_port_are_those_of_httpx(url: str, place: tuple[str, int]) -> None:
+    """A name as it is sent to the resolver."""
+    assert _checks._place(url)[:2] == place
+
+
+@pytest.mark.usefixtures("fake")
+def test_url_that_the_token_may_not_go_to(run: Run) -> None:
+    """One check of many, in the command line's words."""
+    ran = run("doctor", "http://api.invalid/", "--json")
+    assert "(--allow-http where that is fine)" in found(ran, "api")
 
 
 @pytest.mark.usefixtures("fake")
@@ -142,6 +183,41 @@ def test_token_of_others(run: Run, fake: FakeCognito) -> None:
         "iss": "warn",
     }
     assert "demo/write.file" in found(ran, "scopes")
+
+
+@pytest.mark.parametrize(
+    ("region", "issuer", "status"),
+    [
+        ("eu-central-1", "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ex4mpl3Ab", "pass"),
+        ("eu-west-1", "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ex4mpl3Ab", "warn"),
+        ("eu-west-1", "https://issuer-cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ex4mpl3Ab", "warn"),
+        ("eu-west-1", "https://eu-central-1.example.com/another-server", "pass"),
+        (None, "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ex4mpl3Ab", "pass"),
+    ],
+)
+def test_issuer_of_another_region(region: str | None, issuer: str, status: str, run: Run, fake: FakeCognito) -> None:
+    """An address of no Region is compared with the one given, if there is one."""
+    fake.set_claims({"iss": issuer})
+    ran = run("doctor", "--json", *([] if region is None else ["--region", region]))
+    assert statuses(ran)["iss"] == status
+    if status == "warn":
+        assert "of eu-central-1 and not of eu-west-1 Another Region's user pool" in found(ran, "iss")
+
+
+@pytest.mark.parametrize(
+    ("url", "region"),
+    [
+        ("https://demo.auth.eu-central-1.amazoncognito.com/oauth2/token", "eu-central-1"),
+        ("https://demo.auth-fips.us-gov-west-1.amazoncognito.com/oauth2/token", "us-gov-west-1"),
+        ("https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_a", "cn-north-1"),
+        ("https://auth.eu-central-1.example.com/oauth2/token", None),
+        ("https://s3.amazonaws.com/", None),
+        ("not a url", None),
+    ],
+)
+def test_region_of_a_host(url: str, region: str | None) -> None:
+    """AWS's own hosts name theirs."""
+    assert region_of(url) == region
 
 
 def test_token_without_scopes(run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,13 @@ def test_help_names_the_commands(run: Run) -> None:
 def test_no_option_takes_a_secret(run: Run) -> None:
     """A command line is seen by every process of the machine; who tries sees no value repeated."""
     assert "--client-secret" not in run("token", "--help").out
-    for words in (["--client-secret", "hunter2"], ["--client-secret=hunter2"], ["hunter2"]):
+    for words in (
+        ["--client-secret", "hunter2"],
+        ["--client-secret=hunter2"],
+        ["--secret=hunter2"],
+        ["-shunter2"],
+        ["hunter2"],
+    ):
         ran = run("token", *words)
         assert (ran.code, ran.out) == (2, "")
         assert "s2sauth: error: not known: " in ran.err
@@ -63,6 +69,7 @@ def test_exit_code_says_whose_turn_it_is(
     ran = run("token", "--json")
     assert (ran.code, ran.json["error"]["type"], ran.json["error"]["exit_code"]) == (code, kind, code)
     assert ran.err.startswith("s2sauth: ")
+    assert ran.err.endswith(f"\nMore: python -m s2sauth explain {ran.json['error']['topic']}\n")
     assert "Traceback" not in ran.err
 
 
@@ -131,10 +138,12 @@ def test_python_m(fake: FakeCognito) -> None:
 
 
 def test_the_librarys_warnings_are_not_shown(fake: FakeCognito) -> None:
-    """What they are about, the command says itself, once. An interpreter takes half a second to start."""
+    """What they are about, the command says itself, once, and where there is more. An interpreter has to start."""
     command = [*PYTHON, "token", "--scope", "no/such"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    said, more = done.stderr.splitlines()
+    assert (done.returncode, done.stdout, said.partition(":")[0]) == (1, "", "s2sauth")
+    assert more == "More: python -m s2sauth explain invalid_scope"
     assert len(fake.token_requests) == 1
 
 
@@ -147,6 +156,35 @@ def test_output_that_nobody_reads() -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_error_that_nobody_reads(bare: pytest.MonkeyPatch) -> None:
+    """The document of an error as well. An interpreter takes half a second to start."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [*PYTHON, "token", "--json"]
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    finally:
+        os.close(writer)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_streams_that_are_closed() -> None:
+    """As with `>&-`: the exit code is all that is left. An interpreter takes half a second to start."""
+    command = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *PYTHON]
+    assert subprocess.run([*command, *COST], check=False, timeout=60).returncode == 0
+    assert subprocess.run([*command, "explain", "no such topic"], check=False, timeout=60).returncode == 2
+
+
+def test_output_that_has_no_such_character(bare: pytest.MonkeyPatch) -> None:
+    """A stream that is not UTF-8 gets an escape instead. An interpreter takes half a second to start."""
+    bare.setenv("PYTHONIOENCODING", "ascii:strict")
+    command = [*PYTHON, "explain", "TokenUnavailable"]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"The token request failed, \\u2026, another name" in done.stdout
 
 
 @pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])

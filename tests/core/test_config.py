@@ -597,3 +597,24 @@ def test_a_place_for_scopes_in_the_query_needs_scopes() -> None:
     with pytest.raises(ConfigurationError) as caught:
         named.with_scopes(None)
     assert str(caught.value) == needed
+
+
+def test_scopes_that_are_written_out_in_the_query_are_the_ones_asked_for() -> None:
+    """A cache keyed by the query would give a token for others to whoever asks for these."""
+    url = f"{TOKEN_URL}?scope=demo%2Fwrite.file+demo%2Fread.file"
+    both = "demo/read.file demo/write.file"
+    differ = "scopes: are not those in the query of token_url; write scope={scope} there, which stands for them"
+
+    for scopes in (both, None):
+        written = made(domain=None, token_url=url, scopes=scopes)
+        assert written.token_url == url
+        assert written.with_scopes(None).token_url == written.with_scopes(both).token_url == url
+        with pytest.raises(ConfigurationError) as caught:
+            written.with_scopes("demo/read.file")
+        assert str(caught.value) == differ
+
+    assert refused(domain=None, token_url=url, scopes="demo/read.file") == differ
+    assert refused(domain=None, token_url=f"{TOKEN_URL}?scope=", scopes="demo/read.file") == differ
+    assert refused(domain=None, token_url=url, scopes="").count("scopes:") == 1
+    assert made(domain=None, token_url=f"{TOKEN_URL}?scope=demo/read.file&scope=demo/write.file", scopes=both)
+    assert made(domain=None, token_url=f"{TOKEN_URL}?x=scope", scopes=both).scopes == tuple(both.split())

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+import traceback
 
 import pytest
 
@@ -23,7 +24,9 @@ from s2sauth._core.errors import (
     TokenUnavailable,
     UnauthorizedClient,
     UnsupportedGrantType,
+    hint,
 )
+from s2sauth._core.token_endpoint import _REFUSALS
 
 REFUSALS = (InvalidRequest, InvalidClient, InvalidGrant, InvalidScope, UnauthorizedClient, UnsupportedGrantType)
 
@@ -68,6 +71,38 @@ def test_errors_travel_between_processes(error: S2SAuthError, protocol: int) -> 
     again = pickle.loads(pickle.dumps(error, protocol))
     assert type(again) is type(error)
     assert vars(again) == vars(error)
+
+
+@pytest.mark.parametrize("error", FILLED, ids=repr)
+def test_a_traceback_says_where_there_is_more(error: S2SAuthError) -> None:
+    """Its last line is a note; the text of the error does not have it."""
+    shown = "".join(traceback.format_exception(error))
+    assert shown.endswith(f": text\nMore: python -m s2sauth explain {error.topic}\n")
+    assert str(error) == error.message == "text"
+
+
+@pytest.mark.parametrize("error", FILLED, ids=repr)
+def test_notes_travel_with_the_error(error: S2SAuthError) -> None:
+    """Those that a program added too, and each once; a copy has notes of its own."""
+    noted = type(error)(*error.args)
+    noted.add_note("while listing files")
+    notes = [hint(error.topic), "while listing files"]
+    for again in (
+        copy.copy(noted),
+        copy.deepcopy(noted),
+        pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(noted)))),
+    ):
+        assert again.__notes__ == notes
+        again.add_note("later")
+    assert noted.__notes__ == notes
+
+
+def test_a_refusals_topic_is_its_code() -> None:
+    """With or without one in the answer; what RFC 6749 does not know is a refusal like any other."""
+    assert {kind.topic: kind for kind in (*REFUSALS, TokenRequestRefused)} == {
+        **_REFUSALS,
+        "TokenRequestRefused": TokenRequestRefused,
+    }
 
 
 def test_tree_is_the_one_in_the_contract() -> None:
@@ -126,4 +161,6 @@ def test_failure_makes_a_fresh_exception_each_time() -> None:
     one, other = failure.exception(), failure.exception()
     assert one is not other
     assert one.args == other.args == ("text", 3.0)
+    assert one.__notes__ == other.__notes__ == ["More: python -m s2sauth explain TokenUnavailable"]
+    assert one.__notes__ is not other.__notes__
     assert (one.__cause__, one.__context__, one.__traceback__) == (None, None, None)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from s2sauth import CognitoClientCredentials, TokenUnavailable
+from s2sauth import CognitoClientCredentials, RenewalPolicy, TokenUnavailable
 from s2sauth.testing import FakeCognito, ManualClock, StaticToken
 from tests.support.families import FAMILIES
 from tests.support.fixtures import NO_TLS
@@ -159,6 +159,17 @@ def test_store_without_its_extra_is_told_what_to_install(make: Make, monkeypatch
     with pytest.raises(ImportError) as caught:
         make(store="sqlite:////nowhere/tokens.db").get_token()
     assert str(caught.value).startswith("store needs cryptography: pip install 's2sauth[store]'")
+
+
+@both
+def test_answer_in_memory_of_httpx2(make: Make) -> None:
+    """As httpx's: a mock's response has been read when it is made."""
+    import httpx2
+
+    answer = {"access_token": "from-a-mock", "token_type": "Bearer", "expires_in": 3600}
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=answer))
+    credentials = make(http_client=lambda: httpx2.Client(transport=transport), policy=RenewalPolicy(attempts=1))
+    assert credentials.get_token().access_token == "from-a-mock"
 
 
 @both

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from s2sauth import CognitoClientCredentials, ConfigurationError, TokenUnavailable
+from s2sauth import CognitoClientCredentials, ConfigurationError, RenewalPolicy, TokenResponseInvalid, TokenUnavailable
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import NO_TLS, plain_client
 from tests.support.worlds import World
@@ -112,6 +112,22 @@ def test_cookies_of_the_answer_are_never_sent_back(
     clock.advance(3600)
     credentials.get_token()
     assert [request.header("cookie") for request in fake.token_requests] == [None] * 3
+
+
+def test_answer_that_is_in_memory(make: Make) -> None:
+    """As a user's own tests give it, whose httpx.Response has been read when it is made."""
+    answer = {"access_token": "from-a-mock", "token_type": "Bearer", "expires_in": 3600}
+    factory = Factory(transport=httpx.MockTransport(lambda _: httpx.Response(200, json=answer)))
+    credentials = make(http_client=factory, policy=RenewalPolicy(attempts=1))
+    assert credentials.get_token().access_token == "from-a-mock"
+
+
+def test_answer_in_memory_that_is_too_long(make: Make) -> None:
+    """The same cap of 64 KiB as for one on the wire."""
+    answer = {"access_token": "from-a-mock", "token_type": "Bearer", "expires_in": 3600, "more": "x" * 65536}
+    factory = Factory(transport=httpx.MockTransport(lambda _: httpx.Response(200, json=answer)))
+    with pytest.raises(TokenResponseInvalid, match="no JSON object of a usable size"):
+        make(http_client=factory).get_token()
 
 
 def test_attempt_is_given_what_is_left_and_2_and_4_s_at_most(make: Make, clock: ManualClock) -> None:

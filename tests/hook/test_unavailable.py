@@ -67,6 +67,7 @@ def test_it_travels_between_processes(make: Make, fake: FakeCognito) -> None:
     again = pickle.loads(pickle.dumps(caught.value))
     assert type(again) is type(caught.value)
     assert str(again) == str(caught.value)
+    assert again.__notes__ == caught.value.__notes__ == ["More: python -m s2sauth explain TokenUnavailable"]
     assert again.retry_after == caught.value.retry_after
     assert isinstance(again, httpx.TransportError)
     with pytest.raises(RuntimeError):

@@ -168,6 +168,21 @@ def test_an_option_that_there_is_none_of_is_an_error(run):
     result.stdout.fnmatch_lines("*TypeError*expire_in*")
 
 
+def test_arguments_without_a_name_are_an_error(run):
+    """They would be passed over, and the test go by other variables than it says."""
+    result = run(
+        """
+        import pytest
+
+        @pytest.mark.s2sauth("BILLING_")
+        def test_it(s2sauth_mock):
+            pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines('*named arguments only, as prefix="BILLING_"*')
+
+
 def test_marker_is_listed(run):
     """`pytest --markers` says what it takes."""
     run("", "--markers").stdout.fnmatch_lines("@pytest.mark.s2sauth(prefix*FakeCognito*")

@@ -27,6 +27,7 @@ COMMANDS = {
     "call": "_call",
     "doctor": "_doctor",
     "cost": "_cost",
+    "explain": "_explain",
 }
 
 
@@ -48,9 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(sys.stdout, sys.stderr)
     _silence()
     try:
-        command, arguments = _parse(sys.argv[1:] if argv is None else list(argv))
-        console.json = arguments.json
-        return command.run(arguments, console)
+        return _run(sys.argv[1:] if argv is None else list(argv), console)
     except SystemExit as left:  # argparse has shown the help, or what is wrong with the command line
         return USAGE if left.code else FINE
     except KeyboardInterrupt:
@@ -58,8 +57,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains when it flushes at the end
         return FAILED
+
+
+def _run(argv: list[str], console: Console) -> int:
+    try:
+        command, arguments = _parse(argv)
+        console.json = arguments.json
+        return command.run(arguments, console)
     except (CommandFailed, S2SAuthError) as error:
-        console.failed(str(error), code=exit_code(error), kind=type(error).__name__)
+        topic = error.topic if isinstance(error, S2SAuthError) else None
+        console.failed(str(error), code=exit_code(error), kind=type(error).__name__, topic=topic)
         return exit_code(error)
 
 
@@ -67,19 +74,22 @@ def _parse(argv: list[str]) -> tuple[Command, argparse.Namespace]:
     """The command that is asked for and its arguments; SystemExit, as argparse has it, if there is nothing to run."""
     name = next((word for word in argv if not word.startswith("-")), None)
     wanted = [name] if name in COMMANDS else list(COMMANDS)
-    parser = argparse.ArgumentParser(prog="s2sauth", description="Tokens for calls between services, from the shell.")
+    parser = argparse.ArgumentParser(
+        prog="s2sauth", description="Tokens for calls between services, from the shell.", allow_abbrev=False
+    )
     parser.add_argument("--version", action="version", version=f"s2sauth {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     modules: dict[str, Command] = {}
     for command in wanted:
         module = cast("Command", importlib.import_module(f".{COMMANDS[command]}", __package__))
-        subparser = subparsers.add_parser(command, help=module.HELP, description=module.HELP)
+        # An abbreviation that is ambiguous would be repeated with its value: `--secret=…`.
+        subparser = subparsers.add_parser(command, help=module.HELP, description=module.HELP, allow_abbrev=False)
         subparser.add_argument("--json", action="store_true", help="write one JSON document to stdout")
         module.add_arguments(subparser)
         modules[command] = module
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:  # argparse itself would repeat the values: a secret, if somebody thinks there is an option for it
-        options = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+        options = [word.partition("=")[0] if word.startswith("--") else word[:2] for word in unknown if word[:1] == "-"]
         parser.error(f"not known: {' '.join(options) or 'one argument too many'}")
     return modules[arguments.command], arguments
 

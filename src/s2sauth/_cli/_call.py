@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .._core.origin import is_loopback, parse_url
 from ._exits import FAILED, FINE, UNREACHABLE, USAGE, CommandFailed
 from ._refusal import reasons
 from ._settings import add_options, load
 from ._words import printable
 
 if TYPE_CHECKING:
-    import argparse
-
     import httpx
 
+    from .._core.values import AccessToken
     from ._console import Console
 
 HELP = "Send a request with the token; show status, headers and body, and for a refusal what is missing."
@@ -43,10 +45,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         response = send(credentials, arguments, headers, content)
         token = credentials.get_token()
         why = reasons(response.status_code, response.headers.get_list("www-authenticate"), token)
-        value = token.access_token
     # An API may send back what it was sent.
-    body = response.text.replace(value, HIDDEN)
-    shown = [(name, text.replace(value, HIDDEN)) for name, text in response.headers.multi_items()]
+    why = [hidden(text, token) for text in why]
+    body = hidden(response.text, token)
+    shown = [(name, hidden(text, token)) for name, text in response.headers.multi_items()]
     console.document(
         {
             "command": "call",
@@ -59,7 +61,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         }
     )
     good = response.status_code < 400
-    status = f"{response.http_version} {response.status_code} {printable(response.reason_phrase)}"
+    status = f"{response.http_version} {response.status_code} {printable(hidden(response.reason_phrase, token))}"
     console.line(console.paint(status, "green" if good else "red"))
     console.lines(f"{console.paint(name, 'bold')}: {printable(text)}" for name, text in shown)
     console.line()
@@ -74,10 +76,11 @@ def send(
     credentials: Any, arguments: argparse.Namespace, headers: list[tuple[str, str]], content: bytes
 ) -> httpx.Response:
     """The answer of the API. Raises CommandFailed if there is none, and what the hook raises."""
+    check_url(arguments.url, allow_http=arguments.allow_http)
     hook = credentials.httpx_auth(arguments.url, allow_http=arguments.allow_http)
     import httpx  # noqa: PLC0415  # the help of all commands needs no HTTP library
 
-    credentials.get_token()  # its failure is the token endpoint's, whatever happens to the call
+    token = credentials.get_token()  # its failure is the token endpoint's, whatever happens to the call
     try:
         with httpx.Client(auth=hook, timeout=arguments.timeout) as client:
             return client.request(arguments.method, arguments.url, headers=headers, content=content)
@@ -85,10 +88,26 @@ def send(
         raise CommandFailed(f"no such request can be sent: {error}. Check METHOD and -H", USAGE) from None
     except httpx.HTTPError as error:
         raise CommandFailed(
-            f"{arguments.url} gave no answer: {type(error).__name__}, {printable(str(error))}. Check the URL, the "
-            "route there and the proxy variables; `s2sauth doctor URL` looks at each step",
+            f"{arguments.url} gave no answer: {type(error).__name__}, {printable(hidden(str(error), token))}. Check "
+            "the URL, the route there and the proxy variables; `s2sauth doctor URL` looks at each step",
             UNREACHABLE,
         ) from None
+
+
+def hidden(text: str, token: AccessToken) -> str:
+    """The text without the token."""
+    return text.replace(token.access_token, HIDDEN)
+
+
+def check_url(url: str, *, allow_http: bool) -> None:
+    """Raises CommandFailed for what is no URL, or one that the token may not go to."""
+    try:
+        origin = parse_url(url).origin
+    except ValueError as wrong:
+        raise CommandFailed(f'URL: {wrong}; give it whole, as "https://files.example.com/files"', USAGE) from None
+    if origin.scheme == "http" and not allow_http and not is_loopback(origin.host.decode()):
+        text = "URL: is http, where anyone on the way could read the token (--allow-http where that is fine)"
+        raise CommandFailed(text, USAGE)
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -99,14 +118,20 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def _seconds(text: str) -> float:
-    if not 0 < float(text) < 86400:
-        raise ValueError
-    return float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < 86400:
+        raise argparse.ArgumentTypeError("use seconds, more than 0")
+    return seconds
 
 
 def _content(data: str | None) -> bytes:
     if data is None or not data.startswith("@"):
-        return (data or "").encode()
+        return os.fsencode(data or "")  # the bytes of the command line
+    if data == "@-" and sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]  # it is, if it was closed before
+        raise CommandFailed("--data: stdin is closed", USAGE)
     try:
         return sys.stdin.buffer.read() if data == "@-" else Path(data[1:]).read_bytes()
     except OSError as error:

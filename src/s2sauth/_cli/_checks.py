@@ -6,15 +6,15 @@ import socket
 import ssl
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from .._core import cognito
-from .._core.errors import ConfigurationError, S2SAuthError
+from .._core.errors import ConfigurationError, S2SAuthError, hint
+from .._core.origin import parse_url
 from .._core.record import Record
 from ..secret_sources import read_secrets
 from ._exits import FAILED, UNREACHABLE, USAGE, exit_code
-from ._words import duration, printable, scope_text
+from ._words import duration, printable, region_of, scope_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -81,12 +81,18 @@ def tls(name: str, url: str) -> Check:
         return Check(name, "skip", f"a proxy of the environment leads to {host}")
     import httpx  # noqa: PLC0415  # the help of all commands needs no HTTP library
 
+    secure = url.lower().startswith("https:")
+    try:
+        context = httpx.create_ssl_context() if secure else None
+    except OSError as error:
+        text = f"the CA certificates cannot be read: {error}"
+        return Check(name, "fail", text, "Check SSL_CERT_FILE and SSL_CERT_DIR.", USAGE)
     try:
         with socket.create_connection((host, port), TIMEOUT) as plain:
-            if not url.startswith("https:"):
+            if context is None:
                 advice = "Whoever listens on the way sees the token: use https."
                 return Check(name, "warn", f"{host}:{port} answers, in plain http", advice)
-            with httpx.create_ssl_context().wrap_socket(plain, server_hostname=host) as wrapped:
+            with context.wrap_socket(plain, server_hostname=host) as wrapped:
                 return Check(name, "pass", f"{host}:{port} speaks {wrapped.version()} and its certificate is trusted")
     except ssl.SSLCertVerificationError as error:
         advice = "Behind a proxy that opens TLS, give its CA in SSL_CERT_FILE."
@@ -101,7 +107,7 @@ def token(loaded: Loaded) -> tuple[Check, AccessToken | None]:
     try:
         found = loaded.credentials.get_token()
     except S2SAuthError as error:
-        return Check("token", "fail", str(error), code=exit_code(error)), None
+        return Check("token", "fail", str(error), hint(error.topic), exit_code(error)), None
     return Check("token", "pass", f"is to be had, and lives {duration(found.expires_in)}"), found
 
 
@@ -116,7 +122,7 @@ def claims(loaded: Loaded, got: AccessToken) -> list[Check]:
         _scopes(loaded.scopes, got.scopes or ()),
         _claim(found, "client_id", loaded.client_id, "Another app client's token: a proxy in between mixes them up."),
         _claim(found, "token_use", "access", "APIs want an access token: check that the URL is a token endpoint."),
-        _issuer(found.get("iss")),
+        _issuer(found.get("iss"), loaded.region),
     ]
 
 
@@ -136,10 +142,13 @@ def _claim(found: Mapping[str, object], name: str, expected: str, advice: str) -
     return Check(name, "pass", expected)
 
 
-def _issuer(issuer: object) -> Check:
+def _issuer(issuer: object, region: str | None) -> Check:
     text = printable(str(issuer))
     if not isinstance(issuer, str) or not issuer.startswith("https://"):
         return Check("iss", "warn", f"is {text}, no https URL", "APIs find the keys by it: check the server.")
+    if region is not None and (other := region_of(issuer)) not in (None, region):
+        advice = "Another Region's user pool issued it: check domain and --region, and which issuer the API trusts."
+        return Check("iss", "warn", f"is {text}, of {other} and not of {region}", advice)
     return Check("iss", "pass", text)
 
 
@@ -152,7 +161,7 @@ def clock(url: str, now: Callable[[], float]) -> Check:
             before = now()
             date = client.get(url).headers.get("date", "")
             middle = (before + now()) / 2
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, OSError) as error:  # OSError: the CA certificates cannot be read
         return Check("clock", "skip", f"the token endpoint does not say the time: {type(error).__name__}")
     try:
         skew = middle - parsedate_to_datetime(date).timestamp() - 0.5  # Date is cut to the second
@@ -167,7 +176,7 @@ def clock(url: str, now: Callable[[], float]) -> Check:
 
 def _place(url: str) -> tuple[str, int, bool]:
     """Host, port, and whether a proxy of the environment stands before it."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    proxied = bool(getproxies().keys() & {parts.scheme, "all"}) and not proxy_bypass(host)
-    return host, parts.port or (443 if parts.scheme == "https" else 80), proxied
+    origin = parse_url(url).origin
+    host = origin.host.decode()  # as httpx encodes it; Python's own codec would make another one of some
+    proxied = bool(getproxies().keys() & {origin.scheme, "all"}) and not proxy_bypass(host)
+    return host, origin.port, proxied

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+from .._core.errors import hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,16 +20,16 @@ _CODES: dict[Colour, str] = {"red": "31", "green": "32", "yellow": "33", "dim": 
 class Console:
     """The two streams of a command."""
 
-    def __init__(self, out: TextIO, err: TextIO) -> None:
+    def __init__(self, out: TextIO | None, err: TextIO | None) -> None:
         self.json = False
         """Whether stdout gets one JSON document, in place of lines for people."""
-        self._out = out
-        self._err = err
+        self._out = out or io.StringIO()  # None: it was closed before Python started
+        self._err = err or io.StringIO()
 
     def line(self, text: str = "") -> None:
         """A line of the result, for people; nothing with `--json`."""
         if not self.json:
-            print(text, file=self._out, flush=True)
+            _print(text, self._out)
 
     def lines(self, texts: Iterable[str]) -> None:
         """Several of them."""
@@ -36,20 +39,27 @@ class Console:
     def document(self, value: Mapping[str, Any]) -> None:
         """The result as JSON; nothing without `--json`. A command calls it once."""
         if self.json:
-            print(json.dumps(value, indent=2), file=self._out, flush=True)
+            _print(json.dumps(value, indent=2), self._out)
 
     def say(self, text: str = "") -> None:
         """A word on how it goes, on stderr."""
-        print(text, file=self._err, flush=True)
+        _print(text, self._err)
 
     def paint(self, text: str, colour: Colour) -> str:
         """The text in a colour, for `line()`, if stdout is a terminal and NO_COLOR is not set."""
         return _paint(text, colour, self._out)
 
-    def failed(self, text: str, *, code: int, kind: str) -> None:
+    def failed(self, text: str, *, code: int, kind: str, topic: str | None = None) -> None:
         """What went wrong, on stderr; with `--json` also a document, so that a program finds one in every case."""
         self.say(f"{_paint('s2sauth:', 'red', self._err)} {text}")
-        self.document({"error": {"type": kind, "message": text, "exit_code": code}})
+        if topic is not None:
+            self.say(hint(topic))
+        self.document({"error": {"type": kind, "message": text, "exit_code": code, "topic": topic}})
+
+
+def _print(text: str, stream: TextIO) -> None:
+    encoding = stream.encoding or "utf-8"  # what it has no character for is written as \\x.., not refused
+    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
 
 
 def _paint(text: str, colour: Colour, stream: TextIO) -> str:

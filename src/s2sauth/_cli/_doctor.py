@@ -6,9 +6,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from .._core.errors import S2SAuthError
-from .._core.origin import parse_origins
 from . import _checks
-from ._call import send
+from ._call import check_url, hidden, send
 from ._checks import Check
 from ._exits import FINE, CommandFailed, exit_code
 from ._refusal import reasons
@@ -36,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """All checks, in order; the exit code is that of the first that failed."""
     if arguments.url is not None:
-        parse_origins((arguments.url,), allow_http=True)  # raises for what is no URL
+        check_url(arguments.url, allow_http=True)
     done: list[Check] = []
     for check in _all(arguments):
         done.append(check)
@@ -114,9 +113,10 @@ def _api(arguments: argparse.Namespace, loaded: Loaded) -> Check:
         return Check("api", "fail", str(error), code=exit_code(error))
     status = response.status_code
     said = f"GET {arguments.url} is answered {status}"
-    refused = reasons(status, response.headers.get_list("www-authenticate"), loaded.credentials.get_token())
+    token = loaded.credentials.get_token()
+    refused = reasons(status, response.headers.get_list("www-authenticate"), token)
     if refused:
-        return Check("api", "fail", said, " ".join(refused))
+        return Check("api", "fail", said, hidden(" ".join(refused), token))
     if status >= 500:
         return Check("api", "fail", said, "The API has a problem of its own: look at its log.")
     if status >= 400:

@@ -6,12 +6,14 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from .._core.environment import from_environment
+from .._core.errors import ConfigurationError
 from .._core.record import Record
 from .._core.secret_arn import parse_secret_arn
 from ..credentials import CognitoClientCredentials
 from ..secret_sources.base import prepare_source
 from ..secret_sources.env import environment_secret
 from ._exits import USAGE, CommandFailed
+from ._words import region_of
 
 if TYPE_CHECKING:
     import argparse
@@ -37,6 +39,8 @@ class Loaded(Record):
     sources: Mapping[str, str]
     """Setting -> the option or the environment variable that it was read from."""
     token_url: str
+    region: str | None
+    """The one given, else the one that Cognito's host names, if any."""
     client_id: str
     scopes: tuple[str, ...] | None
     """Those that are asked for; None asks for all of the app client's."""
@@ -47,8 +51,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
         "app client", "What is not given is read from the environment, as from_env() does."
     )
+    secret = group.add_mutually_exclusive_group()
     for name, (option, text) in _OPTIONS.items():
-        group.add_argument(option, dest=name, metavar=name.upper(), help=text)
+        place = secret if name.startswith("secret") else group
+        place.add_argument(option, dest=name, metavar=name.upper(), help=text)
     group.add_argument("--scope", action="append", dest="scopes", metavar="SCOPE", help="may be repeated")
     group.add_argument("--prefix", default="", help='goes before each variable, as "BILLING_"')
 
@@ -70,7 +76,10 @@ def load(arguments: argparse.Namespace) -> Loaded:
     elif arguments.secret_arn is not None:
         from ..secret_sources.aws import from_arn  # noqa: PLC0415  # only what is used
 
-        given["client_secret"] = from_arn(parse_secret_arn(arguments.secret_arn))
+        try:
+            given["client_secret"] = from_arn(parse_secret_arn(arguments.secret_arn))
+        except ConfigurationError as wrong:
+            raise ConfigurationError(f"--secret-arn: {wrong.message}") from None
         sources["client_secret"] = _OPTIONS["secret_arn"][0]
     found = from_environment(arguments.prefix, os.environ, frozenset(given))
     credentials = CognitoClientCredentials.from_env(arguments.prefix, **given)
@@ -85,6 +94,7 @@ def load(arguments: argparse.Namespace) -> Loaded:
         secret=secret,
         sources=sources | {_plain(name): variable for name, variable in found.variables.items()},
         token_url=known.token_url,
+        region=arguments.region or region_of(known.token_url),
         client_id=known.client_id,
         scopes=known.scopes,
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from .._core.endpoint import is_region
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +36,14 @@ def moment(epoch: float) -> str:
 def scope_text(scopes: Iterable[str] | None) -> str:
     """Scopes in one line."""
     return "all of the app client's" if scopes is None else " ".join(scopes) or "none"
+
+
+def region_of(url: str) -> str | None:
+    """The AWS Region that a host of Cognito names; None for any other host."""
+    host = urlsplit(url).hostname or ""
+    if not host.endswith((".amazoncognito.com", ".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu")):
+        return None
+    return next(filter(is_region, host.split(".")), None)
 
 
 def printable(text: str) -> str:

@@ -7,7 +7,16 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, cast, get_args
 
 from .client_secret import FORM, wrong_with
-from .endpoint import SCOPE, UNKNOWN_REGION, from_api_url, from_domain, from_region, from_token_url, is_region
+from .endpoint import (
+    SCOPE,
+    UNKNOWN_REGION,
+    from_api_url,
+    from_domain,
+    from_region,
+    from_token_url,
+    is_region,
+    written_scopes,
+)
 from .errors import ConfigurationError
 from .record import Record
 from .values import Secret, scope_set
@@ -38,6 +47,7 @@ _FORMS: Final = {
     "strict": "use True or False",
 }
 _NEEDED: Final = f'are missing, and {SCOPE} in token_url stands for them; name them, as "demo/read.file"'
+_DIFFER: Final = f"are not those in the query of token_url; write scope={SCOPE} there, which stands for them"
 
 
 class Settings(Record):
@@ -58,8 +68,8 @@ class Settings(Record):
     def with_scopes(self, scopes: str | Iterable[str] | None) -> "Settings":
         """The same settings for other scopes; raises ConfigurationError like the constructor's `scopes`."""
         asked = scope_set(scopes)
-        if asked is None and SCOPE in self.token_url:
-            raise ConfigurationError(f"scopes: {_NEEDED}")
+        if (wrong := _beside_the_query(asked, self.token_url)) is not None:
+            raise ConfigurationError(f"scopes: {wrong}")
         changed: dict[str, Any] = {**vars(self), "scopes": asked}
         return Settings(**changed)
 
@@ -113,8 +123,8 @@ def settings(
     client = _client_id(client_id, method, mistakes)
     metadata = _client_metadata(client_metadata, mistakes)
     canonical = _scopes(scopes, mistakes)
-    if scopes is None and SCOPE in endpoint:
-        mistakes.add("scopes", _NEEDED)
+    if (scopes is None or canonical is not None) and (wrong := _beside_the_query(canonical, endpoint)) is not None:
+        mistakes.add("scopes", wrong)
     if chosen == "get_client_token":
         _check_for_client_token(method, canonical, mistakes)
     if not isinstance(strict, bool):
@@ -253,6 +263,14 @@ def _scopes(scopes: object, mistakes: _Mistakes) -> tuple[str, ...] | None:
     except ConfigurationError as wrong:
         mistakes.add("scopes", wrong.message.removeprefix("scopes: "))
         return None
+
+
+def _beside_the_query(scopes: tuple[str, ...] | None, token_url: str) -> str | None:
+    """What is wrong with them where the query of `token_url` says scopes too; a cache would mix up the tokens."""
+    if scopes is None:
+        return _NEEDED if SCOPE in token_url else None
+    written = written_scopes(token_url)
+    return None if written is None or written == frozenset(scopes) else _DIFFER
 
 
 def _client_secret(secret: object, client_id: str, mistakes: _Mistakes) -> None:

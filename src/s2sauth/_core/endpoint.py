@@ -6,7 +6,7 @@ Every ValueError says what is wrong and never repeats the value, which may hold 
 import re
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from .origin import is_loopback, parse_url
 
@@ -60,6 +60,13 @@ def from_token_url(token_url: str, region: str | None) -> str:
 def with_scope(token_url: str, scopes: Iterable[str] | None) -> str:
     """The URL that is requested for these scopes: they take the place of SCOPE, percent-encoded, parted by %20."""
     return token_url.replace(SCOPE, quote(" ".join(scopes or ()), safe=""))
+
+
+def written_scopes(token_url: str) -> frozenset[str] | None:
+    """The scopes that are written out in the query; None if it has none, or SCOPE in their place."""
+    query = parse_qsl(urlsplit(token_url).query, keep_blank_values=True)
+    said = [value for name, value in query if name == "scope"]
+    return frozenset(" ".join(said).split()) if said and SCOPE not in token_url else None
 
 
 def from_region(region: str) -> str:

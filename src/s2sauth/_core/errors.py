@@ -11,30 +11,44 @@
 
 `cls(*error.args)` rebuilds every one of them with all its fields, which is what pickle does, so they travel through
 Celery and multiprocessing unharmed. A message never holds a token, a secret or an answer's body.
+
+Each has a note (PEP 678) that leads to its part of docs/errors.md: it is in a traceback, and not in str(error).
 """
 
 from enum import Enum, auto
+from typing import Any, ClassVar
 
 from .record import Record
+
+
+def hint(topic: str) -> str:
+    """Where there is more about this."""
+    return f"More: python -m s2sauth explain {topic}"
 
 
 class S2SAuthError(Exception):
     """Base of everything this library raises on purpose."""
 
+    topic: ClassVar[str] = "Errors"
+    """What `python -m s2sauth explain` calls it."""
+
     def __init__(self, message: str, *fields: object) -> None:
         # Not super(): a hook's error is also an HTTP library's, whose __init__ takes other arguments.
         Exception.__init__(self, message, *fields)
         self.message = message
+        self.add_note(hint(self.topic))
 
     def __str__(self) -> str:
         return self.message
 
-    def __reduce__(self) -> tuple[type["S2SAuthError"], tuple[object, ...]]:
-        return type(self), self.args
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), self.args, {"__notes__": [*self.__notes__]}
 
 
 class ConfigurationError(S2SAuthError, ValueError):
     """An argument, an environment variable, a secret source or a callback is wrong; the message names it."""
+
+    topic = "ConfigurationError"
 
 
 class TokenUnavailable(S2SAuthError):
@@ -42,6 +56,8 @@ class TokenUnavailable(S2SAuthError):
 
     Raised through a hook it is also the HTTP library's own `TransportError`.
     """
+
+    topic = "TokenUnavailable"
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message, retry_after)
@@ -51,6 +67,8 @@ class TokenUnavailable(S2SAuthError):
 
 class TokenRequestRefused(S2SAuthError):
     """The token endpoint refused the request (RFC 6749 5.2), or gave an answer that no retry helps (3xx, 403, 405)."""
+
+    topic = "TokenRequestRefused"
 
     def __init__(
         self,
@@ -74,29 +92,43 @@ class TokenRequestRefused(S2SAuthError):
 class InvalidRequest(TokenRequestRefused):
     """`invalid_request`: a parameter is missing, repeated or malformed."""
 
+    topic = "invalid_request"
+
 
 class InvalidClient(TokenRequestRefused):
     """`invalid_client`: unknown client id, or a wrong, deleted or rotated secret."""
+
+    topic = "invalid_client"
 
 
 class InvalidGrant(TokenRequestRefused):
     """`invalid_grant`: with client_credentials nearly always an app client whose OAuth settings are not in force."""
 
+    topic = "invalid_grant"
+
 
 class InvalidScope(TokenRequestRefused):
     """`invalid_scope`: a scope does not exist or is not allowed for this app client."""
+
+    topic = "invalid_scope"
 
 
 class UnauthorizedClient(TokenRequestRefused):
     """`unauthorized_client`: the app client may not use the client_credentials flow."""
 
+    topic = "unauthorized_client"
+
 
 class UnsupportedGrantType(TokenRequestRefused):
     """`unsupported_grant_type`: the server does not know client_credentials."""
 
+    topic = "unsupported_grant_type"
+
 
 class TokenResponseInvalid(S2SAuthError):
     """The answer to the token request is no usable token."""
+
+    topic = "TokenResponseInvalid"
 
     def __init__(self, message: str, status: int | None = None, request_id: str | None = None) -> None:
         super().__init__(message, status, request_id)
@@ -109,9 +141,13 @@ class TokenResponseInvalid(S2SAuthError):
 class OriginNotAllowed(S2SAuthError):
     """A request was about to carry the token to an origin that is not listed, or not https. Nothing was sent."""
 
+    topic = "OriginNotAllowed"
+
 
 class CredentialsClosed(S2SAuthError):
     """The credentials object was closed."""
+
+    topic = "CredentialsClosed"
 
 
 class Cause(Enum):
