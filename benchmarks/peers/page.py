@@ -35,7 +35,7 @@ def _best(row: dict[str, Any]) -> float | None:
 def _shown(cell: dict[str, Any], best: float | None) -> str:
     text = cell["shown"]
     if cell["spread"]:
-        text += f" ({cell['spread'][0]:.3g}–{cell['spread'][1]:.3g})"
+        text += " (" + "–".join(f"{one:,.0f}" if one >= 100 else f"{one:.3g}" for one in cell["spread"]) + ")"
     if cell["red"]:
         return f"✗ {text}"
     return f"**{text}**" if cell["number"] is not None and cell["number"] == best else text
