@@ -113,9 +113,8 @@ def compare(report: Report, what: str, run: Run, callers: int, plan: Plan) -> No
         spread=(min(ours), max(ours)),
         unit="x",
     )
-    report.note(
-        f"{what}: {median(rates['none']):,.0f} calls a second without auth, {median(rates['s2sauth']):,.0f} with."
-    )
+    middle = {name: round(median(rates[name])) for name in VARIANTS}
+    report.row("  calls a second", s2sauth=middle["s2sauth"], floor=middle["static header"])
 
 
 def variants(make: Callable[..., Any], auth: httpx.Auth, header: dict[str, str], **options: Any) -> dict[str, Any]:

@@ -306,15 +306,26 @@ def bad_answers(adapter: Any, step: Step, kinds: list[str], secrets: list[str]) 
 
 
 def fleet(adapter: Any, step: Step, processes: int, store: str) -> int:
-    """So many processes that start together: how many of them were served."""
+    """So many processes that start together, and live on as a service does: how many of them were served."""
     if hasattr(adapter, "STORE"):
         adapter.STORE = store
     reading, writing = os.pipe()
+    told, telling = os.pipe()
     for _ in range(processes):
         if os.fork() == 0:
+            os.close(writing)
             os.read(reading, 1)
             good = attempt(lambda: adapter.Peer(environ()).get(api()))[0]
-            os._exit(0 if good else 1)
+            os.write(telling, b"1" if good else b"0")
+            os.read(reading, 1)  # until the parent is done
+            os._exit(0)
+    os.close(reading)
     step("go")
     os.write(writing, b"x" * processes)
-    return sum(os.wait()[1] == 0 for _ in range(processes))
+    served = 0
+    for _ in range(processes):
+        served += os.read(told, 1) == b"1"
+    os.close(writing)
+    for _ in range(processes):
+        os.wait()
+    return served
