@@ -108,7 +108,7 @@ def compare(report: Report, what: str, run: Run, callers: int, plan: Plan) -> No
     report.row(
         what,
         s2sauth=median(ours),
-        at_least=0.6 if report.ci else 0.85,  # short runs beside other work swing
+        at_least=0.5 if report.ci else 0.75,  # short runs beside other work swing
         floor=median(ratios("static header")),
         spread=(min(ours), max(ours)),
         unit="x",

@@ -369,13 +369,12 @@ def cold(report: Report, rounds: int) -> None:
 
 def figures(report: Report) -> None:
     """The table."""
-    rounds = 7 if report.ci else 25
+    rounds, starts = (7, 7) if report.ci else (25, 21)
     cached(report, rounds)
-    cold(report, 7 if report.ci else 21)
+    cold(report, starts)
     report.note(
-        f"Medians of {rounds} interleaved rounds (cold starts: {7 if report.ci else 21}), least and most in brackets; "
-        "a round is the shortest of "
-        f"{BLOCKS} blocks. Parts add up in each round; their medians may differ from the whole by a little."
+        f"Medians of {rounds} interleaved rounds (cold starts: {starts}), least and most in brackets; a round is the "
+        f"shortest of {BLOCKS} blocks. Parts add up within a round, their medians nearly so."
     )
 
 

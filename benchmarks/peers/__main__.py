@@ -3,7 +3,9 @@
 import argparse
 import datetime as dt
 import importlib.metadata
+import json
 import platform
+import subprocess
 import sys
 import time
 from dataclasses import asdict
@@ -34,6 +36,16 @@ def _cell(row: Any, place: Any, peer: Peer) -> Cell:
         return Cell(f"error: {str(error).strip().splitlines()[-1][:60]}", red=True)
 
 
+def _command(name: str, *, ci: bool) -> Any:
+    """The table of another command, which says on stderr what it does."""
+    print(f"... benchmarks/{name}.py", file=sys.stderr, flush=True)
+    command = [sys.executable, f"benchmarks/{name}.py", "--json", *(["--ci"] if ci else [])]
+    done = subprocess.run(command, cwd=page.ROOT, stdout=subprocess.PIPE, check=False)
+    if done.returncode > 1:  # 1: a figure fell short, and is shown
+        raise subprocess.CalledProcessError(done.returncode, command)
+    return json.loads(done.stdout)
+
+
 def main(argv: list[str] | None = None) -> int:
     """0; 1 when a cell of s2sauth is red."""
     parser = argparse.ArgumentParser(description="s2sauth beside what a user would pick instead")
@@ -59,6 +71,8 @@ def main(argv: list[str] | None = None) -> int:
         "versions": versions,
         "rows": rows,
     }
+    if options.docs:
+        data |= {name: _command(name, ci=options.ci) for name in ("where", "scale")}
     print(page.text(data))
     if options.json:
         options.json.write_text(page.dump(data), encoding="utf-8")
