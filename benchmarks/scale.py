@@ -53,12 +53,16 @@ def in_threads(clients: dict[str, httpx.Client], url: str) -> Run:
     def run(variant: str, callers: int, each: int) -> float:
         client = clients[variant]
         ended: list[float] = []
+        failed: list[httpx.HTTPError] = []
         ready = threading.Barrier(callers + 1)
 
         def member() -> None:
             ready.wait()
-            for _ in range(each):
-                client.get(url).raise_for_status()
+            try:
+                for _ in range(each):
+                    client.get(url).raise_for_status()
+            except httpx.HTTPError as error:
+                failed.append(error)
             ended.append(time.perf_counter())
 
         members = [threading.Thread(target=member) for _ in range(callers)]
@@ -68,8 +72,8 @@ def in_threads(clients: dict[str, httpx.Client], url: str) -> Run:
         began = time.perf_counter()
         for one in members:
             one.join()
-        if len(ended) != callers:
-            raise RuntimeError(f"{variant}: a call failed")
+        if failed:
+            raise RuntimeError(f"{variant}: a call failed") from failed[0]
         return callers * each / (max(ended) - began)
 
     return run
