@@ -29,8 +29,8 @@ AsyncFlow = AsyncGenerator[httpx.Request, httpx.Response]
 Block = Callable[[], float]
 """Makes calls, and returns the microseconds that one took."""
 Times = Mapping[str, list[float]]
-CALLS = 40
-BLOCKS = 40
+CALLS = 20
+BLOCKS = 60
 """Blocks in a round: the shortest is one in which nothing else ran."""
 
 
