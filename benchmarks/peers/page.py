@@ -153,8 +153,8 @@ WHERE = """\
 `benchmarks/where.py`: each line is one more thing that the hook does, and what a call through a client with a transport
 in memory takes longer for it; the lines add up to the whole. A negative one is saved: httpx runs a request without auth
 through two generators. A static header is the floor. What lies between it and the hook buys that the token goes to
-listed origins only, that the caller's own request never holds it, and that it is a valid one. A line that spreads around
-nothing is too small to be seen beside a whole call.
+listed origins only, that the caller's own request never holds it, and that it is a valid one. A line that spreads
+around nothing is too small to be seen beside a whole call.
 
 Not ours to remove: httpx sets a header, and reads all of them again when it looks for cookies, whosever they are; the
 copy of the request costs half of a new one. A token costs two clocks, since either alone has served dead tokens. Of a
