@@ -60,12 +60,17 @@ class Row:
     unit: str
     ok: bool | None
     """None: there is no requirement."""
+    spread: tuple[float, float] | None = None
+    """Least and most of the rounds, of which `s2sauth` is the median."""
 
     def cells(self) -> tuple[str, ...]:
         """As printed."""
         verdict = {True: "ok", False: "SHORT", None: ""}[self.ok]
-        values = (_shown(value, self.unit) for value in (self.s2sauth, self.hand_written, self.floor))
-        return (self.what, self.required, *values, verdict)
+        ours, *others = (_shown(value, self.unit) for value in (self.s2sauth, self.hand_written, self.floor))
+        if self.spread is not None:
+            low, high = (f"{one:,.{_DIGITS.get(self.unit, 2)}f}" for one in self.spread)
+            ours += f" ({low}–{high})"
+        return (self.what, self.required, ours, *others, verdict)
 
 
 class Report:
@@ -93,6 +98,7 @@ class Report:
         unit: str = "",
         hand_written: Value = None,
         floor: Value = None,
+        spread: tuple[float, float] | None = None,
     ) -> None:
         """Add a figure. `at_most` and `at_least` together are a range; without any of the three nothing is required."""
         required: list[str] = []
@@ -110,7 +116,7 @@ class Report:
                 and (at_least is None or s2sauth >= at_least)
                 and (at_most is None or s2sauth <= at_most)
             )
-        self.rows.append(Row(what, ", ".join(required), s2sauth, hand_written, floor, unit, ok))
+        self.rows.append(Row(what, ", ".join(required), s2sauth, hand_written, floor, unit, ok, spread))
 
     def note(self, text: str) -> None:
         """Add a line below the table."""

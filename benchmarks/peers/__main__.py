@@ -3,7 +3,9 @@
 import argparse
 import datetime as dt
 import importlib.metadata
+import json
 import platform
+import subprocess
 import sys
 import time
 from dataclasses import asdict
@@ -34,6 +36,16 @@ def _cell(row: Any, place: Any, peer: Peer) -> Cell:
         return Cell(f"error: {str(error).strip().splitlines()[-1][:60]}", red=True)
 
 
+def _command(name: str, *, ci: bool) -> Any:
+    """The table of another command, which says on stderr what it does."""
+    print(f"... benchmarks/{name}.py", file=sys.stderr, flush=True)
+    command = [sys.executable, f"benchmarks/{name}.py", "--json", *(["--ci"] if ci else [])]
+    done = subprocess.run(command, cwd=page.ROOT, stdout=subprocess.PIPE, check=False)
+    if done.returncode > 1:  # 1: a figure fell short, and is shown
+        raise subprocess.CalledProcessError(done.returncode, command)
+    return json.loads(done.stdout)
+
+
 def main(argv: list[str] | None = None) -> int:
     """0; 1 when a cell of s2sauth is red."""
     parser = argparse.ArgumentParser(description="s2sauth beside what a user would pick instead")
@@ -43,7 +55,10 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--docs", action="store_true", help="write docs/how-it-compares.md, its JSON and its pictures")
     options = parser.parse_args(argv)
-    peers, versions = _peers(options.peer or list(NAMES[:2] if options.ci else NAMES), ci=options.ci)
+    if options.docs and (options.peer or options.row):
+        parser.error("--docs: the page has every peer and every row")
+    few = options.ci and not options.docs
+    peers, versions = _peers(options.peer or list(NAMES[:2] if few else NAMES), ci=options.ci)
     rows = []
     began = time.monotonic()
     for what, row in ROWS.items():
@@ -59,6 +74,8 @@ def main(argv: list[str] | None = None) -> int:
         "versions": versions,
         "rows": rows,
     }
+    if options.docs:
+        data |= {name: _command(name, ci=options.ci) for name in ("where", "scale")}
     print(page.text(data))
     if options.json:
         options.json.write_text(page.dump(data), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,27 @@ STYLE = (
     "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.ground{fill:#0d1117}.ours{fill:#3fb68b}}"
 )
 BEGIN, END = "<!-- figures: scripts/peers --docs writes them -->\n", "<!-- end of figures -->\n"
+Report = dict[str, Any]
+"""The table of a command under benchmarks/, as its `--json` has it."""
 PICTURES = {
     "peers-stampede.svg": ("50 threads, cold: token requests; p99", "Token requests of 50 threads that start together"),
     "peers-outage.svg": ("Endpoint down 3 s, token good: failed calls", "Failed calls while the token was still good"),
 }
+SCALE_PICTURE, SCALE_TITLE = "peers-scale.svg", "Calls a second with the hook, in per cent of those without auth"
+REASONS = {
+    "Import": "it imports less. `import s2sauth` adds {import s2sauth} to httpx, and httpcore, which the first client "
+    "needs anyway, {import httpcore}.",
+    "Cold start to the first authorised answer": "mostly the import of the HTTP library and the first TLS connections. "
+    "Of s2sauth's own the interpreter takes {the interpreter}, httpx and httpcore {import httpx} and "
+    "{import httpcore}, the CA file {httpx.Client()}; ours are {of it ours}.",
+    "A call's header, token in hand": "a text that is handed out; what the HTTP library then does with it comes later. "
+    "The hook looks at the origin, copies the request and sets the header as well; `auth_headers()` alone, which "
+    "compares with such a text, takes {auth_headers()}.",
+    "Memory per object with its token": "it opens a client for each token request, closes it, and reads the CA file "
+    "anew each time. s2sauth keeps the certificates that it has read, nearly all of this memory, so that a renewal "
+    "need not wait for them; those with a session keep them too.",
+}
+"""What makes the first one first, and what s2sauth does instead; `{}`: a figure of where.py, by how its name begins."""
 
 
 def dump(data: dict[str, Any]) -> str:
@@ -35,7 +53,7 @@ def _best(row: dict[str, Any]) -> float | None:
 def _shown(cell: dict[str, Any], best: float | None) -> str:
     text = cell["shown"]
     if cell["spread"]:
-        text += f" ({cell['spread'][0]:.3g}–{cell['spread'][1]:.3g})"
+        text += " (" + "–".join(f"{one:,.0f}" if one >= 100 else f"{one:.3g}" for one in cell["spread"]) + ")"
     if cell["red"]:
         return f"✗ {text}"
     return f"**{text}**" if cell["number"] is not None and cell["number"] == best else text
@@ -57,8 +75,93 @@ def _not_first(data: dict[str, Any]) -> str:
         best, ours = _best(row), row["cells"].get("s2sauth")
         if ours and best is not None and ours["number"] is not None and ours["number"] > best:
             winners = [name for name, cell in row["cells"].items() if cell["number"] == best and not cell["red"]]
-            lines.append(f"- {row['what']}: {', '.join(winners)}")
+            reason = re.sub("{([^}]+)}", lambda match: _took(data["where"], match[1]), REASONS.get(row["what"], ""))
+            lines.append(f"- {row['what']}: {', '.join(winners)}" + (f": {reason}" if reason else ""))
     return "\n".join(lines) if lines else "- none"
+
+
+UNITS = {"us": "µs", "ms": "ms"}
+WHOSE = {
+    "the interpreter": "Python's",
+    "import httpx": "httpx's",
+    "import httpcore": "httpx's",
+    "import s2sauth": "ours",
+    "from_env": "ours",
+    "httpx_auth": "ours",
+    "httpx.Client": "OpenSSL's",
+    "the first token": "the network's, httpx's",
+    "the first call": "the network's, httpx's",
+}
+
+
+def _took(report: Report, beginning: str) -> str:
+    row = next(row for row in report["rows"] if row["what"].strip().startswith(beginning))
+    return f"{row['s2sauth']:.1f} {UNITS[row['unit']]}"
+
+
+def _spread(row: dict[str, Any], digits: int) -> str:
+    low, high = row["spread"]
+    return f"{row['s2sauth']:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def _wholes(report: Report) -> list[list[dict[str, Any]]]:
+    """Each row without indent, with those below it."""
+    found: list[list[dict[str, Any]]] = []
+    for row in report["rows"]:
+        if row["what"].startswith(" "):
+            found[-1].append(row)
+        else:
+            found.append([row])
+    return found
+
+
+def where(report: Report) -> str:
+    """The tables of where.py."""
+    blocking, awaiting, headers, cold, ours = _wholes(report)
+    lines = ["| µs more than without auth | `httpx.Client` | `httpx.AsyncClient` |", "|---|---|---|"]
+    names = ["**the hook, all of it**", *(row["what"].strip() for row in blocking[1:])]
+    for name, one, other in zip(names, blocking, awaiting, strict=True):
+        lines.append(f"| {name} | {_spread(one, 2)} | {_spread(other, 2)} |")
+    lines += ["", "| µs | |", "|---|---|", f"| **`auth_headers()`, all of it** | {_spread(headers[0], 2)} |"]
+    lines += [f"| {row['what'].strip()} | {_spread(row, 2)} |" for row in headers[1:]]
+    lines += ["", "| ms | | whose |", "|---|---|---|", f"| **a cold start, all of it** | {_spread(cold[0], 1)} | |"]
+    for row in cold[1:]:
+        what = row["what"].strip()
+        whose = next(who for beginning, who in WHOSE.items() if what.startswith(beginning))
+        lines.append(f"| {what} | {_spread(row, 1)} | {whose} |")
+    lines.append(f"| **of it ours** | {_spread(ours[0], 1)} | |")
+    return "\n".join(lines) + "\n"
+
+
+def scale(report: Report) -> str:
+    """The table of scale.py."""
+    lines = [
+        "| callers | with the hook | a static header | calls a second: hook | static header |",
+        "|---|---|---|---|---|",
+    ]
+    for ratio, rate in _compared(report):
+        shares = f"{_spread(ratio, 2)} | {ratio['floor']:.2f}"
+        lines.append(f"| {ratio['what']} | {shares} | {rate['s2sauth']:,} | {rate['floor']:,} |")
+    return "\n".join(lines) + "\n"
+
+
+def _compared(report: Report) -> list[list[dict[str, Any]]]:
+    return [rows for rows in _wholes(report) if len(rows) == 2]
+
+
+WHERE = """\
+`benchmarks/where.py`: each line is one more thing that the hook does, and what a call through a client with a transport
+in memory takes longer for it; the lines add up to the whole. A negative one is saved: httpx runs a request without auth
+through two generators. A static header is the floor. What lies between it and the hook buys that the token goes to
+listed origins only, that the caller's own request never holds it, and that it is a valid one. A line that spreads
+around nothing is too small to be seen beside a whole call.
+
+Not ours to remove: httpx sets a header, and reads all of them again when it looks for cookies, whosever they are; the
+copy of the request costs half of a new one. A token costs two clocks, since either alone has served dead tokens. Of a
+cold start the imports are httpx's but for ours, which has no module that a first call does not use. The CA file is read
+for the caller's client and for that of the token requests, the second time beside the first, on a thread.
+"""
+SCALE = "`benchmarks/scale.py`: calls a second, as a share of those of a client without auth in the same round.\n"
 
 
 def figures(data: dict[str, Any]) -> str:
@@ -66,9 +169,12 @@ def figures(data: dict[str, Any]) -> str:
     versions = "; ".join(f"{name}: {version}" for name, version in data["versions"].items())
     pictures = "\n".join(f"![{title}](images/{name})\n" for name, (_, title) in PICTURES.items())
     short = "A short run, with fewer callers and rounds than the rows say. " if data["short"] else ""
+    about_where, about_scale = (data[name]["notes"][-1].replace(" us.", " µs.") for name in ("where", "scale"))
     return (
         f"{short}Taken on {data['date']} with {data['python']}. {versions}.\n\n{text(data)}\n{pictures}\n"
-        f"Rows where another one is first:\n\n{_not_first(data)}\n"
+        f"### Rows where another one is first\n\n{_not_first(data)}\n\n"
+        f"## Where the time goes\n\n{WHERE}\n{where(data['where'])}\n{about_where}\n\n"
+        f"## Scale\n\n{SCALE}\n{scale(data['scale'])}\n{about_scale}\n\n![{SCALE_TITLE}](images/{SCALE_PICTURE})\n"
     )
 
 
@@ -81,7 +187,19 @@ def current(page: str, data: dict[str, Any]) -> str:
 def picture(data: dict[str, Any], what: str, title: str) -> str:
     """Bars, one for each peer."""
     row = next((one for one in data["rows"] if one["what"] == what), {"cells": {}})
-    bars = [(name, cell) for name, cell in row["cells"].items() if cell["number"] is not None]
+    return drawing(title, {name: cell for name, cell in row["cells"].items() if cell["number"] is not None})
+
+
+def scale_picture(report: Report) -> str:
+    """Bars, one for each number of callers."""
+    shares = {ratio["what"]: 100 * ratio["s2sauth"] for ratio, _ in _compared(report)}
+    cells = {what: {"number": share, "shown": f"{share:.0f} %", "red": False} for what, share in shares.items()}
+    return drawing(SCALE_TITLE, cells)
+
+
+def drawing(title: str, cells: dict[str, dict[str, Any]]) -> str:
+    """Bars to the right, each with its text."""
+    bars = list(cells.items())
     most = max((cell["number"] for _, cell in bars), default=1) or 1
     lines = [f'<text x="10" y="24" font-size="15" font-weight="bold">{escape(title)}</text>']
     for place, (name, cell) in enumerate(bars):
@@ -105,6 +223,7 @@ def picture(data: dict[str, Any], what: str, title: str) -> str:
 def files(data: dict[str, Any]) -> dict[Path, str]:
     """What each file of the page has to be."""
     made = {IMAGES / name: picture(data, what, title) for name, (what, title) in PICTURES.items()}
+    made[IMAGES / SCALE_PICTURE] = scale_picture(data["scale"])
     return made | {PAGE: current(PAGE.read_text(encoding="utf-8"), data)}
 
 

@@ -3,12 +3,13 @@
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from .world import World
+from .world import World, world
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ Row = Callable[[World, Peer], Cell]
 
 def _timed(values: list[float], unit: str, digits: int = 0) -> Cell:
     middle = median(values)
-    return Cell(f"{middle:.{digits}f} {unit}", middle, spread=(min(values), max(values)))
+    return Cell(f"{middle:,.{digits}f} {unit}", middle, spread=(min(values), max(values)))
 
 
 def _rounds(peer: Peer) -> int:
@@ -258,6 +259,44 @@ def fleet(world: World, peer: Peer) -> Cell:
     )
 
 
+SCOPE_SETS = 10_000
+
+
+def _with_scopes(peer: Peer, work: str, *, rounds: int, number: int) -> list[float]:
+    names = ["demo/first", "demo/second", *(f"demo/{n}" for n in range(max(SCOPE_SETS, rounds * number)))]
+    with world(names) as place:
+        place.environ["COGNITO_SCOPES"] = "demo/first"
+        found: list[float] = place.run(peer.name, work, limit=300, rounds=rounds, number=number)
+        return found
+
+
+def memory(world: World, peer: Peer) -> Cell:
+    """KiB of resident memory for each object that gets and keeps a token, with all that it needs for the next one."""
+    del world  # one with other scopes is needed
+    if peer.name == "hand_lines":
+        return LACKS
+    return _timed(_with_scopes(peer, "clients", rounds=_rounds(peer), number=4 if peer.ci else 12), "KiB")
+
+
+def scope_sets(world: World, peer: Peer) -> Cell:
+    """MiB for 10,000 scope sets. s2sauth, which is bounded, gets all of them; others keep each, and get a part."""
+    del world
+    if peer.name == "hand_lines":
+        return LACKS
+    rounds = _rounds(peer)
+    if peer.name == "s2s":
+        number = 300 if peer.ci else SCOPE_SETS // 20
+        sizes = _with_scopes(peer, "scope_sets", rounds=2 if peer.ci else 20, number=number)
+        last = [one / 1024 for one in sizes[-rounds:]]
+        cell = _timed(last, "MiB", 1)
+        return replace(cell, shown=f"{cell.shown}; 256 kept")
+    number = 10 if peer.ci else 30
+    sizes = _with_scopes(peer, "scope_sets", rounds=rounds + 1, number=number)
+    each = [(after - before) / number for before, after in pairwise(sizes)]
+    cell = _timed([max(0.0, one) * SCOPE_SETS / 1024 for one in each], "MiB", 0)
+    return replace(cell, shown=f"≈ {cell.shown}")
+
+
 ROWS: dict[str, Row] = {
     "Import": imports,
     "Cold start to the first authorised answer": cold_start,
@@ -281,4 +320,6 @@ ROWS: dict[str, Row] = {
     "Bad answers handed out, of twelve": bad_answers,
     "Secret or token in repr, error or log": leaks,
     "20 processes start: token requests": fleet,
+    "Memory per object with its token": memory,
+    "Memory for 10,000 scope sets": scope_sets,
 }

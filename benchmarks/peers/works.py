@@ -1,8 +1,11 @@
 """What a peer is put through, in a process of its own: each work gets the adapter, `step`, options, and gives facts."""
 
 import asyncio
+import ctypes
+import gc
 import logging
 import os
+import resource
 import select
 import sys
 import threading
@@ -10,8 +13,12 @@ import time
 import timeit
 import traceback
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
 from statistics import quantiles
 from typing import Any
+
+from .adapters import another, bare
 
 Step = Callable[[str], None]
 Facts = dict[str, Any]
@@ -98,10 +105,58 @@ def first(adapter: Any, step: Step) -> int:
 def hot(adapter: Any, step: Step, rounds: int) -> list[float]:
     """Microseconds per header with a token in hand, one figure a round."""
     del step
+    _as_it_is(adapter)
     peer = adapter.Peer(environ())
     peer.header()
     number = 300
     return [min(timeit.repeat(peer.header, number=number, repeat=5)) / number * 1e6 for _ in range(rounds)]
+
+
+def _as_it_is(adapter: Any) -> None:
+    if hasattr(adapter, "FAST"):
+        adapter.FAST = 1  # the clock that it comes with: no row of seconds
+
+
+def held() -> float:
+    """KiB of this process's memory, after what is free has gone back."""
+    gc.collect()
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).malloc_trim(0)  # glibc's
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * resource.getpagesize() / 1024
+
+
+def clients(adapter: Any, step: Step, rounds: int, number: int) -> list[float]:
+    """KiB for each further object with its token, one figure a round; the imports are done, and the first ones made."""
+    del step
+    _as_it_is(adapter)
+    kept: list[Any] = []
+    name = adapter.__name__.rpartition(".")[2]
+
+    def grown() -> float:
+        before = held()
+        for _ in range(number):
+            peer = adapter.Peer(environ(), f"demo/{len(kept)}")
+            peer.header()
+            kept.append(bare(peer, name))
+        return (held() - before) / number
+
+    return [grown() for _ in range(rounds + 1)][1:]
+
+
+def scope_sets(adapter: Any, step: Step, rounds: int, number: int) -> list[float]:
+    """KiB that have come since the first token, after each round of so many further scope sets."""
+    del step
+    _as_it_is(adapter)
+    name = adapter.__name__.rpartition(".")[2]
+    peer = adapter.Peer(environ(), "demo/first")
+    peer.header()
+    another(name, peer, environ(), "demo/second")
+    before, sizes = held(), []
+    kept: list[object] = []
+    for n in range(rounds):
+        kept += [another(name, peer, environ(), f"demo/{n * number + one}") for one in range(number)]
+        sizes.append(held() - before)
+    return sizes
 
 
 def stampede(adapter: Any, step: Step, number: int, *, tasks: bool, warm: float = 0) -> Facts:
@@ -251,15 +306,26 @@ def bad_answers(adapter: Any, step: Step, kinds: list[str], secrets: list[str]) 
 
 
 def fleet(adapter: Any, step: Step, processes: int, store: str) -> int:
-    """So many processes that start together: how many of them were served."""
+    """So many processes that start together, and live on as a service does: how many of them were served."""
     if hasattr(adapter, "STORE"):
         adapter.STORE = store
     reading, writing = os.pipe()
+    told, telling = os.pipe()
     for _ in range(processes):
         if os.fork() == 0:
+            os.close(writing)
             os.read(reading, 1)
             good = attempt(lambda: adapter.Peer(environ()).get(api()))[0]
-            os._exit(0 if good else 1)
+            os.write(telling, b"1" if good else b"0")
+            os.read(reading, 1)  # until the parent is done
+            os._exit(0)
+    os.close(reading)
     step("go")
     os.write(writing, b"x" * processes)
-    return sum(os.wait()[1] == 0 for _ in range(processes))
+    served = 0
+    for _ in range(processes):
+        served += os.read(told, 1) == b"1"
+    os.close(writing)
+    for _ in range(processes):
+        os.wait()
+    return served

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -96,11 +96,11 @@ class World:
 
 
 @contextmanager
-def world() -> Iterator[World]:
+def world(scopes: Sequence[str] = ("demo/read.file", "demo/write.file")) -> Iterator[World]:
     """A world, and its end."""
     with (
         private_ca() as tls,
-        FakeCognito.spawn(certfile=tls.certfile, keyfile=tls.keyfile) as fake,
+        FakeCognito.spawn(certfile=tls.certfile, keyfile=tls.keyfile, scopes=scopes) as fake,
         FakeCognito.spawn(certfile=tls.certfile, keyfile=tls.keyfile, client_id=fake.client_id) as foreign,
     ):
         yield World(fake, foreign, tls.bundle)

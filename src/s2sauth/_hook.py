@@ -53,9 +53,10 @@ class Hook:
         """A copy of the request, which shares nothing that is written to; a body that is in memory comes along."""
         # As copy.copy() would, if pickling a Request did not leave out stream and extensions; half a new one's time.
         copy: Any = object.__new__(request.__class__)
-        copy.__dict__.update(request.__dict__)
-        copy.headers = request.headers.__class__(request.headers)
-        copy.extensions = dict(request.extensions)
+        headers = request.headers
+        copy.__dict__ = known = request.__dict__.copy()
+        known["headers"] = headers.__class__(headers)
+        known["extensions"] = dict(request.extensions)
         return copy
 
     def _empty(self, response: Any, body: bytes) -> None:

@@ -26,6 +26,30 @@ def test_another_figure_is_another_page() -> None:
     assert page.figures(changed) != page.figures(DATA)
 
 
+def test_another_figure_of_where_or_scale_is_another_page() -> None:
+    """Each of their figures is on the page, and the picture shows the shares."""
+    for name in ("where", "scale"):
+        for number, row in enumerate(DATA[name]["rows"]):
+            if isinstance(row["s2sauth"], float):
+                changed = json.loads(json.dumps(DATA))
+                changed[name]["rows"][number]["s2sauth"] += 1000
+                assert page.figures(changed) != page.figures(DATA), row["what"]
+    changed = json.loads(json.dumps(DATA))
+    changed["scale"]["rows"][0]["s2sauth"] /= 2
+    assert page.scale_picture(changed["scale"]) != page.scale_picture(DATA["scale"])
+
+
+def test_a_row_where_another_one_is_first_says_why() -> None:
+    """With figures of where.py in the place of their names."""
+    changed = json.loads(json.dumps(DATA))
+    for row in changed["rows"]:
+        if row["what"] in page.REASONS:
+            row["cells"]["s2sauth"]["number"] = 1e9
+    lines = [line for line in page.figures(changed).splitlines() if line.startswith("- ")]
+    assert sum(any(line.startswith(f"- {what}: ") for what in page.REASONS) for line in lines) == len(page.REASONS)
+    assert all("{" not in line and len(line) > 100 for line in lines if line[2:].partition(": ")[0] in page.REASONS)
+
+
 def test_every_peer_has_a_cell_in_every_row() -> None:
     """None is left out where it looks bad, or good."""
     names = set(adapters.SHOWN.values())

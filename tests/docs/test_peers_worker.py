@@ -28,3 +28,21 @@ def test_an_error_in_a_worker_is_raised_with_its_text() -> None:
     """A second, as above."""
     with world.world() as place, pytest.raises(world.Failed, match="no_such_work"):
         place.run("s2s", "no_such_work")
+
+
+def test_a_further_scope_set_is_a_further_token() -> None:
+    """Two seconds, as above: the rows about memory get what they count."""
+    names = ["demo/first", "demo/second", *(f"demo/{n}" for n in range(4))]
+    with world.world(names) as place:
+        assert len(place.run("s2s", "scope_sets", rounds=2, number=2)) == 2
+        assert place.requests == 6
+        place.fresh()
+        assert len(place.run("s2s", "clients", rounds=1, number=2)) == 1
+        assert place.requests == 4
+
+
+def test_every_process_of_a_fleet_is_served_with_one_token(tmp_path: Path) -> None:
+    """Two seconds, as above."""
+    with world.world() as place:
+        served = place.run("s2s", "fleet", processes=3, store=f"sqlite:///{tmp_path / 'tokens.db'}")
+        assert (served, place.requests) == (3, 1)

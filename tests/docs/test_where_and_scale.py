@@ -1,0 +1,102 @@
+"""benchmarks/where.py and benchmarks/scale.py: their parts add up, and they measure what they say."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from s2sauth import CognitoClientCredentials
+from s2sauth.testing import FakeCognito
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+support: Any = import_module("_support")
+where: Any = import_module("where")
+scale: Any = import_module("scale")
+
+
+@pytest.fixture
+def credentials() -> Iterator[CognitoClientCredentials]:
+    """With a token in hand."""
+    with FakeCognito() as fake, CognitoClientCredentials.from_env(environ=fake.environ) as made:
+        made.get_token()
+        yield made
+
+
+@pytest.fixture
+def report() -> Any:
+    """An empty table of a short run."""
+    return support.Report("title", argparse.Namespace(ci=True))
+
+
+def test_the_parts_of_a_whole_add_up(report: Any) -> None:
+    """The whole first, then what each rung adds, with the least and the most of the rounds."""
+    times = {"nothing": [1.0, 2.0, 3.0], "one": [2.0, 4.0, 4.0], "both": [5.0, 5.0, 6.0]}
+    where.parts(report, "the whole", times, at_most=3.0)
+    assert [(row.what, row.s2sauth, row.spread) for row in report.rows] == [
+        ("the whole", 3.0, (3.0, 4.0)),
+        ("  one", 1.0, (1.0, 2.0)),
+        ("  both", 2.0, (1.0, 3.0)),
+    ]
+    assert "3.00 us (3.00–4.00)" in report.text()
+
+
+def test_a_whole_alone_has_no_parts(report: Any) -> None:
+    """For what is there to compare with."""
+    where.parts(report, "the floor", {"nothing": [1.0], "one": [2.0]}, alone=True)
+    assert [row.what for row in report.rows] == ["the floor"]
+
+
+def test_every_rung_of_the_hook_is_a_call_of_a_client(
+    credentials: CognitoClientCredentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From no auth to the hook itself, for both kinds of client, and the floors."""
+    auth: Any = credentials.httpx_auth(where.URL)
+    monkeypatch.setattr(where, "BLOCKS", 1)
+    monkeypatch.setattr(where, "CALLS", 1)
+    with asyncio.Runner() as runner:
+        for ladder in (where.hook(auth, credentials), where.async_hook(auth, credentials, runner)):
+            times = where.climb(ladder, 2)
+            assert list(times) == [where.NONE, *where.STEPS, where.STATIC, where.CONSTANT_AUTH]
+            assert all(len(one) == 2 and min(one) > 0 for one in times.values())
+
+
+def test_the_probe_reads_the_same_token(credentials: CognitoClientCredentials) -> None:
+    """What is left out of `get_token()` is not the token."""
+    probe = where.Probe(credentials)
+    assert probe.entry() is probe.wall() is credentials.get_token()
+    assert list(where.climb(where.get_token(credentials), 1))[-1].startswith("the dict")
+
+
+def test_every_mark_of_a_cold_start_is_passed() -> None:
+    """The child says as many moments as there are names for what lies between them."""
+    assert where.CHILD.count("\nmark()") == len(where.MARKS) - 1
+    assert sum(name.startswith(where.OURS) for name in where.MARKS) == 3
+
+
+def test_calls_in_threads_and_tasks_are_compared(credentials: CognitoClientCredentials, report: Any) -> None:
+    """A share of the calls without auth, and calls per second."""
+    auth = credentials.httpx_auth(where.URL)
+    plan = scale.Plan(rounds=1, calls=8, threads=(4,), tasks=(4,))
+    threads = scale.variants(httpx.Client, auth, scale.CONSTANT, transport=scale.Memory())
+    tasks = scale.variants(httpx.AsyncClient, auth, scale.CONSTANT, transport=scale.Memory())
+    with asyncio.Runner() as runner:
+        scale.compare(report, "4 threads", scale.in_threads(threads, where.URL), 4, plan)
+        scale.compare(report, "4 tasks", scale.in_tasks(tasks, where.URL, runner), 4, plan)
+    assert [row.what for row in report.rows] == ["4 threads", "  calls a second", "4 tasks", "  calls a second"]
+    assert all(row.s2sauth > 0 and row.floor > 0 for row in report.rows)
+    assert credentials.state().token_requests == 1
+
+
+def test_a_call_that_fails_is_no_figure(credentials: CognitoClientCredentials) -> None:
+    """A thread that raised has made no calls."""
+    refused = httpx.MockTransport(lambda _: httpx.Response(500))
+    clients = scale.variants(httpx.Client, credentials.httpx_auth(where.URL), scale.CONSTANT, transport=refused)
+    with pytest.raises(RuntimeError, match="a call failed"):
+        scale.in_threads(clients, where.URL)("none", 2, 1)
