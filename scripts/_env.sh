@@ -53,7 +53,7 @@ make_env() {
 # install_wheel: builds the checkout's wheel into VENV/wheel and installs it there; kept while src and pyproject stay the same.
 install_wheel() {
     local stamp
-    stamp="$(cd "$ROOT" && find src pyproject.toml -type f ! -name '*.pyc' -exec cksum {} + | LC_ALL=C sort | cksum)" || return
+    stamp="$(cd "$ROOT" && find src pyproject.toml examples/files-service -path examples/files-service/build -prune -o -type f ! -name '*.pyc' -exec cksum {} + | LC_ALL=C sort | cksum)" || return
     [ "$(cat "$VENV/.wheel" 2>/dev/null)" = "$stamp" ] && return
     echo "Building and installing the wheel"
     rm -rf "$VENV/wheel" "$VENV/.wheel"
