@@ -3,15 +3,23 @@
 import json
 import os
 import subprocess
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 from s2sauth.local import _ministack
-from s2sauth.local._ministack import CREDENTIALS, HandlerFailed, invoke
+from s2sauth.local._ministack import CREDENTIALS
 
 from .install import environment
 
-__all__ = ["HandlerFailed", "MiniStack", "invoke"]
+
+class HandlerFailed(Exception):
+    """A Lambda function ended in an error; `payload` is what the Lambda API answered."""
+
+    def __init__(self, payload: Any) -> None:
+        super().__init__(payload)
+        self.payload = payload
 
 
 class MiniStack(_ministack.MiniStack):
@@ -31,3 +39,30 @@ class MiniStack(_ministack.MiniStack):
         command = ["aws", *arguments, "--output", "json"]
         done = subprocess.run(command, env=self.cli_environ, check=True, capture_output=True)
         return json.loads(done.stdout)
+
+    def invoke(self, function: str, event: object = None) -> Any:
+        """Invoke a Lambda function through the Lambda API. HandlerFailed if it ends in an error."""
+        return invoke(self.url, function, event)
+
+
+def invoke(url: str, function: str, event: object) -> Any:
+    """What the function answers to an event that is posted to the Lambda API at `url`, else HandlerFailed."""
+    request = urllib.request.Request(
+        f"{url}/2015-03-31/functions/{function}/invocations", json.dumps(event).encode(), method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            body = answer.read()
+            failed = "X-Amz-Function-Error" in answer.headers
+    except (
+        urllib.error.HTTPError
+    ) as error:  # no such function; or, from AWS's emulator, a handler that cannot be imported
+        with error:
+            raise HandlerFailed(f"HTTP {error.code} {error.read().decode()}") from None
+    try:
+        payload = json.loads(body)
+    except ValueError:  # AWS's emulator reports a time limit as text
+        raise HandlerFailed(body.decode()) from None
+    if failed or (isinstance(payload, dict) and "errorType" in payload):  # the emulator sends no such header
+        raise HandlerFailed(payload)
+    return payload

@@ -1,26 +1,15 @@
-"""`scripts/demo`, as its reader runs it."""
+"""`s2sauth demo`, which `scripts/demo` runs in an environment of the extra."""
 
 import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, str(ROOT / "scripts" / "_demo.py"), "--json"]
+from parts.install import environment
+from tests.support.processes import running_below
 
-
-def running_below(folder: Path) -> list[str]:
-    """The processes whose working directory is in `folder`."""
-    found: list[str] = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "cwd").readlink().is_relative_to(folder):
-                found.append(process.name)
-        except OSError:
-            continue  # it has ended, or is somebody else's
-    return found
+COMMAND = [str(environment("local", s2sauth=True) / "python"), "-m", "s2sauth", "demo", "--json"]
 
 
 def test_it_shows_one_token_for_a_thousand_calls(tmp_path: Path) -> None:

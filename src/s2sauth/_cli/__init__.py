@@ -27,6 +27,8 @@ COMMANDS = {
     "call": "_call",
     "doctor": "_doctor",
     "cost": "_cost",
+    "local": "_local",
+    "demo": "_demo",
 }
 
 

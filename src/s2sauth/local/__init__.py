@@ -1,1 +1,1 @@
-"""The tutorial's world on this machine: MiniStack with examples/files-service in it. For the command line and scripts."""
+"""The tutorial's world on this machine: MiniStack with examples/files-service in it. For the commands and scripts."""

@@ -9,6 +9,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -38,7 +39,7 @@ def _free_ports(number: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
-class Server:
+class Server(ABC):
     """`with` starts it and waits until it answers; the end of the block ends it with all of its children."""
 
     health = "/"
@@ -54,13 +55,13 @@ class Server:
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
+    @abstractmethod
     def command(self) -> Sequence[str | os.PathLike[str]]:
         """What to run."""
-        raise NotImplementedError
 
+    @abstractmethod
     def environ(self) -> Mapping[str, str]:
         """The variables that it gets beside `PATH`, a `HOME` and a `TMPDIR` of its own; nothing else is inherited."""
-        raise NotImplementedError
 
     def ready(self) -> bool:
         """Whether it may be used. OSError says no, too."""

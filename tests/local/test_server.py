@@ -1,0 +1,52 @@
+"""A server process from start to end."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from s2sauth.local._ministack import MiniStack
+from s2sauth.local._server import Server, ServerFailed
+
+
+class Files(Server):
+    """Python's own, which has no such file."""
+
+    health = "/no/such/file"
+
+    def command(self) -> Sequence[str | os.PathLike[str]]:
+        return [sys.executable, "-m", "http.server", "--bind", "127.0.0.1", str(self.port)]
+
+    def environ(self) -> Mapping[str, str]:
+        return {}
+
+
+class Tired(Files):
+    """One that ends at once."""
+
+    def command(self) -> Sequence[str | os.PathLike[str]]:
+        return [sys.executable, "-c", "raise SystemExit('nothing to do today')"]
+
+
+def test_any_answer_will_do_past_any_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 404 is one. An interpreter has to start; its folder is gone with it."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with Files() as server:
+        assert server.ready()
+        assert server.folder.is_dir()
+    assert not server.folder.exists()
+
+
+def test_end_at_the_start_is_told() -> None:
+    """With what it wrote and its exit code. An interpreter has to start."""
+    with pytest.raises(ServerFailed, match="nothing to do today") as failed:
+        Tired().__enter__()
+    assert failed.value.code == 1
+
+
+def test_port_is_free_or_not() -> None:
+    """Before MiniStack starts there. An interpreter has to start."""
+    with Files() as server:
+        assert not MiniStack(server.port).is_free()
+    assert MiniStack(server.port).is_free()
