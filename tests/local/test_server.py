@@ -22,6 +22,23 @@ class Files(Server):
         return {}
 
 
+class Slow(Files):
+    """One that is not ready when it is asked for the first time."""
+
+    asked = 0
+
+    def ready(self) -> bool:
+        self.asked += 1
+        return self.asked > 1 and super().ready()
+
+
+class Nowhere(Files):
+    """One that is not installed."""
+
+    def command(self) -> Sequence[str | os.PathLike[str]]:
+        return ["/no/such/command"]
+
+
 class Tired(Files):
     """One that ends at once."""
 
@@ -35,6 +52,20 @@ def test_any_answer_will_do_past_any_proxy(monkeypatch: pytest.MonkeyPatch) -> N
     with Files() as server:
         assert server.ready()
         assert server.folder.is_dir()
+    assert not server.folder.exists()
+
+
+def test_it_is_asked_until_it_is_ready() -> None:
+    """Not only until something answers. An interpreter has to start."""
+    with Slow() as server:
+        assert server.asked > 1
+
+
+def test_command_that_is_not_there_leaves_nothing() -> None:
+    """Not even the folder."""
+    server = Nowhere()
+    with pytest.raises(FileNotFoundError):
+        server.__enter__()
     assert not server.folder.exists()
 
 

@@ -11,6 +11,15 @@ from s2sauth.local._ministack import MiniStack
 from s2sauth.local._server import ServerFailed
 from s2sauth.local._world import create_stack, deploy
 
+WAITING = """
+Resources:
+  Handle:
+    Type: AWS::CloudFormation::WaitConditionHandle
+  Signal:
+    Type: AWS::CloudFormation::WaitCondition
+    Properties: {Handle: !Ref Handle, Timeout: "1"}
+"""
+
 
 class Local(MiniStack):
     """Of the environment of the extra."""
@@ -37,11 +46,9 @@ def test_the_wheel_holds_the_example() -> None:
 
 
 def test_stack_that_cannot_be_made(aws: MiniStack) -> None:
-    """Says why. It is tried by MiniStack, which takes a moment."""
-    template = "Resources: {Thing: {Type: AWS::No::Such}}"
-    with pytest.raises(ServerFailed) as failed:
-        create_stack(aws, template, {})
-    assert str(failed.value)
+    """Is waited for, and says what became of it. It waits itself, for a signal that does not come: a second."""
+    with pytest.raises(ServerFailed, match=r"the stack is .*ROLLBACK"):
+        create_stack(aws, "waiting", WAITING, {})
 
 
 def test_secret_is_not_in_the_repr(aws: MiniStack) -> None:
@@ -51,7 +58,7 @@ def test_secret_is_not_in_the_repr(aws: MiniStack) -> None:
     assert len(world.client_secret) > 40
     assert world.client_secret not in repr(world)
     with pytest.raises(ServerFailed, match="AlreadyExists"):
-        create_stack(aws, "Resources: {}", {})
+        create_stack(aws, "files-service", WAITING, {})
 
 
 def test_no_variable_of_the_users_account_reaches_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def deploy(aws: MiniStack, *, caller: bool) -> World:
         "ApiBaseUrl": f"{aws.url}/_aws/execute-api",
         "WithCaller": "yes" if caller else "no",
     }
-    outputs = create_stack(aws, template, parameters)
+    outputs = create_stack(aws, _STACK, template, parameters)
     pool, client = outputs["UserPoolId"], outputs["ClientId"]
     return World(
         caller=outputs.get("CallerFunction", ""),
@@ -74,17 +74,17 @@ def deploy(aws: MiniStack, *, caller: bool) -> World:
     )
 
 
-def create_stack(aws: MiniStack, template: str, parameters: Mapping[str, str]) -> dict[str, str]:
+def create_stack(aws: MiniStack, name: str, template: str, parameters: Mapping[str, str]) -> dict[str, str]:
     """The outputs of a new stack. ServerFailed if it cannot be made."""
-    form = {"Action": "CreateStack", "StackName": _STACK, "TemplateBody": template}
+    form = {"Action": "CreateStack", "StackName": name, "TemplateBody": template}
     form["Capabilities.member.1"] = "CAPABILITY_IAM"
-    for number, (name, value) in enumerate(parameters.items(), 1):
-        form[f"Parameters.member.{number}.ParameterKey"] = name
+    for number, (key, value) in enumerate(parameters.items(), 1):
+        form[f"Parameters.member.{number}.ParameterKey"] = key
         form[f"Parameters.member.{number}.ParameterValue"] = value
     _query(aws, form)
     until = time.monotonic() + _PATIENCE
     while True:
-        stack = _query(aws, {"Action": "DescribeStacks", "StackName": _STACK})
+        stack = _query(aws, {"Action": "DescribeStacks", "StackName": name})
         status = stack.findtext(".//{*}StackStatus", "")
         if status == "CREATE_COMPLETE":
             break
