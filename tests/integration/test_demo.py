@@ -9,13 +9,16 @@ from pathlib import Path
 from parts.install import environment
 from tests.support.processes import running_below
 
-COMMAND = [str(environment("local", s2sauth=True) / "python"), "-m", "s2sauth", "demo", "--json"]
+
+def command() -> list[str]:
+    """As `scripts/demo --json` runs it."""
+    return [str(environment("local", s2sauth=True) / "python"), "-m", "s2sauth", "demo", "--json"]
 
 
 def test_it_shows_one_token_for_a_thousand_calls(tmp_path: Path) -> None:
     """Takes half a minute, since it is the whole show: every row came out as it must, and nothing is left behind."""
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
-    done = subprocess.run(COMMAND, env=environ, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command(), env=environ, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     shown = json.loads(done.stdout)
     rows = {row["what"]: row for row in shown["rows"]}
@@ -31,7 +34,7 @@ def test_it_shows_one_token_for_a_thousand_calls(tmp_path: Path) -> None:
 def test_ctrl_c_ends_all_that_it_started(tmp_path: Path) -> None:
     """Takes some seconds, since MiniStack must be up: it is gone afterwards, with its folder."""
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen(COMMAND, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
+    with subprocess.Popen(command(), env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
         assert demo.stderr is not None
         told = b""
         while b"deploying" not in told:

@@ -127,7 +127,7 @@ class Show:
 
         def note(answer: httpx.Response) -> None:
             statuses.append(answer.status_code)
-            if len(statuses) % 200 == 0:
+            if len(statuses) % (CALLS // 5) == 0:
                 self._watcher.comes_to(len(statuses))
 
         def in_threads() -> None:
