@@ -22,7 +22,7 @@ from s2sauth.local import _show
 from s2sauth.local._show import Row
 from s2sauth.local._timeline import Moment
 from tests.cli.conftest import Run
-from tests.support.processes import running_below
+from tests.support.processes import is_left_alone, running_below
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def folder(bare: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     bare.setenv("TERM", "xterm-256color")
     bare.setenv("COLUMNS", "80")
     yield place
-    assert not running_below(place)
+    assert is_left_alone(place)
     assert list(place.iterdir()) == []
 
 

@@ -18,7 +18,7 @@ from parts.install import environment
 from s2sauth import CognitoClientCredentials
 from s2sauth._cli import main
 from tests.cli.conftest import Run
-from tests.support.processes import running_below
+from tests.support.processes import is_left_alone, running_below
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def folder(bare: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     bare.setattr("tempfile.tempdir", str(place))
     bare.setattr(sys, "executable", str(environment("local", s2sauth=True) / "python"))
     yield place
-    assert not running_below(place)
+    assert is_left_alone(place)
     assert list(place.iterdir()) == []
 
 

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from parts.install import environment
-from tests.support.processes import running_below
+from tests.support.processes import is_left_alone, running_below
 
 
 def command() -> list[str]:
@@ -27,7 +27,7 @@ def test_it_shows_one_token_for_a_thousand_calls(tmp_path: Path) -> None:
     assert "demo/write.file" in rows["POST /files without the scope"]["result"]
     assert shown["dollars"] < shown["dollars_with_a_token_per_call"] / 100
     assert "deploying" in done.stderr
-    assert not running_below(tmp_path)
+    assert is_left_alone(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
@@ -43,5 +43,5 @@ def test_ctrl_c_ends_all_that_it_started(tmp_path: Path) -> None:
         demo.send_signal(signal.SIGINT)
         _, rest = demo.communicate(timeout=60)
     assert demo.returncode == 130, told + rest
-    assert not running_below(tmp_path)
+    assert is_left_alone(tmp_path)
     assert not list(tmp_path.iterdir())

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from parts.install import environment
-from tests.support.processes import running_below
+from tests.support.processes import is_left_alone, running_below
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "local.md"
 
@@ -25,7 +25,7 @@ def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
     path = f"{environment('local', s2sauth=True)}{os.pathsep}{os.environ['PATH']}"
     account = {"AWS_PROFILE": "no-such-profile", "AWS_ACCESS_KEY_ID": "AKIAOFTHEUSERSACCOUNT"}
     yield {"PATH": path, "HOME": str(tmp_path), "TMPDIR": str(folder), "LANG": "C.UTF-8", **account}
-    assert not running_below(folder)
+    assert is_left_alone(folder)
     assert list(folder.iterdir()) == []
 
 

@@ -1,5 +1,7 @@
 """Which processes there are."""
 
+import os
+import select
 from pathlib import Path
 
 
@@ -13,3 +15,17 @@ def running_below(folder: Path) -> list[str]:
         except OSError:
             continue  # it has ended, or is somebody else's
     return found
+
+
+def is_left_alone(folder: Path) -> bool:
+    """Whether no process is there; one that was just killed may take a moment to go."""
+    for process in running_below(folder):
+        try:
+            descriptor = os.pidfd_open(int(process))
+        except ProcessLookupError:
+            continue
+        try:
+            select.select([descriptor], [], [], 5)
+        finally:
+            os.close(descriptor)
+    return not running_below(folder)

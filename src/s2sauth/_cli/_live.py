@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.padding import Padding
 from rich.spinner import Spinner
 from rich.text import Text
 
@@ -60,9 +61,10 @@ class Display:
             yield from _of_timeline(self.show.timeline)
         if self._under_way is not None:
             what, began = self._under_way
+            what = what.partition(" (")[0]  # fits into a line
             self._doing.update(text=Text(f"{what} ...{self._come_to} {time.monotonic() - began:.0f} s", "dim"))
             yield Text()
-            yield self._doing
+            yield Padding(self._doing, (0, 2))
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import httpx
 
@@ -23,6 +24,8 @@ LIFE = 8.0  # seconds, of a token in the outage: long enough to watch, short eno
 OUTAGE: Final = (0.6875, 0.9)  # of the life: over every moment at which its renewal may begin (0.75 to 0.85)
 EVERY: Final = 0.02  # seconds from one call to the next: 50 a second
 LIMITS: Final = httpx.Limits(max_connections=20)
+_NO_ANSWER: Final = (httpx.TransportError, S2SAuthError)
+"""Too few are served then, or after Ctrl-C MiniStack is gone."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,7 @@ class Show:
     def _many_calls(self, world: World, credentials: CognitoClientCredentials) -> None:
         """Threads and tasks on one object."""
         auth = credentials.httpx_auth(world.url)
+        options: Any = {"base_url": world.url, "auth": auth, "limits": LIMITS, "timeout": 60}
         half = CALLS // 2
         statuses: list[int] = []
 
@@ -131,22 +135,26 @@ class Show:
                 self._watcher.comes_to(len(statuses))
 
         def in_threads() -> None:
-            with (
-                httpx.Client(base_url=world.url, auth=auth, limits=LIMITS, timeout=60) as client,
-                ThreadPoolExecutor(20) as pool,
-            ):
-                for answer in pool.map(client.get, ["/files"] * half):
-                    note(answer)
+            def one(_: int) -> None:
+                with suppress(*_NO_ANSWER):
+                    note(client.get("/files"))
+
+            with httpx.Client(**options) as client, ThreadPoolExecutor(20) as pool:
+                deque(pool.map(one, range(half)), 0)
 
         async def in_tasks() -> None:
-            async with httpx.AsyncClient(base_url=world.url, auth=auth, limits=LIMITS, timeout=60) as client:
-                for answer in asyncio.as_completed([client.get("/files") for _ in range(half)]):
-                    note(await answer)
+            async def one() -> None:
+                with suppress(*_NO_ANSWER):
+                    note(await client.get("/files"))
 
-        threads = threading.Thread(target=in_threads)
-        threads.start()
-        asyncio.run(in_tasks())
-        threads.join()
+            async with httpx.AsyncClient(**options) as client:
+                await asyncio.gather(*(one() for _ in range(half)))
+
+        threads = [threading.Thread(target=in_threads), threading.Thread(target=lambda: asyncio.run(in_tasks()))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         served, tokens = statuses.count(200), credentials.state().tokens_billed
         ok = served == 2 * half and tokens == 1
         what = f"{CALLS:,} calls from threads and tasks"
@@ -225,8 +233,8 @@ class _Load:
     def _status(self) -> int:
         try:
             return self._client.get("/files").status_code
-        except S2SAuthError:
-            return 0  # no token: no call
+        except _NO_ANSWER:
+            return 0
 
     def _note(self, status: int) -> None:
         timeline = self._timeline
