@@ -15,30 +15,22 @@ import pytest
 from rich.console import Console as Rich
 from rich.console import Group
 
-from parts.install import environment
 from s2sauth._cli import _demo, main
 from s2sauth._cli._live import Display
 from s2sauth.local import _show
 from s2sauth.local._show import Row
 from s2sauth.local._timeline import Moment
 from tests.cli.conftest import Run
-from tests.support.processes import is_left_alone, running_below
+from tests.support.processes import running_below
 
 
-@pytest.fixture
-def folder(bare: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """Where temporary folders are made, in which nothing may be left."""
-    place = tmp_path / "tmp"
-    place.mkdir()
-    bare.setattr("tempfile.tempdir", str(place))
-    bare.setattr(sys, "executable", str(environment("local", s2sauth=True) / "python"))
+@pytest.fixture(autouse=True)
+def short(bare: pytest.MonkeyPatch) -> None:
+    """The show, and a terminal of 80 columns."""
     bare.setattr(_show, "CALLS", 40)
     bare.setattr(_show, "LIFE", 4.0)
     bare.setenv("TERM", "xterm-256color")
     bare.setenv("COLUMNS", "80")
-    yield place
-    assert is_left_alone(place)
-    assert list(place.iterdir()) == []
 
 
 @contextmanager

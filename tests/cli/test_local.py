@@ -7,30 +7,17 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from parts.install import environment
 from s2sauth import CognitoClientCredentials
 from s2sauth._cli import main
 from tests.cli.conftest import Run
-from tests.support.processes import is_left_alone, running_below
-
-
-@pytest.fixture
-def folder(bare: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """Where temporary folders are made, in which nothing may be left; this interpreter stands for that of the extra."""
-    place = tmp_path / "tmp"
-    place.mkdir()
-    bare.setattr("tempfile.tempdir", str(place))
-    bare.setattr(sys, "executable", str(environment("local", s2sauth=True) / "python"))
-    yield place
-    assert is_left_alone(place)
-    assert list(place.iterdir()) == []
+from tests.support.processes import running_below
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from ..local._show import Show
 from ..local._timeline import FINE, Timeline
-from ._demo import WIDTH, summary
+from ._figures import WIDTH, summary
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -62,7 +62,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
                     return _run(arguments.words, world.environ)
                 _tell(world, aws, console)
                 code = aws.wait()
-            raise CommandFailed(f"MiniStack ended by itself, with exit code {code}", FAILED)
+        console.say(f"MiniStack ended by itself, with exit code {code}")
+        return FAILED
     except KeyboardInterrupt:
         console.say("\nstopped; everything that was started is gone")
         return INTERRUPTED
