@@ -1,4 +1,4 @@
-"""Real servers and runtimes on loopback ports, for tests and the demo. Standard library only; POSIX.
+"""Real servers and runtimes on loopback ports, for tests. On s2sauth.local and the standard library; POSIX.
 
 install         what they need, in environments of their own beside the checkout
 server          a server process from start to end

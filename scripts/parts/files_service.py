@@ -2,8 +2,9 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from s2sauth.local._world import World as FilesService
 
 from .install import ROOT, environment, s2sauth_source, unchanged
 from .ministack import MiniStack
@@ -11,31 +12,7 @@ from .ministack import MiniStack
 EXAMPLE = ROOT / "examples" / "files-service"
 _BUCKET = "files-service-code"
 
-
-@dataclass(frozen=True)
-class FilesService:
-    """The deployed world."""
-
-    caller: str
-    """Name of the caller's Lambda function."""
-    url: str
-    """Of the files service: `url + "/files"`."""
-    domain: str
-    user_pool_id: str
-    client_id: str
-    client_secret: str = field(repr=False)
-    token_store: str | None = None
-    """The URL of the caller's shared store, if it has one."""
-
-    @property
-    def environ(self) -> dict[str, str]:
-        """The variables of a service that calls the files service."""
-        return {
-            "COGNITO_DOMAIN": self.domain,
-            "APP_CLIENT_ID": self.client_id,
-            "APP_CLIENT_SECRET": self.client_secret,
-            "FILES_SERVICE_URL": self.url,
-        }
+__all__ = ["EXAMPLE", "FilesService", "build", "deploy"]
 
 
 def build() -> Path:

@@ -44,7 +44,13 @@ def s2sauth_source() -> list[Path]:
     wheels = sorted((Path(sys.prefix) / "wheel").glob("s2sauth-*.whl"))
     if wheels:
         return [wheels[-1], wheels[-1]]
-    return [ROOT, ROOT / "pyproject.toml", ROOT / "docs" / "errors.md", *sorted((ROOT / "src").rglob("*.py"))]
+    deployed = [ROOT / "examples" / "files-service" / name for name in ("template.yaml", "files", "caller")]
+    folders = [ROOT / "src", ROOT / "docs" / "errors.md", *deployed]
+    return [ROOT, ROOT / "pyproject.toml", *sorted(path for folder in folders for path in _sources(folder))]
+
+
+def _sources(folder: Path) -> list[Path]:
+    return [folder] if folder.is_file() else list(folder.rglob("*.py"))
 
 
 def lambda_emulator() -> Path:

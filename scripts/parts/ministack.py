@@ -1,18 +1,17 @@
-"""MiniStack: Cognito, API Gateway, Lambda and CloudFormation on one loopback port."""
+"""MiniStack, in an environment of its own with AWS's command beside it."""
 
 import json
 import os
-import re
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from .install import environment
-from .server import Server
+from s2sauth.local import _ministack
+from s2sauth.local._ministack import CREDENTIALS
 
-_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+from .install import environment
 
 
 class HandlerFailed(Exception):
@@ -23,32 +22,17 @@ class HandlerFailed(Exception):
         self.payload = payload
 
 
-class MiniStack(Server):
+class MiniStack(_ministack.MiniStack):
     """`with MiniStack() as aws:`; `aws.url` is the endpoint of every AWS service, and the Cognito domain."""
 
-    health = "/_ministack/health"
-
-    def command(self) -> Sequence[str | os.PathLike[str]]:
-        # By way of its server's own command, since MiniStack's has no access log.
-        bind = ["--bind", f"127.0.0.1:{self.port}", "--access-logfile", "-"]
-        return [environment("ministack") / "python", "-m", "hypercorn", "ministack.app:app", *bind]
-
-    def environ(self) -> Mapping[str, str]:
-        return {
-            **_CREDENTIALS,
-            "GATEWAY_PORT": str(self.port),
-            "BIND_HOST": "127.0.0.1",
-            "IOT_MTLS_ENABLED": "0",  # would listen on 0.0.0.0:8883
-            "LAMBDA_EXECUTOR": "local",
-            "STATE_DIR": str(self.folder),
-            "S3_DATA_DIR": str(self.folder / "s3"),
-        }
+    def python(self) -> Path:
+        return environment("ministack") / "python"
 
     @property
     def cli_environ(self) -> dict[str, str]:
         """The variables with which AWS's own command, and boto3, talk to this server and to no other."""
         path = f"{environment('ministack')}{os.pathsep}{os.environ['PATH']}"
-        return {**_CREDENTIALS, "AWS_ENDPOINT_URL": self.url, "HOME": str(self.folder), "PATH": path, "LANG": "C.UTF-8"}
+        return {**CREDENTIALS, "AWS_ENDPOINT_URL": self.url, "HOME": str(self.folder), "PATH": path, "LANG": "C.UTF-8"}
 
     def aws(self, *arguments: str) -> Any:
         """What `aws ARGUMENTS` prints."""
@@ -59,10 +43,6 @@ class MiniStack(Server):
     def invoke(self, function: str, event: object = None) -> Any:
         """Invoke a Lambda function through the Lambda API. HandlerFailed if it ends in an error."""
         return invoke(self.url, function, event)
-
-    def token_requests(self) -> list[int]:
-        """The status of each request that the token endpoint has answered, from the server's access log."""
-        return [int(status) for status in re.findall(r'"POST /oauth2/token[^"]*" (\d+)', self.log())]
 
 
 def invoke(url: str, function: str, event: object) -> Any:

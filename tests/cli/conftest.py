@@ -1,6 +1,7 @@
 """A command run in this process, against a FakeCognito; whatever it writes with --json fits the schema."""
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from parts.install import environment
 from s2sauth._cli import main
 from s2sauth.testing import FakeCognito
 from tests.support.json_schema import mistakes
+from tests.support.processes import is_left_alone
 
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs/reference/cli.schema.json").read_text("utf-8"))
 
@@ -52,6 +55,18 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in ("COGNITO_DOMAIN", "APP_CLIENT_ID", "APP_CLIENT_SECRET", "COGNITO_SCOPES", "HTTPS_PROXY", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
+
+
+@pytest.fixture
+def folder(bare: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Where temporary folders are made, in which nothing may be left; this interpreter stands for one of the extra."""
+    place = tmp_path / "tmp"
+    place.mkdir()
+    bare.setattr("tempfile.tempdir", str(place))
+    bare.setattr(sys, "executable", str(environment("local", s2sauth=True) / "python"))
+    yield place
+    assert is_left_alone(place)
+    assert list(place.iterdir()) == []
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ PAGE = (ROOT / "docs" / "errors.md").read_text(encoding="utf-8")
 MODULES = sorted(
     path
     for path in SOURCES.rglob("*.py")
-    if not {"testing", "_cli"} & {*path.parts}  # the command line has a page of its own
+    if not {"testing", "_cli", "local"} & {*path.relative_to(SOURCES).parts}  # the command line has pages of its own
     and path.name not in ("events.py", "otel.py", "dynamodb.py")  # these raise no text of their own
 )
 NOT_SAID = (

@@ -1,32 +1,24 @@
-"""`scripts/demo`, as its reader runs it."""
+"""`s2sauth demo`, which `scripts/demo` runs in an environment of the extra."""
 
 import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-COMMAND = [sys.executable, str(ROOT / "scripts" / "_demo.py"), "--json"]
+from parts.install import environment
+from tests.support.processes import is_left_alone, running_below
 
 
-def running_below(folder: Path) -> list[str]:
-    """The processes whose working directory is in `folder`."""
-    found: list[str] = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (process / "cwd").readlink().is_relative_to(folder):
-                found.append(process.name)
-        except OSError:
-            continue  # it has ended, or is somebody else's
-    return found
+def command() -> list[str]:
+    """As `scripts/demo --json` runs it."""
+    return [str(environment("local", s2sauth=True) / "python"), "-m", "s2sauth", "demo", "--json"]
 
 
 def test_it_shows_one_token_for_a_thousand_calls(tmp_path: Path) -> None:
     """Takes half a minute, since it is the whole show: every row came out as it must, and nothing is left behind."""
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
-    done = subprocess.run(COMMAND, env=environ, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command(), env=environ, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     shown = json.loads(done.stdout)
     rows = {row["what"]: row for row in shown["rows"]}
@@ -35,14 +27,14 @@ def test_it_shows_one_token_for_a_thousand_calls(tmp_path: Path) -> None:
     assert "demo/write.file" in rows["POST /files without the scope"]["result"]
     assert shown["dollars"] < shown["dollars_with_a_token_per_call"] / 100
     assert "deploying" in done.stderr
-    assert not running_below(tmp_path)
+    assert is_left_alone(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_ctrl_c_ends_all_that_it_started(tmp_path: Path) -> None:
     """Takes some seconds, since MiniStack must be up: it is gone afterwards, with its folder."""
     environ = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen(COMMAND, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
+    with subprocess.Popen(command(), env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as demo:
         assert demo.stderr is not None
         told = b""
         while b"deploying" not in told:
@@ -51,5 +43,5 @@ def test_ctrl_c_ends_all_that_it_started(tmp_path: Path) -> None:
         demo.send_signal(signal.SIGINT)
         _, rest = demo.communicate(timeout=60)
     assert demo.returncode == 130, told + rest
-    assert not running_below(tmp_path)
+    assert is_left_alone(tmp_path)
     assert not list(tmp_path.iterdir())

@@ -28,6 +28,8 @@ COMMANDS = {
     "doctor": "_doctor",
     "cost": "_cost",
     "explain": "_explain",
+    "local": "_local",
+    "demo": "_demo",
 }
 
 

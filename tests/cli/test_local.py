@@ -1,0 +1,182 @@
+"""`s2sauth local`, with MiniStack in the environment of the extra; each of the tests with it takes two seconds."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from s2sauth import CognitoClientCredentials
+from s2sauth._cli import main
+from tests.cli.conftest import Run
+from tests.support.processes import running_below
+
+
+@pytest.fixture
+def until(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Runs the command until it has written its variables, then does something; what it wrote is given to that."""
+
+    def run(act: Callable[[str], object], *argv: str) -> int:
+        reader, writer = os.pipe()
+
+        def read() -> None:
+            with os.fdopen(reader, encoding="utf-8") as lines:
+                seen = ""
+                for line in lines:
+                    seen += line
+                    if line.startswith(("export FILES_SERVICE_URL", "}")):
+                        act(seen)
+
+        with os.fdopen(writer, "w", encoding="utf-8") as out, monkeypatch.context() as patched:
+            patched.setattr(sys, "stdout", out)
+            thread = threading.Thread(target=read)
+            thread.start()
+            try:
+                code = main(["local", *argv])
+            finally:
+                out.close()
+                thread.join()
+        return code
+
+    return run
+
+
+def call(environ: dict[str, str]) -> int:
+    """The status of a call with a token."""
+    with CognitoClientCredentials.from_env(environ=environ) as credentials:
+        url = environ["FILES_SERVICE_URL"]
+        return httpx.get(f"{url}/files", auth=credentials.httpx_auth(url)).status_code
+
+
+def stop(number: signal.Signals) -> None:
+    """As the shell does to the process."""
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_variables_are_good_until_it_is_stopped(
+    number: signal.Signals, until: Callable[..., int], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shell reads them from stdout; a call with a token gets in; then nothing is left."""
+    statuses: list[int] = []
+
+    def act(written: str) -> None:
+        shell = ["sh", "-c", f"{written}env"]
+        lines = subprocess.run(shell, env={}, capture_output=True, text=True, check=True).stdout.splitlines()
+        statuses.append(call(dict(line.split("=", 1) for line in lines)))
+        assert running_below(folder)
+        stop(number)
+
+    assert until(act) == 130
+    assert statuses == [200]
+    told = capsys.readouterr().err
+    assert "wants a token for demo/read.file" in told
+    assert "everything that was started is gone" in told
+
+
+def test_json_is_one_document(until: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    """With the variables, as soon as they are good; the secret is nowhere else."""
+    documents: list[Any] = []
+
+    def act(written: str) -> None:
+        documents.append(json.loads(written))
+        stop(signal.SIGINT)
+
+    assert until(act, "--json") == 130
+    (document,) = documents
+    assert document["variables"]["COGNITO_DOMAIN"] == document["url"]
+    assert document["variables"]["APP_CLIENT_SECRET"] not in capsys.readouterr().err
+
+
+def test_ministack_that_ends_by_itself(
+    until: Callable[..., int], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Is a failure, and said."""
+
+    def act(_: str) -> None:
+        for pid in running_below(folder):
+            os.kill(int(pid), signal.SIGKILL)
+
+    assert until(act) == 1
+    assert "MiniStack ended by itself, with exit code -9" in capsys.readouterr().err
+
+
+def test_command_runs_with_the_variables(run: Run, folder: Path, bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In place of the settings that were there; all ends with it, the file for the variables too."""
+    file, seen = tmp_path / "variables", tmp_path / "seen"
+    for name in ("COGNITO_SCOPES", "COGNITO_CLIENT_SECRET_FILE"):
+        bare.setenv(name, "of another world")
+    script = f"cp -p {file} {seen} && env >>{seen} && exit 7"
+    ran = run("local", "--env-file", str(file), "--", "sh", "-c", script)
+    assert (ran.code, ran.out) == (7, "")
+    assert not file.exists()
+    assert seen.stat().st_mode & 0o777 == 0o600
+    text = seen.read_text()
+    assert text.count("\nAPP_CLIENT_SECRET=") == 2
+    assert "another world" not in text
+
+
+def test_command_is_sent_the_signals(run: Run, folder: Path) -> None:
+    """Ctrl-C is its own affair, since it gets that as well; `kill` is passed on, and the exit code is a shell's."""
+    script = "kill -INT $PPID; kill -TERM $PPID; while :; do :; done"
+    assert run("local", "--", "sh", "-c", script).code == 128 + signal.SIGTERM
+
+
+@pytest.mark.usefixtures("folder")
+def test_command_that_is_not_there(run: Run) -> None:
+    """Is a mistake on the command line."""
+    ran = run("local", "--", "/no/such/command")
+    assert ran.code == 2
+    assert "/no/such/command cannot be run: No such file" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "text"),
+    [
+        (["--port", "x"], "--port: use a number, 1 to 65535"),
+        (["--port", "65536"], "--port: use a number, 1 to 65535"),
+        (["--json", "--", "true"], "--json: the output is COMMAND's own"),
+        (["--env-file", __file__], "test_local.py cannot be made: File exists"),
+        (["--prot", "1"], "not known: --prot"),
+    ],
+)
+def test_mistakes(argv: list[str], text: str, run: Run) -> None:
+    """Nothing is started."""
+    ran = run("local", *argv)
+    assert ran.code == 2
+    assert text in ran.err
+    assert "starting" not in ran.err
+
+
+def test_port_that_is_taken(run: Run) -> None:
+    """Is said before anything is started; another's server is never taken for ours."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ran = run("local", "--port", str(port))
+    assert (ran.code, ran.err) == (
+        2,
+        f"s2sauth: --port: {port} is taken; use another one, or none for one that is free\n",
+    )
+
+
+def test_without_the_extra(run: Run) -> None:
+    """It says what to install. An interpreter without MiniStack is asked, which takes a moment."""
+    ran = run("local", "--json")
+    assert ran.code == 2
+    assert 'pip install "s2sauth[local]"' in ran.json["error"]["message"]
+
+
+def test_ministack_that_does_not_start(run: Run, folder: Path, bare: pytest.MonkeyPatch) -> None:
+    """What it said is told."""
+    bare.setattr(sys, "executable", "/bin/false")
+    ran = run("local")
+    assert ran.code == 1
+    assert "MiniStack does not start" in ran.err
