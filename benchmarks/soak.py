@@ -160,7 +160,7 @@ def soak(seconds: float, warm_up: float, seed: int) -> Soak:
 def figures(report: Report) -> None:
     """Run, judge, draw."""
     options = report.options
-    seconds: float = options.seconds or (60.0 if report.ci else 600.0)
+    seconds: float = options.seconds or (30.0 if report.ci else 600.0)
     seed: int = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
     warm_up = min(60.0, seconds / 3)
     progress(f"{seconds:g} s with seed {seed}")

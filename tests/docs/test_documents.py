@@ -23,7 +23,8 @@ AtHome = Callable[[str], str]
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-ALL = sorted({*DOCUMENTS, *ROOT.glob("*.md"), *(ROOT / "examples").rglob("*.md")})
+EXAMPLES = {path for path in (ROOT / "examples").rglob("*.md") if "build" not in path.parts}  # not what a build leaves
+ALL = sorted({*DOCUMENTS, *ROOT.glob("*.md"), *EXAMPLES})
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)\s]*))?\)")
 
 

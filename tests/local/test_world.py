@@ -37,7 +37,7 @@ def aws() -> Iterator[MiniStack]:
 
 def test_the_wheel_holds_the_example() -> None:
     """As it stands in the checkout: there is one copy."""
-    packed = Path(_world.__file__).with_name("files_service")
+    packed = Path(_world.__file__).with_name("_files_service")
     files = ["template.yaml", "files/handler.py", "caller/handler.py"]
     found = [path.relative_to(packed).as_posix() for path in packed.rglob("*.*") if path.suffix != ".pyc"]
     assert sorted(found) == sorted(files)

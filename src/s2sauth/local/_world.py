@@ -15,7 +15,7 @@ from typing import Final
 from ._ministack import MiniStack
 from ._server import ServerFailed
 
-_EXAMPLE: Final = Path(__file__).with_name("files_service")
+_EXAMPLE: Final = Path(__file__).with_name("_files_service")
 _STACK: Final = "files-service"
 _BUCKET: Final = "files-service-code"
 _CODE: Final = {"files": "files", "build/caller": "caller"}
