@@ -350,7 +350,7 @@ NEXT_VERSION = """
         print(credentials.get_token().access_token[-20:])
         flight = credentials._slot.flight
         while flight.thread is not None:
-            time.sleep(0.001)
+            time.sleep(0.001)  # the thread's last step, of which nobody is told
     assert "store_entry_refused" not in events and "store_failed" not in events, events
 """
 

@@ -50,7 +50,7 @@ ONE = """
         print(type(error).__name__, flush=True)
     flight = credentials._slot.flight
     while flight.thread is not None:
-        time.sleep(0.001)
+        time.sleep(0.001)  # the thread's last step, of which nobody is told
     print("landed", flush=True)
     sys.stdin.readline()
 """
@@ -83,7 +83,7 @@ CREW = """
             thread.join()
         flight = credentials._slot.flight
         while flight.thread is not None:
-            time.sleep(0.001)
+            time.sleep(0.001)  # the thread's last step, of which nobody is told
         print(len(tokens), *{token[-20:] for token in tokens}, flush=True)
 """
 """A process of fifty threads that all ask at once, cold, again and again."""

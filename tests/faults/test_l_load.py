@@ -164,7 +164,7 @@ FUNCTION = """
         # The last steps of a flight's thread come after its outcome.
         until = time.monotonic() + 5
         while len(sys._current_frames()) > 1 and time.monotonic() < until:
-            time.sleep(0.001)
+            time.sleep(0.001)  # of its end nobody is told
         return len(sys._current_frames())
 
     print(threads(), flush=True)

@@ -234,7 +234,7 @@ class Crowd:
                 return  # what is wrong already may have left somebody behind: it is looked at next
             before = found
             assert time.monotonic() < until, f"somebody neither ends nor waits: {self._stage.jobs}"
-            time.sleep(0.0005)
+            time.sleep(0.0005)  # standing still tells nobody
 
     def join(self) -> None:
         """Block until every thread has ended; nobody may be waiting any more."""

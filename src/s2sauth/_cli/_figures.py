@@ -42,7 +42,7 @@ def summary(show: Show) -> Iterator[str]:
     """What it comes to."""
     yield f"  {show.calls:,} calls with a token each would have cost ${dollars(show.calls):.2f};"
     yield f"  {show.tokens} tokens cost ${dollars(show.tokens):.4f} (${DOLLARS} each)."
-    yield f"  {show.seconds:.0f} s. Next: `s2sauth local`, the same world for a service of yours."
+    yield f"  {show.seconds:.0f} s. Next: README.md; `s2sauth local` is this world for a service of yours."
 
 
 def document(show: Show) -> dict[str, object]:
