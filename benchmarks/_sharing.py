@@ -32,7 +32,7 @@ from s2sauth._core.plan import Step, next_step
 from s2sauth._core.policy import RenewalPolicy
 from s2sauth._core.retry import background_limit, holding, next_delay, timeouts
 from s2sauth._core.token_endpoint import Answer, read_answer
-from s2sauth._core.values import AccessToken
+from s2sauth._core.values import AccessToken, Secret
 from s2sauth._slots import Client, Slot
 
 Part = Generator[simpy.Event, None, Any]
@@ -82,7 +82,7 @@ def failed(status: int | None) -> Failure:
     """What the library makes of an answer without a token."""
     if status is None:
         return Failure(Cause.UNREACHABLE, TokenUnavailable, ("no connection", None))
-    outcome = read_answer(Answer(status, {}, b"", truncated=False), SETTINGS)
+    outcome = read_answer(Answer(status, {}, b"", truncated=False), SETTINGS, Secret("s"))
     assert isinstance(outcome, Failure)
     return outcome
 

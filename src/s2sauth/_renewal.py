@@ -204,7 +204,7 @@ class Renewal:
         request = token_request(slot.settings, secret)
         attempt = 1
         while True:
-            outcome = self._attempt(slot, flight, sender, request)
+            outcome = self._attempt(slot, flight, sender, request, secret)
             if isinstance(outcome, Entry) or flight.outcome is not None:
                 return outcome
             left, chance = flight.left(self._now()), self._clock.random()
@@ -219,12 +219,12 @@ class Renewal:
                 return outcome
             attempt += 1
 
-    def _attempt(self, slot: Slot, flight: Flight, sender: Sender, request: TokenRequest) -> Outcome:
+    def _attempt(self, slot: Slot, flight: Flight, sender: Sender, request: TokenRequest, secret: Secret) -> Outcome:
         asked_at = self._now()
         slot.token_requests += 1
         with Work():
             answer = sender.send(request, timeouts(flight.left(asked_at)))
-        issued = answer if isinstance(answer, Failure) else read_answer(answer, slot.settings)
+        issued = answer if isinstance(answer, Failure) else read_answer(answer, slot.settings, secret)
         if isinstance(issued, Failure):
             return issued
         slot.tokens_billed += 1

@@ -1,12 +1,15 @@
 """The sender of token requests, over whichever HTTP library it is given: httpx and httpx2 have the same names."""
 
 import _thread
+import os
 import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, final
+from pathlib import Path
+from typing import Any, Final, final
+from weakref import WeakValueDictionary
 
 from ._core import errors
 from ._core.errors import Cause, ConfigurationError, Failure
@@ -17,6 +20,10 @@ from ._process import generation
 
 Library = Any
 """The module `httpx` or `httpx2`: what is read of it here, both have."""
+
+_contexts: Final = WeakValueDictionary[tuple[object, ...], ssl.SSLContext]()
+"""Those that somebody keeps, by what they were read from. The certificates of one take 0.7 MB and up to 20 ms, and are
+all that the credentials objects of a process have in common (`scripts/peers --row "Memory per object"`)."""
 
 
 @final
@@ -82,7 +89,18 @@ class Senders:
         return tls[1]
 
     def _new_context(self) -> tuple[type, ssl.SSLContext]:
-        return ssl.SSLContext, self._library.create_ssl_context()
+        key = (self._library.__name__, ssl.SSLContext, _as_it_is("SSL_CERT_FILE"), _as_it_is("SSL_CERT_DIR"))
+        return ssl.SSLContext, _contexts.get(key) or _contexts.setdefault(key, self._library.create_ssl_context())
+
+
+def _as_it_is(variable: str) -> object:
+    """What it names, and another value once that file has changed: who has read it keeps what it read."""
+    path = os.environ.get(variable)
+    try:
+        found = Path(path).stat() if path else None
+    except OSError:
+        found = None
+    return path, found and (found.st_ino, found.st_mtime_ns, found.st_size)
 
 
 def _checked(client: Any) -> tuple[Library, Any]:

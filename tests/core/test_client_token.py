@@ -48,7 +48,7 @@ def made(**given: Any) -> Settings:
 
 def read(members: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Issued | Failure:
     """What becomes of this answer."""
-    return read_answer(Answer(status, headers or {}, json.dumps(members).encode()), made())
+    return read_answer(Answer(status, headers or {}, json.dumps(members).encode()), made(), Secret("s"))
 
 
 def test_the_request_is_one_of_the_service_s_model() -> None:

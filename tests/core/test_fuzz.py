@@ -19,7 +19,7 @@ from s2sauth._core.issued import Issued
 from s2sauth._core.origin import OriginList, Url, parse_origins, parse_url
 from s2sauth._core.policy import LONGEST_LIFE
 from s2sauth._core.token_endpoint import MAX_ANSWER, MAX_RETRY_AFTER, Answer, http_date, read_answer, retry_after
-from s2sauth._core.values import scope_set
+from s2sauth._core.values import Secret, scope_set
 
 LONGEST_TEXT = 2_000
 PIECE = 24
@@ -122,7 +122,7 @@ def test_any_answer_is_a_token_or_a_failure(
     status: int, headers: dict[str, str], body: bytes, truncated: bool, asked: config.Settings
 ) -> None:
     """Never raises; a token is one that may go into a header; a text is short, printable, and without a token."""
-    found = read_answer(Answer(status, headers, body, truncated), asked)
+    found = read_answer(Answer(status, headers, body, truncated), asked, Secret("s"))
     if isinstance(found, Issued):
         assert status == 200
         assert len(found.access_token) <= MAX_TOKEN

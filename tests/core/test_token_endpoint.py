@@ -10,7 +10,7 @@ import traceback
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote_plus
 
 import pytest
 from hypothesis import given
@@ -67,9 +67,13 @@ def answer(status: int = 200, body: object = b"", headers: dict[str, str] | None
     return Answer(status, headers or {}, body if isinstance(body, bytes) else json.dumps(body).encode(), **given)
 
 
-def failed(*args: Any, **given: Any) -> Failure:
+SENT = Secret(HIDDEN)
+"""The secret that the request had, where it does not matter."""
+
+
+def failed(*args: Any, secret: Secret = SENT, **given: Any) -> Failure:
     """The failure that such an answer is."""
-    failure = read_answer(answer(*args, **given), settings())
+    failure = read_answer(answer(*args, **given), settings(), secret)
     assert isinstance(failure, Failure)
     return failure
 
@@ -192,7 +196,7 @@ def test_whatever_the_credentials_the_server_reads_them_back(client_id: str, sec
 def test_a_good_answer_is_a_token() -> None:
     """Cognito's, as it documents it."""
     headers = {"content-type": "application/json;charset=UTF-8", "date": DATE, "set-cookie": "XSRF-TOKEN=x"}
-    token = read_answer(answer(200, GOOD, headers), settings())
+    token = read_answer(answer(200, GOOD, headers), settings(), SENT)
     assert isinstance(token, Issued)
     assert (token.access_token, token.lifetime, token.scopes, token.findings) == ("a-token", 3600.0, None, ())
 
@@ -200,7 +204,7 @@ def test_a_good_answer_is_a_token() -> None:
 def test_the_answers_date_is_used() -> None:
     """The JWT's end is counted from it."""
     payload = base64.urlsafe_b64encode(json.dumps({"exp": 784111777 + 5}).encode()).decode().rstrip("=")
-    token = read_answer(answer(200, {**GOOD, "access_token": f"e30.{payload}.c2ln"}, {"date": DATE}), settings())
+    token = read_answer(answer(200, {**GOOD, "access_token": f"e30.{payload}.c2ln"}, {"date": DATE}), settings(), SENT)
     assert isinstance(token, Issued)
     assert token.lifetime == 5
 
@@ -208,17 +212,17 @@ def test_the_answers_date_is_used() -> None:
 @pytest.mark.parametrize("encoding", ["", "identity", " Identity "])
 def test_identity_is_no_encoding(encoding: str) -> None:
     """It says that nothing was done."""
-    assert isinstance(read_answer(answer(200, GOOD, {"content-encoding": encoding}), settings()), Issued)
+    assert isinstance(read_answer(answer(200, GOOD, {"content-encoding": encoding}), settings(), SENT), Issued)
 
 
 def test_a_null_error_is_none() -> None:
     """A member that is null says nothing."""
-    assert isinstance(read_answer(answer(200, {**GOOD, "error": None}), settings()), Issued)
+    assert isinstance(read_answer(answer(200, {**GOOD, "error": None}), settings(), SENT), Issued)
 
 
 def test_a_token_with_a_message_is_a_token() -> None:
     """Unknown members do not matter, whatever they say."""
-    assert isinstance(read_answer(answer(200, {**GOOD, "message": "too many requests"}), settings()), Issued)
+    assert isinstance(read_answer(answer(200, {**GOOD, "message": "too many requests"}), settings(), SENT), Issued)
 
 
 # The answer: a token that `strict` refuses
@@ -241,10 +245,10 @@ def test_what_is_a_finding_otherwise_is_an_error_with_strict(
     claims: dict[str, object], event: str, error: type[S2SAuthError]
 ) -> None:
     """Of this key only: other scopes may be fine."""
-    lenient = read_answer(jwt_answer(**claims), settings(scopes=("a", "b")))
+    lenient = read_answer(jwt_answer(**claims), settings(scopes=("a", "b")), SENT)
     assert isinstance(lenient, Issued)
     assert [finding.event for finding in lenient.findings] == [event]
-    strict = read_answer(jwt_answer(**claims), settings(scopes=("a", "b"), strict=True))
+    strict = read_answer(jwt_answer(**claims), settings(scopes=("a", "b"), strict=True), SENT)
     assert isinstance(strict, Failure)
     assert (strict.cause, strict.error) == (Cause.REQUEST_REFUSED, error)
     exception: Any = strict.exception()
@@ -255,7 +259,7 @@ def test_what_is_a_finding_otherwise_is_an_error_with_strict(
 def test_strict_minds_nothing_else() -> None:
     """A missing expires_in is no reason to refuse a token."""
     body = {name: value for name, value in GOOD.items() if name != "expires_in"}
-    assert isinstance(read_answer(answer(200, body), settings(strict=True)), Issued)
+    assert isinstance(read_answer(answer(200, body), settings(strict=True), SENT), Issued)
 
 
 # The answer: no token
@@ -446,6 +450,27 @@ def test_an_unknown_code_is_cleaned_as_well() -> None:
     assert HIDDEN not in error.message
 
 
+@pytest.mark.parametrize("secret", ["hunter2", "p/ä+ss wörd", 'a"b\\c', "Zq", HIDDEN])
+@pytest.mark.parametrize("member", ["error", "error_description"])
+def test_the_secret_that_was_sent_is_taken_out(secret: str, member: str) -> None:
+    """However short it is, as it is, as the form had it and as the header had it: only Cognito's are long."""
+    basic = base64.b64encode(f"id:{secret}".encode()).decode()
+    echo = f"No: {secret}, {quote_plus(secret)}, {basic}."
+    error = refusal(400, {"error": "other", member: echo}, secret=Secret(secret))
+    assert getattr(error, member) == "No: […], […], […]."
+    for shown in (str(error), repr(error), *map(str, error.args)):
+        assert secret not in shown
+        assert basic not in shown
+
+
+@pytest.mark.parametrize("secret", ["client", "invalid_client", "e"])
+def test_a_known_code_stays_what_it_is(secret: str) -> None:
+    """A secret that is a part of one does not hide what happened; the code says nothing of the secret."""
+    error = refusal(400, {"error": "invalid_client"}, secret=Secret(secret))
+    assert type(error) is InvalidClient
+    assert error.error == "invalid_client"
+
+
 @pytest.mark.parametrize(("status", "body", "headers", "expected"), ANSWERS)
 def test_no_failure_shows_the_body(
     status: int, body: object, headers: dict[str, str], expected: tuple[Cause, type[S2SAuthError]]
@@ -556,7 +581,7 @@ MEMBERS = st.dictionaries(
 )
 def test_no_answer_raises(status: int, body: bytes, headers: dict[str, str], truncated: bool, strict: bool) -> None:
     """It is a token, at 200 only, or a failure whose exception can be built."""
-    outcome = read_answer(Answer(status, headers, body, truncated), settings(scopes=("a",), strict=strict))
+    outcome = read_answer(Answer(status, headers, body, truncated), settings(scopes=("a",), strict=strict), SENT)
     if isinstance(outcome, Failure):
         assert str(outcome.exception()).isprintable()
         assert outcome.name
@@ -631,7 +656,7 @@ def test_a_message_says_what_happened_and_the_likely_cause(status: int, body: ob
 )
 def test_what_strict_refuses_is_named(claims: dict[str, object], message: str) -> None:
     """With the likely cause, as every refusal."""
-    strict = read_answer(jwt_answer(**claims), settings(scopes=("a", "b"), strict=True))
+    strict = read_answer(jwt_answer(**claims), settings(scopes=("a", "b"), strict=True), SENT)
     assert isinstance(strict, Failure)
     assert str(strict.exception()).startswith(message)
 

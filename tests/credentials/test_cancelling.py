@@ -3,9 +3,8 @@
 import asyncio
 import contextvars
 import gc
-import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import trio
@@ -13,6 +12,7 @@ import trio.testing
 
 from s2sauth import CognitoClientCredentials, TokenUnavailable
 from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.alarms import Alarm
 from tests.support.worlds import Asyncio, Threads, World, run_asyncio
 
 Make = Callable[..., CognitoClientCredentials]
@@ -198,27 +198,16 @@ def test_flight_sees_no_context_of_the_caller(make: Make, fake: FakeCognito, wor
     assert set(seen) == {"none"}
 
 
-@pytest.fixture
-def alarm() -> Iterator[None]:
-    """Puts SIGALRM back as it was."""
-    before = signal.getsignal(signal.SIGALRM)
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
-
-
-@pytest.mark.usefixtures("alarm")
 def test_keyboard_interrupt_of_a_waiter_leaves_the_flight(
-    credentials: CognitoClientCredentials, fake: FakeCognito
+    credentials: CognitoClientCredentials, fake: FakeCognito, alarm: Alarm
 ) -> None:
     """Ctrl-C ends the wait; the next call joins the same flight."""
     fake.gate()
 
-    def interrupt(*_: object) -> None:
+    def interrupt() -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    alarm.once(0.05, interrupt)
     with pytest.raises(KeyboardInterrupt):
         credentials.get_token()
     fake.release()
@@ -226,20 +215,18 @@ def test_keyboard_interrupt_of_a_waiter_leaves_the_flight(
     assert fake.counts()["token_requests"] == 1
 
 
-@pytest.mark.usefixtures("alarm")
 def test_signal_handler_may_ask_while_the_main_thread_waits(
-    credentials: CognitoClientCredentials, fake: FakeCognito
+    credentials: CognitoClientCredentials, fake: FakeCognito, alarm: Alarm
 ) -> None:
     """The handler interrupts a frame that waits for a token, and asks for one: both get it."""
     fake.gate()
     got = []
 
-    def handler(*_: object) -> None:
+    def handler() -> None:
         threading.Timer(0.02, fake.release).start()
         got.append(credentials.get_token())
 
-    signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, 0.02)
+    alarm.once(0.02, handler)
     assert [credentials.get_token()] == got
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote_plus
 import httpx
 import pytest
 
-from s2sauth import CognitoClientCredentials, Event, S2SAuthError
+from s2sauth import CognitoClientCredentials, Event, InvalidClient, S2SAuthError
 from s2sauth._core.values import Secret
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.worlds import World
@@ -167,6 +167,15 @@ def test_errors_show_no_secret(
     ]  # httpcore's own
     text += "\n".join(record.getMessage() + repr(vars(record)) for record in said)
     assert not [form for form in forms(SENTINEL, fake.client_id) if form in text]
+
+
+def test_a_short_secret_that_is_repeated_is_taken_out(make: Make, fake: FakeCognito, world: World) -> None:
+    """Nothing in its looks tells it from a word: another authorization server's may have seven characters."""
+    fake.answer_json({"error": "invalid_client", "error_description": "not hunter2!"}, 400)
+    with pytest.raises(InvalidClient) as caught:
+        world.get(make(client_secret=lambda: "hunter2"))
+    assert caught.value.error_description == "not […]!"
+    assert "hunter2" not in shown(caught.value)
 
 
 def test_traceback_of_a_failing_source_shows_no_secret(make: Make, fake: FakeCognito) -> None:

@@ -1,10 +1,14 @@
 """The token request's way: TLS, private CAs, client certificates, proxies, redirects; and what it leaves out."""
 
 import _thread
+import gc
+import os
 import ssl
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 import httpx
 import pytest
@@ -16,6 +20,7 @@ from s2sauth import (
     TokenRequestRefused,
     TokenUnavailable,
     _gate,
+    _sender,
 )
 from s2sauth._process import next_generation
 from s2sauth.testing import FakeCognito, ManualClock
@@ -79,17 +84,30 @@ def test_private_ca_by_environment(build: Make, tmp_path: Path, monkeypatch: pyt
     build().get_token()
 
 
-def test_ssl_context_is_made_once_and_kept(
-    make: Make, fake: FakeCognito, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Reading the CA file takes longer than all the rest of a flight."""
-    made, create = list[ssl.SSLContext](), httpx.create_ssl_context
+@pytest.fixture
+def nobody_has_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No object of another test, not collected yet, has certificates to share."""
+    monkeypatch.setattr(_sender, "_contexts", WeakValueDictionary())
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch, nobody_has_read: None) -> list[weakref.ref[ssl.SSLContext]]:
+    """The contexts that were made by httpx, for as long as somebody has them."""
+    found, create = list[weakref.ref[ssl.SSLContext]](), httpx.create_ssl_context
 
     def counting() -> ssl.SSLContext:
-        made.append(create())
-        return made[-1]
+        context = create()
+        found.append(weakref.ref(context))
+        return context
 
     monkeypatch.setattr(httpx, "create_ssl_context", counting)
+    return found
+
+
+def test_ssl_context_is_made_once_and_kept(
+    make: Make, fake: FakeCognito, clock: ManualClock, made: list[object]
+) -> None:
+    """Reading the CA file takes longer than all the rest of a flight."""
     credentials = make(http_client=None)
     for _ in range(3):
         credentials.get_token()
@@ -98,6 +116,42 @@ def test_ssl_context_is_made_once_and_kept(
     assert len(made) == 1
 
 
+def test_ssl_context_is_shared_by_the_objects_of_a_process_and_goes_with_the_last(
+    fake: FakeCognito, made: list[weakref.ref[ssl.SSLContext]]
+) -> None:
+    """Its certificates are 0.7 MB. Nothing of an object goes by it: no token, secret or connection."""
+    several = [CognitoClientCredentials.from_env(environ=fake.environ) for _ in range(3)]
+    assert len({credentials.get_token().access_token for credentials in several}) == 3
+    assert len(made) == 1
+    del several
+    eventually(lambda: (gc.collect(), made[0]() is None)[1])
+    CognitoClientCredentials.from_env(environ=fake.environ).get_token()
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_ssl_context_is_not_shared_once_the_certificates_are_others(
+    make: Make, made: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """The variable is another one, or its file was written anew."""
+    first = make(http_client=None)
+    first.get_token()
+    path = tmp_path / "ca.pem"
+    if variable == "SSL_CERT_DIR":
+        path.mkdir()
+    else:
+        authority().cert_pem.write_to_path(str(path))
+    monkeypatch.setenv(variable, str(path))
+    second = make(http_client=None)
+    second.get_token()
+    assert len(made) == 2
+    os.utime(path, (1, 1))
+    third = make(http_client=None)
+    third.get_token()
+    assert len(made) == 3
+
+
+@pytest.mark.usefixtures("nobody_has_read")
 def test_ca_file_is_read_when_the_hook_is_made(make: Make, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a thread of its own, beside the making of the caller's client; the first flight waits for it."""
     reading, go, create = threading.Event(), threading.Event(), httpx.create_ssl_context
@@ -121,6 +175,7 @@ def test_ca_file_is_read_when_the_hook_is_made(make: Make, fake: FakeCognito, mo
     assert readers != [threading.get_ident()]
 
 
+@pytest.mark.usefixtures("nobody_has_read")
 def test_ca_file_is_read_by_the_flight_when_no_thread_can_start(
     make: Make, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,6 +189,7 @@ def test_ca_file_is_read_by_the_flight_when_no_thread_can_start(
     assert fake.counts()["token_requests"] == 1
 
 
+@pytest.mark.usefixtures("nobody_has_read")
 def test_ca_file_is_read_anew_by_the_child_of_a_fork_that_came_meanwhile(
     make: Make, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,12 +330,14 @@ def test_tls_handshake_that_is_cut_is_tried_again(make: Make, clock: ManualClock
         assert fake.counts()["token_connections"] == 2
 
 
+@pytest.mark.parametrize("content", ["", None], ids=["empty", "not there"])
 def test_certificates_that_cannot_be_read_are_a_configuration_error(
-    fake: FakeCognito, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    fake: FakeCognito, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
 ) -> None:
     """Which names the variables; nothing is sent."""
     file = tmp_path / "empty.pem"
-    file.write_text("")
+    if content is not None:
+        file.write_text(content)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     credentials = CognitoClientCredentials.from_env(environ=fake.environ)
     with pytest.raises(ConfigurationError, match="SSL_CERT_FILE, SSL_CERT_DIR: the CA certificates cannot be read"):

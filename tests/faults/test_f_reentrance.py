@@ -3,8 +3,6 @@
 import asyncio
 import gc
 import logging
-import signal
-import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator
@@ -20,6 +18,7 @@ from s2sauth import (
     TokenUnavailable,
 )
 from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.alarms import Alarm
 from tests.support.fixtures import plain_client
 from tests.support.scripts import run
 from tests.support.settled import eventually, settled
@@ -28,36 +27,8 @@ from tests.support.worlds import Asyncio, World
 Make = Callable[..., CognitoClientCredentials]
 
 
-@pytest.fixture
-def every() -> Iterator[Callable[[float, Callable[[], object]], None]]:
-    """Lets a signal handler run again and again, so many seconds after it has ended; 0 ends that."""
-    before, trace = signal.getsignal(signal.SIGALRM), sys.gettrace()
-    sys.settrace(None)  # coverage takes a lock of its own when it meets a new file, and a handler may interrupt that
-    pause = 0.0
-
-    def start(seconds: float, handler: Callable[[], object]) -> None:
-        nonlocal pause
-        pause = seconds
-
-        def fire(*_: object) -> None:
-            handler()
-            signal.setitimer(signal.ITIMER_REAL, pause)  # not periodic: a slow handler would interrupt itself
-
-        signal.signal(signal.SIGALRM, fire)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-
-    yield start
-    pause = 0.0
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
-    sys.settrace(trace)
-
-
-Every = Callable[[float, Callable[[], object]], None]
-
-
 def test_91_signal_while_the_token_is_stale(
-    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, every: Every
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, alarm: Alarm
 ) -> None:
     """The renewal hangs; handlers that interrupt callers get the old token in no time."""
     old = credentials.get_token()
@@ -70,10 +41,10 @@ def test_91_signal_while_the_token_is_stale(
         assert credentials.get_token() is old
         took.append(time.perf_counter() - began)
 
-    every(0.001, handler)
+    alarm.every(0.001, handler)
     while len(took) < 50:
         assert credentials.get_token() is old
-    every(0, handler)
+    alarm.every(0, handler)
     fake.wait_for_token_requests(2)
     fake.release()
     assert sorted(took)[25] < 0.1
@@ -81,7 +52,7 @@ def test_91_signal_while_the_token_is_stale(
 
 
 def test_91_signal_while_the_caller_waits(
-    credentials: CognitoClientCredentials, fake: FakeCognito, every: Every
+    credentials: CognitoClientCredentials, fake: FakeCognito, alarm: Alarm
 ) -> None:
     """There is no token yet: a handler that does not want to wait fails at once, the interrupted caller goes on."""
     credentials.httpx_auth(fake.api_url)  # imports what a flight needs
@@ -94,10 +65,10 @@ def test_91_signal_while_the_caller_waits(
             credentials.get_token(timeout=0)
         took.append(time.perf_counter() - began)
         if len(took) == 20:
-            every(0, handler)
+            alarm.every(0, handler)
             fake.release()
 
-    every(0.002, handler)
+    alarm.every(0.002, handler)
     assert credentials.get_token().remaining() == 3600
     assert sorted(took)[10] < 0.1
     assert fake.counts()["token_requests"] == 1

@@ -4,8 +4,7 @@ import asyncio
 import contextvars
 import gc
 import logging
-import signal
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ import trio.testing
 
 from s2sauth import CognitoClientCredentials, InvalidClient, TokenUnavailable
 from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.alarms import Alarm
 from tests.support.settled import settled
 from tests.support.worlds import Threads, World, run_asyncio
 
@@ -75,25 +75,14 @@ def test_79_leader_is_cancelled(
     assert fake.counts()["token_requests"] == 1
 
 
-@pytest.fixture
-def alarm() -> Iterator[None]:
-    """Puts SIGALRM back as it was."""
-    before = signal.getsignal(signal.SIGALRM)
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
-
-
-@pytest.mark.usefixtures("alarm")
-def test_79_leader_is_interrupted(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+def test_79_leader_is_interrupted(credentials: CognitoClientCredentials, fake: FakeCognito, alarm: Alarm) -> None:
     """A thread's way to be cancelled is Ctrl-C: the followers get the token of the flight that it began."""
     fake.gate()
 
-    def interrupt(*_: object) -> None:
+    def interrupt() -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    alarm.once(0.05, interrupt)
     with pytest.raises(KeyboardInterrupt):
         credentials.get_token()
     followers = Threads().ask(credentials, 5)

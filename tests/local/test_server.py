@@ -1,13 +1,16 @@
 """A server process from start to end."""
 
 import os
+import signal
+import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 
 import pytest
 
 from s2sauth.local._ministack import MiniStack
-from s2sauth.local._server import Server, ServerFailed
+from s2sauth.local._server import Server, ServerFailed, ended
 
 
 class Files(Server):
@@ -74,6 +77,24 @@ def test_end_at_the_start_is_told() -> None:
     with pytest.raises(ServerFailed, match="nothing to do today") as failed:
         Tired().__enter__()
     assert failed.value.code == 1
+
+
+def test_signal_that_another_thread_gets_is_handled_while_we_wait() -> None:
+    """The kernel may choose any thread, and does so for the second of two that come at once."""
+    go = threading.Event()
+    before = signal.signal(signal.SIGUSR1, lambda *_: process.kill())
+    other = threading.Thread(target=go.wait)
+    other.start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+    try:
+        # A tenth of a second on, the wait has begun; a signal before it is handled in any case.
+        process = subprocess.Popen(["sh", "-c", "sleep 0.1; kill -USR1 $PPID; exec sleep 30"])
+        assert ended(process) == -signal.SIGKILL
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1])
+        signal.signal(signal.SIGUSR1, before)
+        go.set()
+        other.join()
 
 
 def test_port_is_free_or_not() -> None:

@@ -78,6 +78,7 @@ def _tell(world: World, aws: MiniStack, console: Console) -> None:
 
 def _run(words: list[str], variables: Mapping[str, str]) -> int:
     """The exit code of the user's command. Signals are its affair: Ctrl-C reaches it by itself, `kill` by way of us."""
+    from ..local._server import ended  # noqa: PLC0415  # as in run()
     from ._stopping import ENDS, handling  # noqa: PLC0415  # as in run()
 
     others = {name for names in VARIABLES.values() for name in names}  # of another world, which would clash
@@ -102,7 +103,7 @@ def _run(words: list[str], variables: Mapping[str, str]) -> int:
         except OSError as error:
             raise CommandFailed(f"{words[0]} cannot be run: {error.strerror}", USAGE) from None
         forward()  # what came while it was started
-        code = started[0].wait()
+        code = ended(started[0])
     return code if code >= 0 else 128 - code  # as a shell has it
 
 

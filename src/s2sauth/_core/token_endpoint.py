@@ -123,8 +123,8 @@ _OF_THE_CLIENT: Final = ("invalid_client", "unauthorized_client")
 _LATER: Final = ("server_error", "temporarily_unavailable")  # RFC 6749 4.1.2.1, used by token endpoints as well
 
 
-def read_answer(answer: Answer, settings: Settings) -> Issued | Failure:
-    """A token, or why there is none. Never raises; no text holds the body or a token."""
+def read_answer(answer: Answer, settings: Settings, secret: Secret) -> Issued | Failure:
+    """A token, or why there is none. Never raises; no text holds the body, a token, or the secret of the request."""
     status = answer.status
     members = _members(answer)
     name = None
@@ -140,7 +140,9 @@ def read_answer(answer: Answer, settings: Settings) -> Issued | Failure:
     if code in _LATER or (is_outage and code not in _REFUSALS):
         return _unavailable(answer, Cause.UNREACHABLE, "has a problem of its own", cognito.UNAVAILABLE)
     if error is not None or 300 <= status < 500:
-        return _refused(answer, code, members.get("error_description"), name)
+        described = _clean(members.get("error_description"), settings, secret)
+        # A code that RFC 6749 knows is no secret, whatever the secret is.
+        return _refused(answer, code if code in _REFUSALS else _clean(code, settings, secret), described, name)
     if status != 200:
         return _unusable(answer, "this status promises no token", cognito.ANOTHER_SERVER)
     return _token(answer, members, settings)
@@ -188,13 +190,12 @@ def _unavailable(answer: Answer, cause: Cause, what: str, likely: str) -> Failur
     return Failure(cause, TokenUnavailable, (_message(answer, what, likely), seconds), seconds)
 
 
-def _refused(answer: Answer, code: str | None, description: object, name: str | None) -> Failure:
-    error, described = _clean(code), _clean(description)
+def _refused(answer: Answer, error: str | None, described: str | None, name: str | None) -> Failure:
     said = " ".join(filter(None, (error, f"({name})" if name else None))) or "no error code"
     what = f"refused the request: {said}" + (f", {described}" if described else "")
     return Failure(
-        Cause.CLIENT_REFUSED if code in _OF_THE_CLIENT else Cause.REQUEST_REFUSED,
-        _REFUSALS.get(code or "", TokenRequestRefused),
+        Cause.CLIENT_REFUSED if error in _OF_THE_CLIENT else Cause.REQUEST_REFUSED,
+        _REFUSALS.get(error or "", TokenRequestRefused),
         (
             _message(answer, what, client_token.likely_cause(name) or cognito.likely_cause(error, answer.status)),
             error,
@@ -239,13 +240,23 @@ def _message(answer: Answer, what: str, likely: str) -> str:
     return f"the token endpoint {what} (HTTP {answer.status}). {likely}{trace}"
 
 
-_NOT_IN_A_DESCRIPTION = r"[^\x21\x23-\x5b\x5d-\x7e]+"  # RFC 6749 5.2, blanks joined
+_NOT_IN_A_DESCRIPTION = r"[^\x21\x23-\x5b\x5d-\x7e…]+"  # RFC 6749 5.2 and the mark of what was taken out; blanks joined
 _CREDENTIAL_LIKE = r"[A-Za-z0-9_+=~-]{24,}"  # Cognito's secrets begin at 24 characters
+_HIDDEN: Final = "[…]"
 
 
-def _clean(text: object) -> str | None:
-    """A server's words, fit for a log line: no control characters, nothing that could be a credential echoed, cut."""
+def _clean(text: object, settings: Settings, secret: Secret) -> str | None:
+    """A server's words, fit for a log line: no control characters, cut, and nothing that could be a credential echoed.
+
+    The secret that was sent goes in each of the forms in which a server may have read it; any other by its looks.
+    """
     if not isinstance(text, str):
         return None
-    words = re.sub(_CREDENTIAL_LIKE, "[…]", re.sub(_NOT_IN_A_DESCRIPTION, " ", text)).strip()
+    # What holds the secret is never bound to a name: a traceback may show the locals of its frames.
+    strange = (
+        text.replace(_basic(settings.client_id, secret).removeprefix("Basic "), _HIDDEN)
+        .replace(quote_plus(secret.reveal()), _HIDDEN)
+        .replace(secret.reveal(), _HIDDEN)
+    )
+    words = re.sub(_CREDENTIAL_LIKE, _HIDDEN, re.sub(_NOT_IN_A_DESCRIPTION, " ", strange)).strip()
     return (words if len(words) <= MAX_WORDS else words[: MAX_WORDS - 1] + "…") or None

@@ -39,6 +39,16 @@ def _free_ports(number: int) -> list[int]:
         return [one.getsockname()[1] for one in sockets]
 
 
+def ended(process: subprocess.Popen[bytes]) -> int:
+    """Its exit code, once it has ended. Meanwhile signals are handled, within a twentieth of a second.
+
+    Without a time limit, one that comes just before the wait, or to another thread, is not handled until after it.
+    """
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(_STOP)
+
+
 class Server(ABC):
     """`with` starts it and waits until it answers; the end of the block ends it with all of its children."""
 
@@ -75,7 +85,7 @@ class Server(ABC):
     def wait(self) -> int:
         """Block until it ends by itself; its exit code."""
         assert self._process is not None
-        return self._process.wait()
+        return ended(self._process)
 
     def log(self) -> str:
         """What it has written so far."""
