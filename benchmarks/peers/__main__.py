@@ -14,8 +14,8 @@ from typing import Any
 
 from . import page
 from .adapters import NAMES, SHOWN
-from .rows import ROWS, Cell, Peer
-from .world import world
+from .rows import ROWS, Cell, Interleaved, Peer, Row, broken
+from .world import World, world
 
 
 def _peers(names: list[str], *, ci: bool) -> tuple[list[Peer], dict[str, str]]:
@@ -23,17 +23,20 @@ def _peers(names: list[str], *, ci: bool) -> tuple[list[Peer], dict[str, str]]:
     with world() as one:
         for name in names:
             facts = one.run(name, "imports")
-            peers.append(Peer(name, facts["due"], facts["tasks"], ci))
+            peers.append(Peer(name, facts["due"], facts["tasks"], facts["hook"], ci))
             versions[SHOWN[name]] = f"{facts['package']} {importlib.metadata.version(facts['package'])}"
     return peers, versions
 
 
-def _cell(row: Any, place: Any, peer: Peer) -> Cell:
+def _cells(row: Row | Interleaved, place: World, peers: list[Peer]) -> dict[str, Cell]:
+    return row(place, peers) if isinstance(row, Interleaved) else {one.name: _cell(row, place, one) for one in peers}
+
+
+def _cell(row: Row, place: World, peer: Peer) -> Cell:
     try:
         return row(place, peer)
     except Exception as error:  # noqa: BLE001  # one cell does not end the table
-        print(error, file=sys.stderr)
-        return Cell(f"error: {str(error).strip().splitlines()[-1][:60]}", red=True)
+        return broken(error)
 
 
 def _command(name: str, *, ci: bool) -> Any:
@@ -66,7 +69,8 @@ def main(argv: list[str] | None = None) -> int:
             continue
         print(f"... {time.monotonic() - began:3.0f} s  {what}", file=sys.stderr, flush=True)
         with world() as place:
-            rows.append({"what": what, "cells": {SHOWN[one.name]: asdict(_cell(row, place, one)) for one in peers}})
+            cells = _cells(row, place, peers)
+        rows.append({"what": what, "cells": {SHOWN[name]: asdict(cell) for name, cell in cells.items()}})
     data = {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",

@@ -93,7 +93,12 @@ async def crowd(peer: Any, number: int, limit: float = 30) -> Facts:
 def imports(adapter: Any, step: Step) -> Facts:
     """Nothing more than the import, which the worker has done: the other side takes the time of `-c "import …"`."""
     del step
-    return {"package": adapter.PACKAGE, "due": adapter.DUE, "tasks": hasattr(adapter.Peer, "aget")}
+    return {
+        "package": adapter.PACKAGE,
+        "due": adapter.DUE,
+        "tasks": hasattr(adapter.Peer, "aget"),
+        "hook": hasattr(adapter.Peer, "hook"),
+    }
 
 
 def first(adapter: Any, step: Step) -> int:
@@ -102,14 +107,14 @@ def first(adapter: Any, step: Step) -> int:
     return adapter.Peer(environ()).get(api())
 
 
-def hot(adapter: Any, step: Step, rounds: int) -> list[float]:
-    """Microseconds per header with a token in hand, one figure a round."""
+def hot(adapter: Any, step: Step, rounds: int, way: str) -> list[float]:
+    """Microseconds per header with a token in hand, one figure a round; by the peer's `header` or its `hook`."""
     del step
     _as_it_is(adapter)
-    peer = adapter.Peer(environ())
-    peer.header()
+    get = getattr(adapter.Peer(environ()), way)
+    get()
     number = 300
-    return [min(timeit.repeat(peer.header, number=number, repeat=5)) / number * 1e6 for _ in range(rounds)]
+    return [min(timeit.repeat(get, number=number, repeat=5)) / number * 1e6 for _ in range(rounds)]
 
 
 def _as_it_is(adapter: Any) -> None:

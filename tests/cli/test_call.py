@@ -98,6 +98,19 @@ def test_token_that_comes_back_as_a_scope_is_hidden(command: list[str], run: Run
     assert "asks for the scope [token hidden]" in ran.out + ran.err
 
 
+def test_endless_body_is_cut(run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch) -> None:
+    """And what may be the beginning of a token at its end is not shown."""
+    token = "opaque-value-for-this-test"
+    bare.setattr("s2sauth._cli._call.MAX_BODY", 60)
+    fake.answer_json({"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+    fake.api_answer(200, body=f"{token} and {'x' * 10} {token}{token}".encode())
+    ran = run("call", "GET", fake.api_url, "--json")
+    assert ran.json["body_cut"]
+    assert ran.json["body"] == "[token hidden] and xxx"
+    assert "opaque" not in ran.out
+    assert ran.err == "the body goes on: only its first 60 bytes are read\n"
+
+
 def test_token_that_comes_back_as_no_answer_is_hidden(run: Run, fake: FakeCognito) -> None:
     """The error of what is no HTTP quotes it."""
     token = "opaque-value-for-this-test"

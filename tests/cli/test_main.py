@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -156,6 +157,20 @@ def test_output_that_nobody_reads() -> None:
     finally:
         os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_output_on_a_full_disk(stream: str) -> None:
+    """Is told where there is room for it: no traceback. An interpreter takes half a second to start."""
+    command = [*PYTHON, *COST] if stream == "stdout" else [*PYTHON, "explain", "no such topic"]
+    with open("/dev/full", "wb") as full:  # noqa: PTH123  # a device
+        streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: full}
+        done = subprocess.run(command, **streams, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    if stream == "stdout":
+        assert done.stderr == "s2sauth: the output cannot be written: No space left on device\n"
+    else:
+        assert done.stdout == ""
 
 
 def test_error_that_nobody_reads(bare: pytest.MonkeyPatch) -> None:

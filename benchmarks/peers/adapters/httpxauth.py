@@ -26,6 +26,9 @@ class Peer:
         self.request = httpx.Request("GET", environ["FILES_SERVICE_URL"])
 
     def header(self) -> str:
+        return self.hook()
+
+    def hook(self) -> str:
         return next(self.auth.auth_flow(self.request)).headers["Authorization"]
 
     def get(self, url: str) -> int:

@@ -22,6 +22,9 @@ class Peer:
         self.request = requests.Request("GET", environ["FILES_SERVICE_URL"]).prepare()
 
     def header(self) -> str:
+        return self.hook()
+
+    def hook(self) -> str:
         return self.auth(self.request).headers["Authorization"]
 
     def get(self, url: str) -> int:

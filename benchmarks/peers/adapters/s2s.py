@@ -1,8 +1,5 @@
 """s2sauth as its README says; the policy lets a token of a few seconds come due early, as the other margins here do."""
 
-from collections.abc import Generator
-from typing import cast
-
 import httpx
 
 from s2sauth import CognitoClientCredentials, RenewalPolicy
@@ -29,8 +26,10 @@ class Peer:
         self.request = httpx.Request("GET", environ["FILES_SERVICE_URL"])
 
     def header(self) -> str:
-        flow = cast("Generator[httpx.Request, httpx.Response, None]", self.auth.sync_auth_flow(self.request))
-        return next(flow).headers["Authorization"]
+        return self.credentials.auth_headers()["Authorization"]
+
+    def hook(self) -> str:
+        return next(self.auth.sync_auth_flow(self.request)).headers["Authorization"]
 
     def get(self, url: str) -> int:
         return self.client.get(url).status_code

@@ -11,11 +11,12 @@ import importlib
 import logging
 import os
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol, cast
 
 from .._core.errors import S2SAuthError
 from .._version import __version__
-from ._console import Console
+from ._console import Console, OutputFailed
 from ._exits import FAILED, FINE, INTERRUPTED, USAGE, CommandFailed, exit_code
 
 if TYPE_CHECKING:
@@ -57,8 +58,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains when it flushes at the end
-        return FAILED
+        return _no_more_output()
+    except OutputFailed as failed:
+        with suppress(OutputFailed):  # it was stderr, where that cannot be said
+            console.say(f"s2sauth: the output cannot be written: {failed.strerror}")
+        return _no_more_output()
+
+
+def _no_more_output() -> int:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)  # or the interpreter complains of what is left when it flushes at the end
+    return FAILED
 
 
 def _run(argv: list[str], console: Console) -> int:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .._core.origin import is_loopback, parse_url
 from ._exits import FAILED, FINE, UNREACHABLE, USAGE, CommandFailed
@@ -15,6 +15,8 @@ from ._settings import add_options, load
 from ._words import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import httpx
 
     from .._core.values import AccessToken
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 HELP = "Send a request with the token; show status, headers and body, and for a refusal what is missing."
 
 HIDDEN = "[token hidden]"
+
+MAX_BODY: Final = 1 << 20
+"""Bytes of an answer's body that are read and shown: what is longer is nothing to look at."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,12 +47,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     """Send it, once, without following redirects."""
     headers, content = [_header(text) for text in arguments.header], _content(arguments.data)
     with load(arguments).credentials as credentials:
-        response = send(credentials, arguments, headers, content)
+        response, body, cut = send(credentials, arguments, headers, content)
         token = credentials.get_token()
         why = reasons(response.status_code, response.headers.get_list("www-authenticate"), token)
     # An API may send back what it was sent.
     why = [hidden(text, token) for text in why]
-    body = hidden(response.text, token)
+    text = shown_body(body.decode(response.encoding or "utf-8", "replace"), token, cut=cut)
     shown = [(name, hidden(text, token)) for name, text in response.headers.multi_items()]
     console.document(
         {
@@ -56,7 +61,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             "url": arguments.url,
             "status": response.status_code,
             "headers": [list(pair) for pair in shown],
-            "body": body,
+            "body": text,
+            "body_cut": cut,
             "refusal": why,
         }
     )
@@ -65,25 +71,33 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.line(console.paint(status, "green" if good else "red"))
     console.lines(f"{console.paint(name, 'bold')}: {printable(text)}" for name, text in shown)
     console.line()
-    if body:
-        console.line(printable(body))
-    for text in why:
-        console.say(text)
+    if text:
+        console.line(printable(text))
+    if cut:
+        console.say(f"the body goes on: only its first {MAX_BODY:,} bytes are read")
+    for reason in why:
+        console.say(reason)
     return FINE if good else FAILED
 
 
 def send(
     credentials: Any, arguments: argparse.Namespace, headers: list[tuple[str, str]], content: bytes
-) -> httpx.Response:
-    """The answer of the API. Raises CommandFailed if there is none, and what the hook raises."""
+) -> tuple[httpx.Response, bytes, bool]:
+    """The API's answer, as much of its body as is shown, and whether there is more of it.
+
+    Raises CommandFailed if there is no answer, and what the hook raises.
+    """
     check_url(arguments.url, allow_http=arguments.allow_http)
     hook = credentials.httpx_auth(arguments.url, allow_http=arguments.allow_http)
     import httpx  # noqa: PLC0415  # the help of all commands needs no HTTP library
 
     token = credentials.get_token()  # its failure is the token endpoint's, whatever happens to the call
     try:
-        with httpx.Client(auth=hook, timeout=arguments.timeout) as client:
-            return client.request(arguments.method, arguments.url, headers=headers, content=content)
+        with (
+            httpx.Client(auth=hook, timeout=arguments.timeout) as client,
+            client.stream(arguments.method, arguments.url, headers=headers, content=content) as response,
+        ):
+            return response, *_beginning(response.iter_bytes())
     except httpx.LocalProtocolError as error:
         raise CommandFailed(f"no such request can be sent: {error}. Check METHOD and -H", USAGE) from None
     except httpx.HTTPError as error:
@@ -92,6 +106,21 @@ def send(
             "the URL, the route there and the proxy variables; `s2sauth doctor URL` looks at each step",
             UNREACHABLE,
         ) from None
+
+
+def _beginning(pieces: Iterable[bytes]) -> tuple[bytes, bool]:
+    body = bytearray()
+    for piece in pieces:
+        body += piece
+        if len(body) > MAX_BODY:
+            return bytes(body[:MAX_BODY]), True
+    return bytes(body), False
+
+
+def shown_body(text: str, token: AccessToken, *, cut: bool) -> str:
+    """The body without the token. If it was cut, perhaps in the middle of one, it ends earlier by the length of one."""
+    text = hidden(text, token)
+    return text[: -len(token.access_token)] if cut else text
 
 
 def hidden(text: str, token: AccessToken) -> str:

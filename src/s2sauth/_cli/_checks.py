@@ -10,7 +10,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from .._core import cognito
 from .._core.errors import ConfigurationError, S2SAuthError, hint
-from .._core.origin import parse_url
+from .._core.origin import is_loopback, parse_url
 from .._core.record import Record
 from ..secret_sources import read_secrets
 from ._exits import FAILED, UNREACHABLE, USAGE, exit_code
@@ -90,8 +90,7 @@ def tls(name: str, url: str) -> Check:
     try:
         with socket.create_connection((host, port), TIMEOUT) as plain:
             if context is None:
-                advice = "Whoever listens on the way sees the token: use https."
-                return Check(name, "warn", f"{host}:{port} answers, in plain http", advice)
+                return _plain(name, host, port)
             with context.wrap_socket(plain, server_hostname=host) as wrapped:
                 return Check(name, "pass", f"{host}:{port} speaks {wrapped.version()} and its certificate is trusted")
     except ssl.SSLCertVerificationError as error:
@@ -100,6 +99,13 @@ def tls(name: str, url: str) -> Check:
     except OSError as error:
         advice = "Check route, firewall and HTTPS_PROXY: a VPC without NAT has no way there."
         return Check(name, "fail", f"{host}:{port} cannot be reached: {error}", advice, UNREACHABLE)
+
+
+def _plain(name: str, host: str, port: int) -> Check:
+    if is_loopback(host):
+        return Check(name, "pass", f"{host}:{port} answers, in plain http that stays on this machine")
+    advice = "Whoever listens on the way sees the token: use https."
+    return Check(name, "warn", f"{host}:{port} answers, in plain http", advice)
 
 
 def token(loaded: Loaded) -> tuple[Check, AccessToken | None]:

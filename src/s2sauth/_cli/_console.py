@@ -17,6 +17,10 @@ Colour = Literal["red", "green", "yellow", "dim", "bold"]
 _CODES: dict[Colour, str] = {"red": "31", "green": "32", "yellow": "33", "dim": "2", "bold": "1"}
 
 
+class OutputFailed(OSError):
+    """A stream takes no more: a full disk."""
+
+
 class Console:
     """The two streams of a command."""
 
@@ -59,7 +63,12 @@ class Console:
 
 def _print(text: str, stream: TextIO) -> None:
     encoding = stream.encoding or "utf-8"  # what it has no character for is written as \\x.., not refused
-    print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputFailed(*error.args) from None
 
 
 def _paint(text: str, colour: Colour, stream: TextIO) -> str:

@@ -108,7 +108,7 @@ def _way(prefix: str, url: str) -> Iterator[Check]:
 
 def _api(arguments: argparse.Namespace, loaded: Loaded) -> Check:
     try:
-        response = send(loaded.credentials, arguments, [], b"")
+        response, _, _ = send(loaded.credentials, arguments, [], b"")
     except (CommandFailed, S2SAuthError) as error:
         return Check("api", "fail", str(error), code=exit_code(error))
     status = response.status_code
