@@ -52,8 +52,24 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test with a fixture that swallowed the error."""
+    return (yield from _unless_kept_in(item))
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    """Fail a test whose code swallowed the error."""
+    """Fail a test whose code swallowed it."""
+    return (yield from _unless_kept_in(item))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """As in the setup."""
+    return (yield from _unless_kept_in(item))
+
+
+def _unless_kept_in(item: pytest.Item) -> Generator[None, object, object]:
     block = item.config.stash.get(_BLOCK, None)
     if block is None:
         return (yield)

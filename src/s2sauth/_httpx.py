@@ -20,7 +20,7 @@ class TokenUnavailable(errors.TokenUnavailable, httpx.TransportError):
     For logs, and for Celery, which finds an exception's class by these names, it is the one that it stands for.
     """
 
-    __module__ = errors.__name__
+    __module__ = errors.TokenUnavailable.__module__
     _request: httpx.Request | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -18,7 +18,7 @@ class TokenUnavailable(errors.TokenUnavailable, httpx2.TransportError):
     For logs, and for Celery, which finds an exception's class by these names, it is the one that it stands for.
     """
 
-    __module__ = errors.__name__
+    __module__ = errors.TokenUnavailable.__module__
     _request: httpx2.Request | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -37,12 +37,12 @@ def test_every_heading_is_a_topic(heading: str, run: Run) -> None:
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
 def test_every_error_has_a_part(kind: type[S2SAuthError], run: Run) -> None:
-    """Under the topic that its note names; by its class it is found too."""
+    """Under the topic that its note names; by its class it is found too, alone and as a traceback has it."""
     shown = run("explain", kind.topic)
     assert shown.out.startswith(f"{kind.topic}\n\n")
     assert kind.__name__ in shown.out or kind.topic == kind.__name__
-    if kind is not S2SAuthError:
-        assert run("explain", kind.__name__) == shown
+    for name in (kind.__name__, f"{kind.__module__}.{kind.__name__}"):
+        assert run("explain", name) == shown
 
 
 @pytest.mark.parametrize("code", sorted({*CODES}))

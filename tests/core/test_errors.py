@@ -4,6 +4,7 @@ import copy
 import inspect
 import pickle
 import traceback
+from importlib import import_module
 
 import pytest
 
@@ -64,6 +65,11 @@ def test_class_and_args_rebuild_the_error(error: S2SAuthError) -> None:
         assert str(again) == str(error) == "text"
 
 
+def test_they_are_where_they_say_that_they_are() -> None:
+    """Pickle and Celery look a class up by its module and name."""
+    assert {getattr(import_module(kind.__module__), kind.__name__) for kind in classes()} == classes()
+
+
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 @pytest.mark.parametrize("error", FILLED, ids=repr)
 def test_errors_travel_between_processes(error: S2SAuthError, protocol: int) -> None:
@@ -75,9 +81,9 @@ def test_errors_travel_between_processes(error: S2SAuthError, protocol: int) -> 
 
 @pytest.mark.parametrize("error", FILLED, ids=repr)
 def test_a_traceback_says_where_there_is_more(error: S2SAuthError) -> None:
-    """Its last line is a note; the text of the error does not have it."""
+    """Its last line is a note; the text of the error does not have it. Before it the name that is imported."""
     shown = "".join(traceback.format_exception(error))
-    assert shown.endswith(f": text\nMore: python -m s2sauth explain {error.topic}\n")
+    assert shown == f"s2sauth.{type(error).__name__}: text\nMore: python -m s2sauth explain {error.topic}\n"
     assert str(error) == error.message == "text"
 
 

@@ -372,5 +372,5 @@ def test_137_crash(fake: FakeCognito, environment: dict[str, str]) -> None:
     assert done.returncode == 1
     for said in ("Exception in thread", "Task exception was never retrieved", "Exception in callback"):
         assert said in text
-    assert text.count("s2sauth._core.errors.InvalidScope") == 4
+    assert text.count("s2sauth.InvalidScope") == 4
     assert not holds(text)

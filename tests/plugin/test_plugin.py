@@ -258,6 +258,34 @@ def test_real_request_fails_a_test_whose_code_swallows_the_error(run):
     result.stdout.fnmatch_lines("*A test asked demo.auth*StaticToken*")
 
 
+@pytest.mark.parametrize("phase", ["setup", "teardown"])
+def test_real_request_fails_a_test_whose_fixture_swallows_the_error(run, phase):
+    """Also one that has nothing to do with the test, before or after it."""
+    steps = ["ask()", "yield"] if phase == "setup" else ["yield", "ask()"]
+    result = run(
+        f"""
+        from contextlib import suppress
+        import pytest
+        from s2sauth import CognitoClientCredentials, S2SAuthError
+
+        def ask():
+            with suppress(S2SAuthError):
+                CognitoClientCredentials({REAL}).get_token()
+
+        @pytest.fixture(scope="session", autouse=True)
+        def warmed_up():
+            {steps[0]}
+            {steps[1]}
+
+        def test_it():
+            pass
+        """,
+        ini=BLOCKING,
+    )
+    result.assert_outcomes(errors=1, passed=1 if phase == "teardown" else 0)
+    result.stdout.fnmatch_lines("*A test asked demo.auth*StaticToken*")
+
+
 def test_real_request_is_an_error_while_test_modules_are_imported(run):
     """A module that warms up credentials when it is imported is a mistake that shows."""
     code = f"from s2sauth import CognitoClientCredentials\nCognitoClientCredentials({REAL}).get_token()"

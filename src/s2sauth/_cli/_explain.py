@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from .._core.errors import S2SAuthError
 from ._exits import FINE, USAGE, CommandFailed
 
 if TYPE_CHECKING:
@@ -67,8 +68,11 @@ def plain(markdown: str) -> str:
 
 
 def _find(asked: str, parts: Mapping[str, str]) -> str:
-    """The topic that is meant, whatever its case, blanks, hyphens and underscores: InvalidClient is invalid_client."""
-    known = {_letters(topic): topic for topic in parts}
+    """The topic that is meant, whatever its case, blanks, hyphens and underscores: s2sauth.InvalidClient, the name in a
+    traceback, is invalid_client.
+    """
+    known = {_letters(topic): topic for topic in parts} | {_letters(S2SAuthError.__name__): S2SAuthError.topic}
+    asked = asked.removeprefix("s2sauth.")
     if (found := known.get(_letters(asked))) is not None:
         return found
     near = difflib.get_close_matches(_letters(asked), known, n=1)

@@ -150,6 +150,10 @@ class CredentialsClosed(S2SAuthError):
     topic = "CredentialsClosed"
 
 
+for _error in [one for one in vars().values() if isinstance(one, type) and issubclass(one, S2SAuthError)]:
+    _error.__module__ = "s2sauth"  # where callers import it from, which is what a traceback shows
+
+
 class Cause(Enum):
     """Why a token request brought no token, as far as retrying and remembering are concerned."""
 
