@@ -10,11 +10,13 @@ import pytest
 from s2sauth import CredentialsClosed, Freshness, TokenUnavailable
 from s2sauth._core.config import key_id
 from s2sauth._core.errors import Cause, Failure, InvalidClient
-from s2sauth._core.freshness import Entry
+from s2sauth._core.freshness import Entry, Instant
+from s2sauth._core.issued import Issued
 from s2sauth._core.retry import Forced
 from s2sauth._flight import Flight
 from s2sauth._process import next_generation
 from s2sauth._slots import KEPT, Client, Slot, SlotMap, state
+from s2sauth.testing import ManualClock
 from tests.support.entries import POLICY, START, after, empty_slot, entry, failure, settings
 
 REFUSED = Failure(Cause.CLIENT_REFUSED, InvalidClient, ("no", "invalid_client", None, 400, None))
@@ -85,6 +87,33 @@ def test_success_after_close_keeps_nothing() -> None:
     held.client.closed = True
     held.succeeded(entry())
     assert held.entry is None
+
+
+@pytest.mark.parametrize("suspected", [False, True])
+@pytest.mark.parametrize("forced", [False, True])
+def test_a_token_that_arrives_is_an_entry_of_its_flight(forced: bool, suspected: bool) -> None:
+    """Its life counts from the request, by the clock that says more; one that was forced is on trial with the API."""
+    held, clock = empty_slot(), ManualClock(random=0.25)
+    asked_at = Instant(clock.wall(), clock.boottime())
+    flight = Flight(7, limit=(asked_at, 8.0), replaces=entry() if forced else None)
+    held.forced = Forced(asked_at, 960.0, 7, 60.0)
+    clock.suspend(100.0)
+    issued = Issued("abc", 3600.0, ("demo/a",))
+    found = held.arrived(issued, flight, asked_at=asked_at, policy=POLICY, clock=clock, suspected=suspected)
+    assert (found.number, found.forced, found.suspected) == (7 - suspected, forced, suspected)
+    assert (found.asked_at, found.life, found.usable_for) == (asked_at, 3600.0, POLICY.usable_for(3600.0))
+    assert found.renew_after == POLICY.renew_after(3600.0, 0.25)
+    token = found.token
+    assert (token.access_token, token.scopes, token.expires_in) == ("abc", ("demo/a",), 3600.0)
+    assert token.expires_at.timestamp() == asked_at.wall + 3600.0
+    assert token.remaining() == 3500.0
+    clock.step_wall(-50.0)
+    assert token.remaining() == 3500.0
+    clock.step_wall(80.0)
+    assert token.remaining() == 3470.0
+    if token._trial is not None:
+        token._trial()
+    assert held.forced.interval == (60.0 if forced else 960.0)
 
 
 def test_trial_is_passed_once_and_for_its_own_flight() -> None:

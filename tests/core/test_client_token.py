@@ -48,7 +48,7 @@ def made(**given: Any) -> Settings:
 
 def read(members: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Issued | Failure:
     """What becomes of this answer."""
-    return read_answer(Answer(status, headers or {}, json.dumps(members).encode()), made(), Secret("s"))
+    return read_answer(Answer(status, headers or {}, json.dumps(members).encode()), made(), Secret(SECRET))
 
 
 def test_the_request_is_one_of_the_service_s_model() -> None:
@@ -71,7 +71,7 @@ def test_the_request_is_one_of_the_service_s_model() -> None:
 
 def test_what_is_not_asked_for_is_left_out() -> None:
     """Cognito then grants all of the app client's scopes."""
-    assert json.loads(token_request(made(), Secret("s")).body) == {"ClientId": "abc", "Secret": "s"}
+    assert token_request(made(), Secret("s")).body == b'{"ClientId":"abc","Secret":"s"}'
 
 
 def test_scopes_the_model_takes_and_no_more() -> None:
@@ -81,6 +81,12 @@ def test_scopes_the_model_takes_and_no_more() -> None:
     made(scopes=fifty)
     with pytest.raises(ConfigurationError, match="scopes: are 51, and GetClientToken takes 50"):
         made(scopes=[*fifty, "demo/50"])
+
+
+def test_mistakes_of_a_type_are_named_with_it() -> None:
+    """As everywhere."""
+    with pytest.raises(ConfigurationError, match="api: is of type int"):
+        made(api=5)
 
 
 RESULT = {"AccessToken": "abc", "ExpiresIn": 3600, "TokenType": "Bearer"}
@@ -157,6 +163,17 @@ def test_errors_are_those_of_the_token_endpoint(name: str, where: str) -> None:
     if issubclass(error, TokenRequestRefused):
         assert failure.args[1] == code
         assert name in text
+
+
+@pytest.mark.parametrize("member", ["message", "Message"])
+def test_its_own_words_are_the_description(member: str) -> None:
+    """AWS writes the member's name in either way."""
+    failure = read({"__type": "NotAuthorizedException", member: "Its own words"}, 400)
+    assert isinstance(failure, Failure)
+    error = failure.exception()
+    assert isinstance(error, InvalidClient)
+    assert error.error_description == "Its own words"
+    assert "refused the request: invalid_client (NotAuthorizedException), Its own words (HTTP 400)" in str(error)
 
 
 def test_a_name_that_nobody_knows_is_a_refusal() -> None:

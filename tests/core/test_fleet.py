@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2sauth import RenewalPolicy
+from s2sauth import RenewalPolicy, TokenUnavailable
+from s2sauth._core.errors import Cause
 from s2sauth._core.fleet import (
     Circuit,
     Verdict,
@@ -188,7 +189,11 @@ def test_what_another_renews_is_looked_for_soon(window: float, chance: float, pa
     """A second, or an eighth of the window; it holds for those who have a token, and for nobody else."""
     memory = left_to_another(START, window=window, chance=chance)
 
-    assert memory.pause == pause
+    assert (memory.pause, memory.repeated) == (pause, 0)
+    assert memory.failure.cause is Cause.ELSEWHERE
+    error = memory.failure.exception()
+    assert isinstance(error, TokenUnavailable)
+    assert str(error) == "another process is renewing this token"
     assert holding((memory,), START, in_hand=True) is memory
     assert holding((memory,), START, in_hand=False) is None
 

@@ -112,6 +112,14 @@ def test_the_request_with_the_secret_in_the_body_to_the_byte() -> None:
     )
 
 
+def test_scopes_that_stand_in_the_query_are_not_in_the_body() -> None:
+    """RFC 6749 3.2: no parameter more than once."""
+    url = "https://auth.example.com/t?scope={scope}"
+    request = token_request(settings(token_url=url, scopes=("demo/read.file", "demo/write.file")), Secret("secret"))
+    assert request.url == "https://auth.example.com/t?scope=demo%2Fread.file%20demo%2Fwrite.file"
+    assert request.body == b"grant_type=client_credentials"
+
+
 def test_what_is_not_asked_for_is_not_sent() -> None:
     """RFC 6749 3.2: an empty parameter would be a missing one."""
     assert token_request(settings(), Secret("secret")).body == b"grant_type=client_credentials"
