@@ -99,7 +99,8 @@ def test_a_token_that_arrives_is_an_entry_of_its_flight(forced: bool, suspected:
     held.forced = Forced(asked_at, 960.0, 7, 60.0)
     clock.suspend(100.0)
     issued = Issued("abc", 3600.0, ("demo/a",))
-    found = held.arrived(issued, flight, asked_at=asked_at, policy=POLICY, clock=clock, suspected=suspected)
+    known = {"suspected": True} if suspected else {}
+    found = held.arrived(issued, flight, asked_at=asked_at, policy=POLICY, clock=clock, **known)
     assert (found.number, found.forced, found.suspected) == (7 - suspected, forced, suspected)
     assert (found.asked_at, found.life, found.usable_for) == (asked_at, 3600.0, POLICY.usable_for(3600.0))
     assert found.renew_after == POLICY.renew_after(3600.0, 0.25)

@@ -27,6 +27,9 @@ TAKE, RETIRE, FALL_BACK, PASS = Verdict.TAKE, Verdict.RETIRE, Verdict.FALL_BACK,
 OLD = entry(value="old")
 NEW = entry(value="new", asked_at=after(100))
 SUSPECTED = entry(value="new", asked_at=after(100), suspected=True)
+BRIEF = entry(life=2.0)
+SHORT = entry(value="short", life=20.0, asked_at=after(3000))
+"""Asked for later than the others, and over before them."""
 
 
 @pytest.mark.parametrize(
@@ -35,6 +38,7 @@ SUSPECTED = entry(value="new", asked_at=after(100), suspected=True)
         (OLD, None, None, 100, TAKE),
         (OLD, None, None, 3589.999, TAKE),
         (OLD, None, None, 3590, PASS),
+        (BRIEF, None, None, BRIEF.usable_for - 0.01, TAKE),
         (NEW, OLD, None, 3000, TAKE),
         (OLD, OLD, None, 3000, PASS),
         (OLD, NEW, None, 3000, PASS),
@@ -42,6 +46,8 @@ SUSPECTED = entry(value="new", asked_at=after(100), suspected=True)
         (entry(value="old", asked_at=after(1)), OLD, None, 3000, PASS),
         (NEW, OLD, None, 3595, TAKE),
         (NEW, entry(value="x", life=3690.0, asked_at=after(-100)), None, 3595, TAKE),
+        (OLD, SHORT, None, 3000 + SHORT.usable_for, TAKE),
+        (OLD, SHORT, None, 3000 + SHORT.usable_for - 0.5, PASS),
         (OLD, OLD, OLD, 100, RETIRE),
         (entry(value="old", suspected=True), OLD, OLD, 100, PASS),
         (NEW, OLD, OLD, 200, TAKE),
@@ -55,6 +61,7 @@ SUSPECTED = entry(value="new", asked_at=after(100), suspected=True)
         "cold",
         "last tick of its life",
         "its life is over",
+        "a brief one at its last tick",
         "a newer one",
         "the one in hand",
         "an older one",
@@ -62,6 +69,8 @@ SUSPECTED = entry(value="new", asked_at=after(100), suspected=True)
         "the one in hand by another clock",
         "the one in hand is over",
         "in hand and over, whatever its age",
+        "in hand and over, though asked for later",
+        "in hand, nearly over, and asked for later",
         "the rejected one",
         "the rejected one, and the store knows",
         "newer than the rejected one",

@@ -30,6 +30,8 @@ NO_FILE = "names no file that processes can share"
         ("sqlite:///C:/data/tokens.db", "/C:/data/tokens.db"),
         ("sqlite:///tmp/a%20b%3F%23%25.db", "/tmp/a b?#%.db"),
         ("sqlite:///tmp/:memory:.db", "/tmp/:memory:.db"),
+        ("sqlite:///tmp/a://b.db", "/tmp/a://b.db"),
+        ("sqlite:///X.db", "/X.db"),
     ],
 )
 def test_a_url_names_a_file(url: str, path: str) -> None:
