@@ -15,6 +15,8 @@ from s2sauth.stores import sqlite
 from s2sauth.stores.base import MAX_VALUE
 from s2sauth.stores.sqlite import SQLiteStore
 from s2sauth.testing import ManualClock
+from tests.support.interpreters import interpreter
+from tests.support.scripts import run
 
 KEY = "s2sauth:1:key"
 LONG = 1_000.0
@@ -446,3 +448,21 @@ class TestForeignRows:
 
         with pytest.raises(sqlite3.OperationalError, match="no such column"):
             store.get(KEY)
+
+
+OPENED = """
+    import os
+    from pathlib import Path
+    from s2sauth.stores.sqlite import SQLiteStore
+
+    store = SQLiteStore(Path(os.environ["TOKENS"]))
+    print(store.put("key", b"value", replaces=None, seconds=60.0), store.get("key").value)
+"""
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_newer_pythons_have_nothing_to_say(path: Path, version: str) -> None:
+    """What one of them warns of, a later one refuses. An interpreter takes half a second, and to be installed ten."""
+    executable, variables = interpreter(version)
+    said = run(OPENED, {**variables, "TOKENS": str(path)}, options=["-W", "error"], executable=executable)
+    assert said == "True b'value'"

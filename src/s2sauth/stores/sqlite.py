@@ -107,7 +107,7 @@ class SQLiteStore:
     @contextmanager
     def _connection(self) -> Generator[sqlite3.Connection]:
         # mode=rw: a file that has gone meanwhile is not made anew by SQLite. isolation_level: BEGIN is ours to say.
-        connection = sqlite3.connect(f"{self._path.as_uri()}?mode=rw", _BUSY, isolation_level=None, uri=True)
+        connection = sqlite3.connect(f"{self._path.as_uri()}?mode=rw", timeout=_BUSY, isolation_level=None, uri=True)
         try:
             connection.execute("PRAGMA synchronous = NORMAL")
             yield connection
