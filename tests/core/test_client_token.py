@@ -184,6 +184,19 @@ def test_a_name_that_nobody_knows_is_a_refusal() -> None:
     assert "(QuiteNewException)" in failure.args[0]  # type: ignore[operator]  # a text
 
 
+def test_a_name_that_is_the_secret_is_taken_out() -> None:
+    """As from any of a server's words; one that AWS knows stays."""
+    for said, shown in (
+        ("hunter", "refused the request: ([…])"),
+        ("NotAuthorizedException", "(NotAuthorizedException)"),
+    ):
+        answer = Answer(400, {}, json.dumps({"__type": said}).encode())
+        failure = read_answer(answer, made(), Secret(said))
+        assert isinstance(failure, Failure)
+        assert shown in str(failure.exception())
+        assert "hunter" not in str(failure.exception())
+
+
 @pytest.mark.parametrize(
     ("said", "name"),
     [

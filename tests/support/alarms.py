@@ -25,9 +25,8 @@ class Alarm:
 
     def every(self, seconds: float, handler: Callable[[], object]) -> None:
         """Again and again, so many seconds after it has ended; 0 ends that."""
-        sys.settrace(
-            None
-        )  # coverage takes a lock of its own when it meets a new file, and a handler may interrupt that
+        # Coverage takes a lock of its own when it meets a new file, and a handler may interrupt that.
+        sys.settrace(None)
         self._ring(seconds, seconds, handler)
 
     def stop(self) -> None:

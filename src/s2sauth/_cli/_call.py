@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         why = reasons(response.status_code, response.headers.get_list("www-authenticate"), token)
     # An API may send back what it was sent.
     why = [hidden(text, token) for text in why]
-    text = shown_body(body.decode(response.encoding or "utf-8", "replace"), token, cut=cut)
+    text = _shown(body.decode(response.encoding or "utf-8", "replace"), token, cut=cut)
     shown = [(name, hidden(text, token)) for name, text in response.headers.multi_items()]
     console.document(
         {
@@ -117,7 +117,7 @@ def _beginning(pieces: Iterable[bytes]) -> tuple[bytes, bool]:
     return bytes(body), False
 
 
-def shown_body(text: str, token: AccessToken, *, cut: bool) -> str:
+def _shown(text: str, token: AccessToken, *, cut: bool) -> str:
     """The body without the token. If it was cut, perhaps in the middle of one, it ends earlier by the length of one."""
     text = hidden(text, token)
     return text[: -len(token.access_token)] if cut else text

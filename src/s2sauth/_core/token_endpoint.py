@@ -141,7 +141,8 @@ def read_answer(answer: Answer, settings: Settings, secret: Secret) -> Issued | 
         return _unavailable(answer, Cause.UNREACHABLE, "has a problem of its own", cognito.UNAVAILABLE)
     if error is not None or 300 <= status < 500:
         described = _clean(members.get("error_description"), settings, secret)
-        # A code that RFC 6749 knows is no secret, whatever the secret is.
+        # A code that RFC 6749 knows, or a name that AWS does, is no secret, whatever the secret is.
+        name = name if client_token.likely_cause(name) else _clean(name, settings, secret)
         return _refused(answer, code if code in _REFUSALS else _clean(code, settings, secret), described, name)
     if status != 200:
         return _unusable(answer, "this status promises no token", cognito.ANOTHER_SERVER)
