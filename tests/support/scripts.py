@@ -1,5 +1,6 @@
 """Scripts that run in an interpreter of their own."""
 
+import os
 import select
 import signal
 import subprocess
@@ -50,6 +51,8 @@ class Running:
             text=True,
             bufsize=1,
         )
+        self._heard = b""
+        """What it has printed and nobody has asked for: two lines may come at once."""
 
     def __enter__(self) -> Self:
         return self
@@ -69,12 +72,15 @@ class Running:
         """The next line that it prints."""
         out = self._process.stdout
         assert out is not None
-        assert select.select([out], [], [], SECONDS)[0], "nothing was heard of it"
-        line = out.readline()
-        if not line:
-            assert self._process.stderr is not None
-            raise AssertionError(self._process.stderr.read())
-        return line.strip()
+        while b"\n" not in self._heard:
+            assert select.select([out], [], [], SECONDS)[0], "nothing was heard of it"
+            piece = os.read(out.fileno(), 65_536)
+            if not piece:
+                assert self._process.stderr is not None
+                raise AssertionError(self._process.stderr.read())
+            self._heard += piece
+        line, _, self._heard = self._heard.partition(b"\n")
+        return line.decode().strip()
 
     def freeze(self) -> None:
         """Stop it where it is; returns when it stands still."""
@@ -90,4 +96,4 @@ class Running:
     def end(self) -> tuple[int, str, str]:
         """Its exit code, and what it has printed since, on stdout and on stderr."""
         out, err = self._process.communicate(timeout=SECONDS)
-        return self._process.returncode, out.strip(), err
+        return self._process.returncode, (self._heard.decode() + out).strip(), err
