@@ -1,6 +1,7 @@
 """A command run in this process, against a FakeCognito; whatever it writes with --json fits the schema."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -51,8 +52,10 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment without settings, proxies and colour."""
-    for name in ("COGNITO_DOMAIN", "APP_CLIENT_ID", "APP_CLIENT_SECRET", "COGNITO_SCOPES", "HTTPS_PROXY", "NO_COLOR"):
+    """An environment without settings, proxies, certificates and colour."""
+    proxies = [name for name in os.environ if name.lower().endswith("_proxy")]
+    tls = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+    for name in ("COGNITO_DOMAIN", "APP_CLIENT_ID", "APP_CLIENT_SECRET", "COGNITO_SCOPES", "NO_COLOR", *proxies, *tls):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._core.origin import is_loopback, parse_url
 from ._exits import FAILED, FINE, UNREACHABLE, USAGE, CommandFailed
+from ._proxy import proxy_of, stays_here
 from ._refusal import reasons
 from ._settings import add_options, load
+from ._trust import ssl_context
 from ._words import printable
 
 if TYPE_CHECKING:
@@ -92,18 +94,22 @@ def send(
     import httpx  # noqa: PLC0415  # the help of all commands needs no HTTP library
 
     token = credentials.get_token()  # its failure is the token endpoint's, whatever happens to the call
+    direct = stays_here(arguments.url)
+    proxy = None if direct else proxy_of(arguments.url)
+    context = ssl_context()
     try:
         with (
-            httpx.Client(auth=hook, timeout=arguments.timeout) as client,
+            httpx.Client(auth=hook, timeout=arguments.timeout, verify=context, trust_env=not direct) as client,
             client.stream(arguments.method, arguments.url, headers=headers, content=content) as response,
         ):
             return response, *_beginning(response.iter_bytes())
-    except httpx.LocalProtocolError as error:
-        raise CommandFailed(f"no such request can be sent: {error}. Check METHOD and -H", USAGE) from None
+    except (httpx.LocalProtocolError, httpx.InvalidURL) as error:
+        raise CommandFailed(f"no such request can be sent: {error}. Check METHOD, URL and -H", USAGE) from None
     except httpx.HTTPError as error:
+        through = "" if proxy is None else f" through the proxy {proxy} from {proxy.variable}"
         raise CommandFailed(
-            f"{arguments.url} gave no answer: {type(error).__name__}, {printable(hidden(str(error), token))}. Check "
-            "the URL, the route there and the proxy variables; `s2sauth doctor URL` looks at each step",
+            f"{arguments.url} gave no answer{through}: {type(error).__name__}, {printable(hidden(str(error), token))}. "
+            "Check the URL, the route there and the proxy variables; `s2sauth doctor URL` looks at each step",
             UNREACHABLE,
         ) from None
 

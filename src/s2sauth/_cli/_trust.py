@@ -1,0 +1,74 @@
+"""What httpx trusts, by SSL_CERT_FILE and SSL_CERT_DIR, and which of the TLS variables cannot be used."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from contextlib import suppress
+from pathlib import Path
+
+from .._core.errors import ConfigurationError
+from ._exits import TOO_MANY
+from ._words import printable
+
+
+def check_pipes() -> None:
+    """Raises ConfigurationError for a variable whose file OpenSSL would wait for, perhaps for ever."""
+    ca_file, key_log = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSLKEYLOGFILE")
+    if ca_file and not _ends(ca_file):
+        raise ConfigurationError("SSL_CERT_FILE: is a pipe or a device. Name a file: it is read more than once.")
+    if key_log and not _is_read(key_log):
+        raise ConfigurationError("SSLKEYLOGFILE: is a pipe that no program reads. Start its reader, or unset it.")
+
+
+def ssl_context() -> ssl.SSLContext:
+    """As httpx makes it. Raises ConfigurationError that names the variable which cannot be used, and not its value."""
+    import httpx  # noqa: PLC0415  # the help of all commands needs no HTTP library
+
+    check_pipes()
+    try:
+        return httpx.create_ssl_context()
+    except OSError as error:  # ssl.SSLError is one too
+        if error.errno in TOO_MANY:
+            raise  # no variable is at fault
+        raise ConfigurationError(_unusable(error)) from None
+
+
+def where_the_ca_belongs() -> str:
+    """What to do about a certificate that is not trusted."""
+    if os.environ.get("SSL_CERT_FILE"):
+        return "SSL_CERT_FILE is set, and httpx trusts nothing else: see whether the server's CA is in it."
+    if os.environ.get("SSL_CERT_DIR"):
+        return "SSL_CERT_DIR is set, and httpx trusts nothing else: put the CA there, and run `openssl rehash` on it."
+    return "Behind a proxy that opens TLS, give its CA in SSL_CERT_FILE."
+
+
+def _ends(path: str) -> bool:
+    """Whether reading it comes to an end each time: OpenSSL would wait for ever."""
+    with suppress(OSError):  # too long, or in a folder that is closed: OpenSSL says so itself
+        return Path(path).is_file() or Path(path).is_dir() or not Path(path).exists()
+    return True
+
+
+def _is_read(path: str) -> bool:
+    """Whether opening it for writing does not wait for a reader."""
+    with suppress(OSError):
+        if Path(path).is_fifo():
+            try:
+                os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))
+            except OSError:
+                return False
+    return True
+
+
+def _unusable(error: OSError) -> str:
+    said = printable(error.strerror or type(error).__name__)
+    if key_log := os.environ.get("SSLKEYLOGFILE"):
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).keylog_filename = key_log
+        except OSError:
+            return f"SSLKEYLOGFILE: cannot be written: {said}. Name a file that can be, or unset the variable."
+    named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
+    if named:
+        return f"{named[0]}: the CA certificates cannot be read: {said}. Name a PEM file that is there, or unset it."
+    return f"the CA certificates of certifi cannot be read: {said}. Install certifi again."
