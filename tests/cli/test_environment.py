@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -217,31 +218,8 @@ PROXY = (
     st.builds(
         lambda *parts: "".join(parts).replace("PASSWORD", PASSWORD),
         st.sampled_from(["http://", "https://", "socks://", "socks5://", "socks5h://", "ftp://", "HTTP://", "", "//"]),
-        st.sampled_from(
-            [
-                "",
-                "user:PASSWORD@",
-                "PASSWORD@",
-                "user:PA#PASSWORD@",
-                "PASSWORD:12#PASSWORD@",
-                "PASSWORD:12/x@",
-                "u:\udcff@",
-            ]
-        ),
-        st.sampled_from(
-            [
-                "127.0.0.1",
-                "[::1]",
-                "localhost",
-                "",
-                "a..localhost",
-                "a" * 64,
-                "bücher.localhost",
-                "\udcff",
-                "a b",
-                "${HOST}",
-            ]
-        ),
+        st.sampled_from(["", "u:PASSWORD@", "u:PA#PASSWORD@", "PASSWORD:12#PASSWORD@", "PASSWORD:12/x@", "u:\udcff@"]),
+        st.sampled_from(["127.0.0.1", "[::1]", "localhost", "", "a..b", "a" * 64, "é.test", "\udcff", "a b", "$X"]),
         st.sampled_from(["", ":", ":1", ":9", ":0", ":99999", ":-1", ":x", ":${PORT}", ":" + "9" * 5000]),
     )
     | ODD
@@ -261,44 +239,19 @@ PROXIES = {
 VARIABLES = {
     **PROXIES,
     "COGNITO_CLIENT_SECRET_ARN": st.just(ARN) | ODD,
+    "SSLKEYLOGFILE": ODD.map(lambda name: f"/nowhere/{name}") | st.sampled_from(["/", "/dev/null", "keys", "é"]),
     **dict.fromkeys(
         [
-            "SSL_CERT_FILE",
-            "SSL_CERT_DIR",
-            "SSLKEYLOGFILE",
-            "HOME",
-            "XDG_CONFIG_HOME",
-            "NETRC",
-            "LANG",
-            "LC_ALL",
-            "NO_COLOR",
-            "FORCE_COLOR",
-            "COLUMNS",
-            "TERM",
-            "TMPDIR",
-            "COGNITO_DOMAIN",
-            "COGNITO_TOKEN_URL",
-            "APP_CLIENT_ID",
-            "COGNITO_CLIENT_ID",
-            "APP_CLIENT_SECRET",
-            "COGNITO_CLIENT_SECRET",
-            "COGNITO_SCOPES",
-            "COGNITO_CLIENT_SECRET_FILE",
-            "AWS_PROFILE",
-            "AWS_REGION",
-            "AWS_DEFAULT_REGION",
-            "AWS_ACCESS_KEY_ID",
-            "AWS_SECRET_ACCESS_KEY",
-            "AWS_SESSION_TOKEN",
-            "AWS_CONFIG_FILE",
-            "AWS_MAX_ATTEMPTS",
-            "AWS_CA_BUNDLE",
-            "AWS_LAMBDA_FUNCTION_NAME",
-            "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT",
+            "SSL_CERT_FILE", "SSL_CERT_DIR", "HOME", "XDG_CONFIG_HOME", "NETRC", "LANG", "LC_ALL", "NO_COLOR",
+            "FORCE_COLOR", "COLUMNS", "TERM", "TMPDIR", "COGNITO_DOMAIN", "COGNITO_TOKEN_URL", "APP_CLIENT_ID",
+            "COGNITO_CLIENT_ID", "APP_CLIENT_SECRET", "COGNITO_CLIENT_SECRET", "COGNITO_SCOPES",
+            "COGNITO_CLIENT_SECRET_FILE", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE", "AWS_MAX_ATTEMPTS", "AWS_CA_BUNDLE",
+            "AWS_LAMBDA_FUNCTION_NAME", "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT",
         ],
         ODD,
     ),
-}
+}  # fmt: skip
 
 
 def some_of(variables: dict[str, st.SearchStrategy[str]]) -> st.SearchStrategy[dict[str, str]]:
@@ -326,12 +279,13 @@ def world(fake: FakeCognito, variables: dict[str, str]) -> Iterator[None]:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return real(host, *rest, **named)
 
-    with pytest.MonkeyPatch.context() as patch:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         for name in [*os.environ]:
             patch.delenv(name)
         safe = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "PATH": os.defpath}
         for name, value in {**inherited(), **safe, **fake.environ, **variables}.items():
             patch.setenv(name, value)
+        patch.chdir(folder)  # a key log is written wherever its variable says
         patch.setattr(socket, "getaddrinfo", only_here)
         patch.setattr(_settings, "CognitoClientCredentials", Impatient)
         yield
@@ -355,7 +309,7 @@ def said(*argv: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("command", ["doctor", "call"])
-@settings(max_examples=150, derandomize=True)
+@settings(max_examples=60, derandomize=True)
 @given(variables=some_of(VARIABLES))
 def test_no_environment_makes_a_traceback(command: str, variables: dict[str, str], here: FakeCognito) -> None:
     """A documented code, one valid document, no secret. Some seconds, for each example makes several clients."""
