@@ -85,14 +85,14 @@ def proxy(name: str, url: str, *, api: bool = False) -> Check | None:
             name, "warn", f"your own client would send the token to the proxy {where}; this goes direct", advice
         )
     if stays_here(url):
-        return Check(name, "pass", f"{where} is passed by: token requests to this machine never go through a proxy")
+        return Check(name, "pass", f"the proxy {where} is not used for token requests to this machine")
     try:
         socket.create_connection((found.host, found.port), TIMEOUT).close()
     except OSError as error:
         advice = f"Check host and port in {found.variable}. If the host needs no proxy, name it in NO_PROXY."
-        text = f"the proxy {where} cannot be reached: {error}"
+        text = f"the proxy {where} cannot be reached: {error.strerror or error}"
         return Check(name, "fail", text, _advice(error, advice), UNREACHABLE)
-    return Check(name, "pass", f"{where} can be reached")
+    return Check(name, "pass", f"the proxy {where} can be reached")
 
 
 def dns(name: str, url: str, *, proxied: bool) -> Check:
