@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -58,6 +59,21 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name in ("COGNITO_DOMAIN", "APP_CLIENT_ID", "APP_CLIENT_SECRET", "COGNITO_SCOPES", "NO_COLOR", *proxies, *tls):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No name or address of another machine is found."""
+    real = socket.getaddrinfo
+
+    def only_here(host: Any, *rest: Any, **named: Any) -> Any:
+        if isinstance(host, str):
+            host.encode("idna")  # as the real one, which raises UnicodeError for some
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real(host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", only_here)
 
 
 @pytest.fixture

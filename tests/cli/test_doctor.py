@@ -1,6 +1,7 @@
 """`s2sauth doctor`."""
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -61,6 +62,19 @@ def test_certificate_that_is_not_trusted(run: Run, secure: FakeCognito) -> None:
     assert statuses(ran) == {"settings": "pass", "secret": "pass", "dns": "pass", "tls": "fail", "token": "skip"}
     assert "SSL_CERT_FILE" in found(ran, "tls")
     assert secure.token_requests == []
+
+
+@pytest.mark.parametrize("url", ["https://¡.example/", "https://xn--a.example/"])
+@pytest.mark.parametrize("proxy", [None, "http://127.0.0.1:1"])
+@pytest.mark.usefixtures("fake", "offline")
+def test_a_host_that_is_none_to_httpx(url: str, proxy: str | None, run: Run, bare: pytest.MonkeyPatch) -> None:
+    """It fails like one that does not resolve."""
+    if proxy is not None:
+        bare.setenv("HTTPS_PROXY", proxy)
+    ran = run("doctor", "--json", "--token-url", url, url)
+    assert ran.code == 3
+    assert (statuses(ran)["dns"], statuses(ran)["api dns"]) == ("fail", "fail")
+    assert _checks.clock(url, time.time).status == "skip"
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])

@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from s2sauth import CognitoClientCredentials, RenewalPolicy
@@ -26,6 +25,8 @@ from tests.support.json_schema import mistakes
 PYTHON = [sys.executable, "-m", "s2sauth"]
 PASSWORD = "hunter2"
 CODES = {0, 1, 2, 3}
+SHARED = [HealthCheck.function_scoped_fixture]
+"""Of the fixtures, all examples use the same."""
 ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:billing-AbCdEf"
 
 
@@ -269,16 +270,7 @@ def here() -> Iterator[FakeCognito]:
 
 @contextlib.contextmanager
 def world(fake: FakeCognito, variables: dict[str, str]) -> Iterator[None]:
-    """The variables and no others, no network but loopback, one attempt for each token."""
-    real = socket.getaddrinfo
-
-    def only_here(host: Any, *rest: Any, **named: Any) -> Any:
-        if isinstance(host, str):
-            host.encode("idna")  # as the real one does, which raises UnicodeError
-        if host not in ("127.0.0.1", "::1", "localhost"):
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return real(host, *rest, **named)
-
+    """The variables and no others, one attempt for each token."""
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         for name in [*os.environ]:
             patch.delenv(name)
@@ -286,7 +278,6 @@ def world(fake: FakeCognito, variables: dict[str, str]) -> Iterator[None]:
         for name, value in {**inherited(), **safe, **fake.environ, **variables}.items():
             patch.setenv(name, value)
         patch.chdir(folder)  # a key log is written wherever its variable says
-        patch.setattr(socket, "getaddrinfo", only_here)
         patch.setattr(_settings, "CognitoClientCredentials", Impatient)
         yield
 
@@ -309,7 +300,8 @@ def said(*argv: str) -> tuple[int, str, str]:
 
 
 @pytest.mark.parametrize("command", ["doctor", "call"])
-@settings(max_examples=60, derandomize=True)
+@pytest.mark.usefixtures("offline")
+@settings(max_examples=60, derandomize=True, suppress_health_check=SHARED)
 @given(variables=some_of(VARIABLES))
 def test_no_environment_makes_a_traceback(command: str, variables: dict[str, str], here: FakeCognito) -> None:
     """A documented code, one valid document, no secret. Some seconds, for each example makes several clients."""
@@ -326,7 +318,8 @@ def test_no_environment_makes_a_traceback(command: str, variables: dict[str, str
     assert here.client_secret not in out + err
 
 
-@settings(max_examples=100, derandomize=True)
+@pytest.mark.usefixtures("offline")
+@settings(max_examples=100, derandomize=True, suppress_health_check=SHARED)
 @given(
     variables=st.dictionaries(
         st.sampled_from(sorted(n for n in VARIABLES if n.lower().endswith("_proxy"))), PROXY | NO_PROXY

@@ -1,9 +1,7 @@
 """Proxies of the environment, as `doctor` and `call` see them: their decision is httpx's own."""
 
-import socket
 import ssl
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
@@ -29,19 +27,6 @@ URLS = (
     "http://localhost:1/",
     "http://127.0.0.1:1/",
 )
-
-
-@pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No name or address of another machine is found."""
-    real = socket.getaddrinfo
-
-    def only_here(host: Any, *rest: Any, **named: Any) -> Any:
-        if host not in ("127.0.0.1", "::1", "localhost"):
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return real(host, *rest, **named)
-
-    monkeypatch.setattr(socket, "getaddrinfo", only_here)
 
 
 @pytest.fixture

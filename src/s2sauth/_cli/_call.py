@@ -34,7 +34,7 @@ MAX_BODY: Final = 1 << 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    parser.add_argument("method", metavar="METHOD", type=str.upper, help="GET, POST, …")
+    parser.add_argument("method", metavar="METHOD", type=_method, help="GET, POST, …")
     parser.add_argument("url", metavar="URL", help="the token goes to this URL's origin only")
     parser.add_argument("-H", "--header", action="append", default=[], metavar="NAME: VALUE", help="may be repeated")
     parser.add_argument("--data", metavar="TEXT|@FILE", help="the body: a text, a file's content, or @- for stdin")
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         why = reasons(response.status_code, response.headers.get_list("www-authenticate"), token)
     # An API may send back what it was sent.
     why = [hidden(text, token) for text in why]
-    text = _shown(body.decode(response.encoding or "utf-8", "replace"), token, cut=cut)
+    text = _shown(_decoded(body, response.encoding or "utf-8"), token, cut=cut)
     shown = [(name, hidden(text, token)) for name, text in response.headers.multi_items()]
     console.document(
         {
@@ -103,8 +103,9 @@ def send(
             client.stream(arguments.method, arguments.url, headers=headers, content=content) as response,
         ):
             return response, *_beginning(response.iter_bytes())
-    except (httpx.LocalProtocolError, httpx.InvalidURL) as error:
-        raise CommandFailed(f"no such request can be sent: {error}. Check METHOD, URL and -H", USAGE) from None
+    except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeError) as error:
+        text = printable(hidden(str(error), token))
+        raise CommandFailed(f"no such request can be sent: {text}. Check METHOD, URL and -H", USAGE) from None
     except httpx.HTTPError as error:
         through = "" if proxy is None else f" through the proxy {proxy} from {proxy.variable}"
         raise CommandFailed(
@@ -121,6 +122,13 @@ def _beginning(pieces: Iterable[bytes]) -> tuple[bytes, bool]:
         if len(body) > MAX_BODY:
             return bytes(body[:MAX_BODY]), True
     return bytes(body), False
+
+
+def _decoded(body: bytes, encoding: str) -> str:
+    try:
+        return body.decode(encoding, "replace")
+    except (LookupError, UnicodeError):  # of Python's codecs, but not for text: "hex", "idna"
+        return body.decode("utf-8", "replace")
 
 
 def _shown(text: str, token: AccessToken, *, cut: bool) -> str:
@@ -150,6 +158,12 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not name.strip() or not (name + value).isascii() or not (name + value).isprintable():
         raise CommandFailed('-H: use "Name: value" in ASCII, as "Accept: text/plain"', USAGE)
     return name.strip(), value.strip()
+
+
+def _method(text: str) -> str:
+    if not text.isascii():
+        raise argparse.ArgumentTypeError("use ASCII letters")
+    return text.upper()
 
 
 def _seconds(text: str) -> float:

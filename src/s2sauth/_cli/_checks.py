@@ -205,7 +205,7 @@ def clock(url: str, now: Callable[[], float]) -> Check:
             before = now()
             date = client.get(url).headers.get("date", "")
             middle = (before + now()) / 2
-    except (httpx.HTTPError, ConfigurationError) as error:  # the second: the CA certificates cannot be read
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ConfigurationError) as error:  # the last: no CA file
         return Check("clock", "skip", f"the token endpoint does not say the time: {type(error).__name__}")
     try:
         skew = middle - parsedate_to_datetime(date).timestamp() - 0.5  # Date is cut to the second

@@ -65,10 +65,11 @@ def proxy_of(url: str) -> Proxy | None:
         raise
     except Exception:  # noqa: BLE001  # InvalidURL, ImportError, ValueError, …: whatever a value leads to
         raise ConfigurationError(_unreadable(httpx)) from None
-    with client, suppress(_Chosen):
+    direct = (origin.host.decode(), origin.port)
+    with client, suppress(_Chosen, httpx.InvalidURL, UnicodeError):  # a URL that is none to httpx goes nowhere
         client.send(client.build_request("GET", url, extensions={"trace": choose}))
-    ((host, port),) = chosen
-    if (host, port) == (origin.host.decode(), origin.port):
+    host, port = next(iter(chosen), direct)
+    if (host, port) == direct:
         return None
     scheme = origin.scheme if _value(origin.scheme) else "all"
     if not _is_place(host, port) or _CUT_SHORT.search(_value(scheme)):
