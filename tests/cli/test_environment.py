@@ -153,8 +153,11 @@ if cold == "warm":
     print("=====", flush=True)
 lowest = os.dup(0)
 os.close(lowest)
-resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + int(spare), lowest + int(spare)))
-sys.exit(main(argv))
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + int(spare), hard))
+code = main(argv)
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))  # a measurement of coverage is written at the end
+sys.exit(code)
 """
 
 
