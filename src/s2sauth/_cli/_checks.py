@@ -14,7 +14,7 @@ from .._core.errors import ConfigurationError, S2SAuthError, hint
 from .._core.origin import is_loopback, parse_url
 from .._core.record import Record
 from ..secret_sources import read_secrets
-from ._exits import FAILED, TOO_MANY, TOO_MANY_ADVICE, UNREACHABLE, USAGE, exit_code
+from ._exits import FAILED, TOO_MANY, TOO_MANY_ADVICE, UNREACHABLE, USAGE, CommandFailed, exit_code
 from ._proxy import proxy_of, stays_here
 from ._trust import ssl_context, where_the_ca_belongs
 from ._words import duration, printable, region_of, scope_text
@@ -115,8 +115,8 @@ def tls(name: str, url: str, *, proxied: bool) -> Check:
         return Check(name, "skip", f"the proxy leads to {host}")
     try:
         context = ssl_context() if url.lower().startswith("https:") else None
-    except ConfigurationError as wrong:
-        return Check(name, "fail", wrong.message, "", USAGE)
+    except (CommandFailed, ConfigurationError) as wrong:
+        return Check(name, "fail", str(wrong), code=exit_code(wrong))
     try:
         with socket.create_connection((host, port), TIMEOUT) as plain:
             if context is None:
@@ -205,7 +205,7 @@ def clock(url: str, now: Callable[[], float]) -> Check:
             before = now()
             date = client.get(url).headers.get("date", "")
             middle = (before + now()) / 2
-    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ConfigurationError) as error:  # the last: no CA file
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, CommandFailed, ConfigurationError) as error:
         return Check("clock", "skip", f"the token endpoint does not say the time: {type(error).__name__}")
     try:
         skew = middle - parsedate_to_datetime(date).timestamp() - 0.5  # Date is cut to the second

@@ -54,10 +54,9 @@ def proxy_of(url: str) -> Proxy | None:
     origin = parse_url(url).origin
     chosen: list[tuple[str, int]] = []
 
-    def choose(event: str, info: Mapping[str, Any]) -> None:
-        if event.endswith(".connect_tcp.started"):
-            chosen.append((info["host"], info["port"]))
-            raise _Chosen
+    def choose(_event: str, info: Mapping[str, Any]) -> None:
+        chosen.append((info["host"], info["port"]))  # the first step of a request is its connection
+        raise _Chosen
 
     try:
         client = httpx.Client(verify=_no_certificates())

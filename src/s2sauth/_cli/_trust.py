@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .._core.errors import ConfigurationError
-from ._exits import TOO_MANY
+from ._exits import FAILED, TOO_MANY, TOO_MANY_ADVICE, CommandFailed
 from ._words import printable
 
 
@@ -22,7 +22,11 @@ def check_pipes() -> None:
 
 
 def ssl_context() -> ssl.SSLContext:
-    """As httpx makes it. Raises ConfigurationError that names the variable which cannot be used, and not its value."""
+    """As httpx makes it.
+
+    Raises ConfigurationError that names the variable which cannot be used, and not its value, and CommandFailed if no
+    variable is at fault.
+    """
     import httpx  # noqa: PLC0415  # the help of all commands needs no HTTP library
 
     check_pipes()
@@ -30,7 +34,7 @@ def ssl_context() -> ssl.SSLContext:
         return httpx.create_ssl_context()
     except OSError as error:  # ssl.SSLError is one too
         if error.errno in TOO_MANY:
-            raise  # no variable is at fault
+            raise CommandFailed(f"{error.strerror}. {TOO_MANY_ADVICE}", FAILED) from None
         raise ConfigurationError(_unusable(error)) from None
 
 
