@@ -94,7 +94,7 @@ def test_ca_file_that_is_not_there(run: Run, secure: FakeCognito, bare: pytest.M
     bare.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
     ran = run("doctor", "--json")
     assert ran.code == 2
-    assert "SSL_CERT_FILE: the CA certificates cannot be read" in found(ran, "tls")
+    assert "SSL_CERT_FILE: the CA certificates that it names cannot be read" in found(ran, "tls")
     assert secure.token_requests == []
 
 

@@ -100,8 +100,16 @@ TLS = {
     "too long": ("SSL_CERT_FILE", "/" + "x" * 5000, "Name a PEM file"),
     "a pipe": ("SSL_CERT_FILE", "{place}/pipe", "is a pipe or a device"),
     "a device": ("SSL_CERT_FILE", "/dev/null", "is a pipe or a device"),
-    "key log in no folder": ("SSLKEYLOGFILE", "{place}/none/keys", "Name a file that can be"),
-    "key log is a folder": ("SSLKEYLOGFILE", "{place}/folder", "Name a file that can be"),
+    "key log in no folder": (
+        "SSLKEYLOGFILE",
+        "{place}/none/keys",
+        "cannot be written",
+    ),
+    "key log is a folder": (
+        "SSLKEYLOGFILE",
+        "{place}/folder",
+        "cannot be written",
+    ),
     "key log is a pipe": ("SSLKEYLOGFILE", "{place}/pipe", "no program reads"),
 }
 
@@ -135,10 +143,11 @@ def test_key_log_on_a_pipe_that_a_program_reads(
 
 def test_certificates_of_certifi_that_are_gone(run: Run, bare: pytest.MonkeyPatch, fake: FakeCognito) -> None:
     """An installation that is broken: no variable is at fault."""
+    bare.setattr("s2sauth._tls._contexts", {})  # else one of an earlier test is used again
     bare.setattr("certifi.where", lambda: "/nowhere")
     ran = run("doctor", "--json", "--domain", "https://127.0.0.1:1")
     assert ran.code == 2
-    assert "Install certifi again." in found(ran, "tls")
+    assert "certifi" in found(ran, "tls")
 
 
 STARVED = """
@@ -175,7 +184,7 @@ def test_too_many_open_files_are_named(
     assert "Traceback" not in out + ran.stderr
     if spare == 0:
         assert ran.returncode in (1, 3)
-        assert "Too many open files" in out + ran.stderr
+        assert "too many open files" in (out + ran.stderr).lower()
 
 
 def no_more(*_: object, **__: object) -> None:
@@ -345,8 +354,9 @@ def test_no_environment_makes_a_traceback(command: str, variables: dict[str, str
 )
 def test_no_proxy_variable_makes_a_traceback(variables: dict[str, str], here: FakeCognito) -> None:
     """As above, where the token endpoint and the API are on other machines, which no request reaches."""
-    with world(here, variables):
-        code, out, err = said("doctor", "--domain", "auth.invalid", "https://api.invalid/", "--json")
-    assert code in {2, 3}
-    assert list(mistakes(json.loads(out), SCHEMA, SCHEMA)) == []
-    assert PASSWORD not in out + err
+    for argv in (("doctor", "https://api.invalid/"), ("token",)):
+        with world(here, variables):
+            code, out, err = said(*argv, "--domain", "auth.invalid", "--json")
+        assert code in {2, 3}
+        assert list(mistakes(json.loads(out), SCHEMA, SCHEMA)) == []
+        assert PASSWORD not in out + err

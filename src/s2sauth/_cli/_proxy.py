@@ -7,7 +7,6 @@ request, whose "trace" extension ends it just before the connection: host and po
 from __future__ import annotations
 
 import os
-import re
 import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -16,13 +15,11 @@ from urllib.request import getproxies
 from .._core.errors import ConfigurationError
 from .._core.origin import is_loopback, parse_url
 from .._core.record import Record
+from .._proxies import is_cut_short, unreadable
 from ._words import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_CUT_SHORT: Final = re.compile(r"://[^/?#]*[/?#].*@", re.DOTALL)
-"""A user name or password with one of these characters: what is before it would count as the host."""
 
 _FORM: Final = "Use http://HOST:PORT. In a user name or password, percent-encode each character but letters and digits."
 
@@ -62,8 +59,8 @@ def proxy_of(url: str) -> Proxy | None:
         client = httpx.Client(verify=_no_certificates())
     except OSError:  # too many open files: the variables are not at fault
         raise
-    except Exception:  # noqa: BLE001  # InvalidURL, ImportError, ValueError, …: whatever a value leads to
-        raise ConfigurationError(_unreadable(httpx)) from None
+    except Exception as error:  # noqa: BLE001  # InvalidURL, ImportError, ValueError, …: whatever a value leads to
+        raise unreadable(httpx, error) from None
     direct = (origin.host.decode(), origin.port)
     with client, suppress(_Chosen, httpx.InvalidURL, UnicodeError):  # a URL that is none to httpx goes nowhere
         client.send(client.build_request("GET", url, extensions={"trace": choose}))
@@ -71,7 +68,7 @@ def proxy_of(url: str) -> Proxy | None:
     if (host, port) == direct:
         return None
     scheme = origin.scheme if _value(origin.scheme) else "all"
-    if not _is_place(host, port) or _CUT_SHORT.search(_value(scheme)):
+    if not _is_place(host, port) or is_cut_short(_value(scheme)):
         raise ConfigurationError(f"{_spelled(scheme)}: httpx finds no host in it, or not the right one. {_FORM}")
     return Proxy(host, port, _spelled(scheme))
 
@@ -97,21 +94,6 @@ def _spelled(scheme: str) -> str:
     """The variable of this scheme as it is spelled in the environment; Python lets the lower case win."""
     names = sorted((name for name in os.environ if name.lower() == f"{scheme}_proxy"), reverse=True)
     return next((name for name in names if os.environ[name]), f"the system's proxy for {scheme}")
-
-
-def _unreadable(httpx: Any) -> str:
-    """Which of the variables httpx cannot read, and what to do. Most of its own words repeat a part of the value."""
-    for scheme in ("http", "https", "all"):
-        try:
-            httpx.Client(proxy=_value(scheme) or None, verify=_no_certificates(), trust_env=False).close()
-        except ImportError as missing:
-            return f"{_spelled(scheme)}: {missing}"
-        except Exception:  # noqa: BLE001  # as above
-            return f"{_spelled(scheme)}: httpx cannot read the proxy's URL. {_FORM}"
-    return (
-        f"{_spelled('no')}: httpx cannot read one of its entries. Use host names, IPv4 addresses and networks, and "
-        "IPv6 addresses without brackets or a network's length, separated by commas."
-    )
 
 
 def stays_here(url: str) -> bool:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import ssl
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .._core.errors import ConfigurationError
-from ._exits import FAILED, TOO_MANY, TOO_MANY_ADVICE, CommandFailed
-from ._words import printable
+from .._core.errors import ConfigurationError, TokenUnavailable
+from .._tls import Certificates
+from ._exits import FAILED, TOO_MANY_ADVICE, CommandFailed
+
+if TYPE_CHECKING:
+    import ssl
 
 
 def check_pipes() -> None:
@@ -31,11 +35,9 @@ def ssl_context() -> ssl.SSLContext:
 
     check_pipes()
     try:
-        return httpx.create_ssl_context()
-    except OSError as error:  # ssl.SSLError is one too
-        if error.errno in TOO_MANY:
-            raise CommandFailed(f"{error.strerror}. {TOO_MANY_ADVICE}", FAILED) from None
-        raise ConfigurationError(_unusable(error)) from None
+        return Certificates(httpx, ()).context()
+    except TokenUnavailable:  # its words are those of a token request
+        raise CommandFailed(f"{os.strerror(errno.EMFILE)}. {TOO_MANY_ADVICE}", FAILED) from None
 
 
 def where_the_ca_belongs() -> str:
@@ -63,16 +65,3 @@ def _is_read(path: str) -> bool:
             except OSError:
                 return False
     return True
-
-
-def _unusable(error: OSError) -> str:
-    said = printable(error.strerror or type(error).__name__)
-    if key_log := os.environ.get("SSLKEYLOGFILE"):
-        try:
-            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).keylog_filename = key_log
-        except OSError:
-            return f"SSLKEYLOGFILE: cannot be written: {said}. Name a file that can be, or unset the variable."
-    named = [name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)]
-    if named:
-        return f"{named[0]}: the CA certificates cannot be read: {said}. Name a PEM file that is there, or unset it."
-    return f"the CA certificates of certifi cannot be read: {said}. Install certifi again."
