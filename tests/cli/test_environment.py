@@ -360,3 +360,15 @@ def test_no_proxy_variable_makes_a_traceback(variables: dict[str, str], here: Fa
         assert code in {2, 3}
         assert list(mistakes(json.loads(out), SCHEMA, SCHEMA)) == []
         assert PASSWORD not in out + err
+
+
+@pytest.mark.usefixtures("offline")
+@settings(max_examples=60, derandomize=True, suppress_health_check=SHARED)
+@given(variables=some_of(PROXIES))
+def test_doctor_agrees_with_token(variables: dict[str, str], here: FakeCognito) -> None:
+    """It gets a token where `token` does, and nowhere else."""
+    with world(here, variables):
+        code, _, _ = said("token")
+        _, out, _ = said("doctor", "--json")
+    checks = {check["name"]: check["status"] for check in json.loads(out)["checks"]}
+    assert (checks["token"] == "pass") is (code == 0)

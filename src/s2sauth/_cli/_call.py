@@ -96,6 +96,8 @@ def send(
     token = credentials.get_token()  # its failure is the token endpoint's, whatever happens to the call
     direct = stays_here(arguments.url)
     proxy = None if direct else proxy_of(arguments.url)
+    if proxy is not None and proxy.wrong:
+        raise CommandFailed(proxy.wrong, USAGE)
     context = ssl_context()
     try:
         with (

@@ -74,18 +74,14 @@ def proxy(name: str, url: str, *, api: bool = False) -> Check | None:
     try:
         found = proxy_of(url)
     except ConfigurationError as wrong:
-        advice = "Correct or unset it: no client of httpx can be made with it."
-        return Check(name, "fail", wrong.message, advice, USAGE)
+        return Check(name, "fail", wrong.message, code=USAGE)
     if found is None:
         return None
+    if found.wrong:
+        return Check(name, "warn" if stays_here(url) else "fail", found.wrong, code=USAGE)
     where = f"{found} from {found.variable}"
-    if api and stays_here(url):
-        advice = f"Set NO_PROXY={THIS_MACHINE}, or trust_env=False for that client."
-        return Check(
-            name, "warn", f"your own client would send the token to the proxy {where}; this goes direct", advice
-        )
     if stays_here(url):
-        return Check(name, "pass", f"the proxy {where} is not used for token requests to this machine")
+        return _past_it(name, where, api=api)
     try:
         socket.create_connection((found.host, found.port), TIMEOUT).close()
     except OSError as error:
@@ -93,6 +89,14 @@ def proxy(name: str, url: str, *, api: bool = False) -> Check | None:
         text = f"the proxy {where} cannot be reached: {error.strerror or error}"
         return Check(name, "fail", text, _advice(error, advice), UNREACHABLE)
     return Check(name, "pass", f"the proxy {where} can be reached")
+
+
+def _past_it(name: str, where: str, *, api: bool) -> Check:
+    """Requests of s2sauth to this machine go direct; those that a client of the user sends to the API do not."""
+    if not api:
+        return Check(name, "pass", f"the proxy {where} is not used for token requests to this machine")
+    text = f"your own client would send the token to the proxy {where}; this check goes direct"
+    return Check(name, "warn", text, f"Set NO_PROXY={THIS_MACHINE}, or trust_env=False for that client.")
 
 
 def dns(name: str, url: str, *, proxied: bool) -> Check:

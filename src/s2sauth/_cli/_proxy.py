@@ -12,7 +12,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 from urllib.request import getproxies
 
-from .._core.errors import ConfigurationError
 from .._core.origin import is_loopback, parse_url
 from .._core.record import Record
 from .._proxies import is_cut_short, unreadable
@@ -31,6 +30,8 @@ class Proxy(Record):
     port: int
     variable: str
     """The one that names it."""
+    wrong: str = ""
+    """Why no request can go there, and what to do; then there is no host, for it may be a part of a password."""
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -68,9 +69,10 @@ def proxy_of(url: str) -> Proxy | None:
     if (host, port) == direct:
         return None
     scheme = origin.scheme if _value(origin.scheme) else "all"
+    variable = _spelled(scheme)
     if not _is_place(host, port) or is_cut_short(_value(scheme)):
-        raise ConfigurationError(f"{_spelled(scheme)}: httpx finds no host in it, or not the right one. {_FORM}")
-    return Proxy(host, port, _spelled(scheme))
+        return Proxy("", 0, variable, f"{variable}: httpx finds no host in it, or not the right one. {_FORM}")
+    return Proxy(host, port, variable)
 
 
 def _is_place(host: str, port: int) -> bool:
