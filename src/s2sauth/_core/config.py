@@ -243,7 +243,8 @@ def _parsed(
         mistakes.add(name, str(error), form)
         return ""
     if region and contradicts(url, region):
-        mistakes.add("region", f"is another Region than that of {mistakes.called(name)}; leave one of them out")
+        wrong = f"is another Region than that of {mistakes.called(name)}"
+        mistakes.add("region", wrong, "correct it, or leave it out")
     return url
 
 
