@@ -153,7 +153,9 @@ def test_a_missing_file_is_a_source_that_is_down(
     clock.advance(4000)
     credentials.get_token()
     assert [event.error for event in events if event.name == "secret_source_failed"] == ["FileNotFoundError"]
-    with pytest.raises(TokenUnavailable, match=f"the secret file {path} cannot be read: FileNotFoundError: No such file"):
+    with pytest.raises(
+        TokenUnavailable, match=f"the secret file {path} cannot be read: FileNotFoundError: No such file"
+    ):
         make(client_secret=FileSecret(path)).get_token()
 
 
@@ -184,13 +186,9 @@ def test_from_env_reads_the_file_that_a_variable_names(fake: FakeCognito, path: 
 @pytest.mark.parametrize(
     ("make_it", "name", "says"),
     [
-        (lambda path: None, "FileNotFoundError", ", named by COGNITO_CLIENT_SECRET_FILE, cannot be read: FileNotFoundError"),
-        (Path.mkdir, "IsADirectoryError", ", named by COGNITO_CLIENT_SECRET_FILE, cannot be read: IsADirectoryError"),
-        (
-            lambda path: path.symlink_to(path / "x" / ".." / path.name),
-            "OSError",
-            ", named by COGNITO_CLIENT_SECRET_FILE, cannot be read: OSError: Too many levels",
-        ),
+        (lambda path: None, "FileNotFoundError", "FileNotFoundError: No such file"),
+        (Path.mkdir, "IsADirectoryError", "IsADirectoryError: Is a directory"),
+        (lambda path: path.symlink_to(path), "OSError", "OSError: Too many levels"),
     ],
     ids=["missing", "folder", "loop"],
 )
@@ -204,7 +202,7 @@ def test_a_file_that_a_variable_names_and_that_cannot_be_read_is_said_with_both(
     with named_by_variable(fake, path, events) as credentials:
         with pytest.raises(TokenUnavailable) as caught:
             credentials.get_token()
-    assert f"(the secret file {path}{says}" in str(caught.value)
+    assert f"(the secret file {path}, named by COGNITO_CLIENT_SECRET_FILE, cannot be read: {says}" in str(caught.value)
     assert [event.error for event in events if event.name == "secret_source_failed"] == [name]
     assert fake.counts()["token_connections"] == 0
 

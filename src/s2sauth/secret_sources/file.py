@@ -3,6 +3,7 @@
 import os
 from typing import Final, final
 
+from .._core import pasted
 from .._core.client_secret import stored_secret
 from .._core.errors import ConfigurationError
 from .base import SourceFailed
@@ -26,6 +27,8 @@ class FileSecret:
     def __init__(self, path: str | os.PathLike[str], *, key: str | None = None) -> None:
         if not path:
             raise ConfigurationError('path: use the path of the file that holds the secret, as "/run/secrets/client"')
+        if (wrong := pasted.wrong_with(str(path))) is not None:
+            raise ConfigurationError(f"path: {wrong}")
         self._path = os.fspath(path)
         self._key = key
 
