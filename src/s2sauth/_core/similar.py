@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
-_NOISE = r"(?i:(?:^|_)(?:AWS|COGNITO|APP|M2M|USER_?POOL|OAUTH2?)(?=_|$))"
+_NOISE: Final = frozenset({"APP", "AWS", "COGNITO", "M2M", "OAUTH", "OAUTH2", "POOL", "USER", "USERPOOL"})
 
 
 def argument(wrong: str, known: Iterable[str]) -> str | None:
@@ -35,5 +36,5 @@ def variable(wanted: Iterable[str], set_ones: Iterable[str], prefix: str) -> tup
 
 def _rest(name: str, prefix: str) -> str:
     """What the name says besides the prefix and the words that many names have."""
-    name = name.upper().removeprefix(prefix.upper().rstrip("_"))
-    return re.sub(_NOISE, "", name).replace("_", "")
+    words = name.upper().removeprefix(prefix.upper().rstrip("_")).split("_")
+    return "".join(word for word in words if word not in _NOISE)
