@@ -1,14 +1,17 @@
 """The constructor's arguments as a type, for callers that pass some of them on; and what to say of a misspelt one."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from ._core import similar
 from ._core.config import Api, AuthMethod
+from ._core.environment import from_environment
+from ._core.errors import ConfigurationError
 from ._core.policy import RenewalPolicy
 from ._process import Clock
 from .events import OnEvent
 from .secret_sources import SecretInput
+from .secret_sources.env import environment_secret
 
 if TYPE_CHECKING:
     import httpx
@@ -45,3 +48,24 @@ def unknown(function: str, names: Iterable[str]) -> str | None:
             hint = f"; did you mean {meant!r}?" if meant else f": use {', '.join(Arguments.__annotations__)}"
             return f"{function} got an unexpected keyword argument {name!r}{hint}"
     return None
+
+
+def from_environ(prefix: str, environ: Mapping[str, str], overrides: Arguments) -> dict[str, Any]:
+    """The arguments that the environment has, and those given. Raises ConfigurationError that lists what is missing."""
+    # None is unset, but for scopes, where it asks for none.
+    given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None or name == "scopes"}
+    try:
+        found = from_environment(prefix, environ, frozenset(given), api=given.get("api"))
+        return {
+            "domain": found.domain,
+            "region": found.region,
+            "token_url": found.token_url,
+            "api": found.api or "oauth2",
+            "client_id": found.client_id,
+            "client_secret": environment_secret(found, environ),
+            "scopes": found.scopes,
+            **given,
+        }
+    except ConfigurationError:
+        del environ, overrides, given  # a traceback may show the locals of its frames
+        raise

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, final
 
 from . import _snapstart
-from ._arguments import unknown
+from ._arguments import Arguments, from_environ, unknown
 from ._closing import Closing
 from ._core import parts
 from ._core.config import Api, AuthMethod, settings
-from ._core.environment import from_environment
 from ._core.errors import ConfigurationError, TokenUnavailable
 from ._core.origin import AnyOrigin, parse_origins
 from ._core.policy import RenewalPolicy
@@ -19,13 +18,11 @@ from ._shared import Shared
 from ._slots import Slot, State, state
 from .events import EventName, OnEvent
 from .secret_sources import EnvironmentSecret, SecretInput
-from .secret_sources.env import environment_secret
 
 if TYPE_CHECKING:
     import httpx
     import httpx2
 
-    from ._arguments import Arguments
     from ._httpx import HttpxAuth
     from ._httpx2 import Httpx2Auth
     from .stores import Store
@@ -151,19 +148,7 @@ class CognitoClientCredentials(Closing):
         environ = os.environ if environ is None else environ
         arguments: dict[str, Any] = {}
         try:
-            # None is unset, but for scopes, where it asks for none.
-            arguments = {name: value for name, value in overrides.items() if value is not None or name == "scopes"}
-            found = from_environment(prefix, environ, frozenset(arguments), api=arguments.get("api"))
-            arguments = {
-                "domain": found.domain,
-                "region": found.region,
-                "token_url": found.token_url,
-                "api": found.api or "oauth2",
-                "client_id": found.client_id,
-                "client_secret": environment_secret(found, environ),
-                "scopes": found.scopes,
-                **arguments,
-            }
+            arguments = from_environ(prefix, environ, overrides)
             return cls(**arguments)
         except ConfigurationError:
             del environ, overrides, arguments  # as in the constructor
@@ -274,12 +259,9 @@ class CognitoClientCredentials(Closing):
 
     def with_scopes(self, *scopes: str) -> "CognitoClientCredentials":
         """The same credentials for other scopes; equal scopes share one token. Without any: all of the app client's.
+        An argument is one scope, or several with spaces between them.
 
-        Args:
-            *scopes: one or several in each argument, with spaces between them.
-
-        Raises:
-            ConfigurationError: an empty or wrong scope, or token_url names others or needs some for {scope}.
+        Raises ConfigurationError for a wrong scope, and if token_url names others or needs some for {scope}.
         """
         parsed = self._slot.settings.with_scopes(scopes or None)
         view = object.__new__(type(self))

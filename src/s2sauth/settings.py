@@ -1,13 +1,13 @@
 """Settings as a pydantic model, to nest into an application's own settings. Nothing on the way to a token needs it."""
 
 from pathlib import Path
-from typing import Any, ClassVar, Final, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ._arguments import Arguments, unknown
+from ._arguments import unknown
 from ._core.config import Api, AuthMethod
 from ._core.errors import ConfigurationError
 from ._core.policy import RenewalPolicy
@@ -15,6 +15,9 @@ from ._core.secret_arn import parse_secret_arn
 from .credentials import CognitoClientCredentials
 from .secret_sources import FileSecret, SecretInput
 from .secret_sources.aws import from_arn
+
+if TYPE_CHECKING:
+    from ._arguments import Arguments
 
 _PLAIN: Final = (
     *("domain", "region", "token_url", "api", "client_id"),
@@ -83,7 +86,7 @@ class CognitoSettings(BaseModel):
             wrong += [_mistake(one["type"], one["msg"], one["loc"]) for one in error.errors(include_input=False)]
         raise ValidationError.from_exception_data(cls.__name__, wrong)
 
-    def credentials(self, **arguments: Unpack[Arguments]) -> CognitoClientCredentials:
+    def credentials(self, **arguments: "Unpack[Arguments]") -> CognitoClientCredentials:
         """The credentials of these settings; `arguments` are the constructor's, and win.
 
         Raises ConfigurationError for a value of the wrong form.
@@ -120,5 +123,5 @@ class CognitoSettings(BaseModel):
 
 def _mistake(kind: str, text: str, place: tuple[int | str, ...]) -> InitErrorDetails:
     """A line of a ValidationError in which the input is not shown."""
-    error = PydanticCustomError(kind, "{text}", {"text": text})
+    error = PydanticCustomError(kind, "{text}", {"text": text})  # pyright: ignore[reportArgumentType]  # any text will do
     return InitErrorDetails(type=error, loc=place, input=_HIDDEN)

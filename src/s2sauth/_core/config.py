@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, cast, get_args
 
 from . import pasted
-from .client_secret import FORM, wrong_with
+from .client_secret import wrong_with
 from .cognito_names import is_cognito, wrong_client_id, wrong_scopes
 from .endpoint import (
     SCOPE,
@@ -21,34 +21,15 @@ from .endpoint import (
     written_scopes,
 )
 from .errors import ConfigurationError
+from .mistakes import FORMS, Mistakes, is_a, wrong_word
+from .mistakes import Api as Api  # noqa: PLC0414  # this is where others find it
+from .mistakes import AuthMethod as AuthMethod  # noqa: PLC0414  # the same
 from .record import Record
 from .values import Secret, scope_set
-
-Api = Literal["oauth2", "get_client_token"]
-AuthMethod = Literal["auto", "client_secret_basic", "client_secret_post"]
 
 MAX_SCOPES = 50
 """That GetClientToken takes (its API reference)."""
 
-_DOMAIN = (
-    'use "demo.auth.eu-central-1.amazoncognito.com", a custom domain as "auth.example.com", or a bare prefix as "demo" '
-    'with region="eu-central-1"'
-)
-_WHOLE_URL = 'use the whole https URL, as "https://proxy.example.com/oauth2/token"'
-_FORMS: Final = {
-    "domain": _DOMAIN,
-    "token_url": _WHOLE_URL,
-    "domain or token_url": f"domain: {_DOMAIN}; token_url: {_WHOLE_URL}",
-    "domain with get_client_token": 'leave it out: this API needs region="eu-central-1", and no domain',
-    "token_url with get_client_token": 'use the whole https URL, as "https://cognito-idp-fips.us-east-1.amazonaws.com"',
-    "api": "use " + " or ".join(f'"{api}"' for api in get_args(Api)),
-    "region": 'use the name of an AWS Region, as "eu-central-1"',
-    "client_id": 'use the app client\'s id, as "1h57kf5cpq17m0eml12EXAMPLE"',
-    "client_secret": FORM,
-    "client_metadata": 'use a mapping of strings to strings, as {"environment": "dev"}, or None',
-    "auth_method": "use " + " or ".join(f'"{method}"' for method in get_args(AuthMethod)),
-    "strict": "use True or False",
-}
 _NEEDED: Final = f'are missing, and {SCOPE} in token_url stands for them; name them, as "demo/read.file"'
 _DIFFER: Final = f"are not those in the query of token_url; write scope={SCOPE} there, which stands for them"
 
@@ -72,7 +53,7 @@ class Settings(Record):
 
     def with_scopes(self, scopes: str | Iterable[str] | None) -> "Settings":
         """The same settings for other scopes; raises ConfigurationError like the constructor's `scopes`."""
-        mistakes = _Mistakes()
+        mistakes = Mistakes()
         asked = _scopes(scopes, self.token_url, mistakes, cognito=self.cognito)
         if mistakes.found:
             raise ConfigurationError(mistakes.text())
@@ -122,7 +103,7 @@ def settings(
     literal one is checked as `literal_secret` does. `also` are mistakes found elsewhere, as (field, text), to be listed
     with these. `variables` maps a field to the environment variable it was read from, for the message.
     """
-    mistakes = _Mistakes(variables)
+    mistakes = Mistakes(variables)
     chosen = _api(api, mistakes)
     endpoint = _endpoint(chosen, domain, region, token_url, mistakes)
     method = _auth_method(auth_method, mistakes)
@@ -134,7 +115,7 @@ def settings(
     if chosen == "get_client_token":
         _check_for_client_token(method, canonical, mistakes)
     if not isinstance(strict, bool):
-        mistakes.add("strict", _is_a(strict))
+        mistakes.add("strict", is_a(strict))
     if secret is not _UNCHECKED:
         _client_secret(secret, client, mistakes, cognito=cognito)
     mistakes.found.extend(also)
@@ -153,51 +134,25 @@ def settings(
     )
 
 
-class _Mistakes:
-    def __init__(self, variables: Mapping[str, str] = MappingProxyType({})) -> None:
-        self.found: list[tuple[str, str]] = []
-        self._variables = variables
-
-    def add(self, argument: str, wrong: str, form: str | None = None) -> None:
-        form = form or _FORMS.get(argument)
-        self.found.append((argument, f"{wrong}; {form}" if form else wrong))
-
-    def called(self, argument: str) -> str:
-        variable = self._variables.get(argument)
-        return f"{variable} ({argument})" if variable else argument
-
-    def text(self) -> str:
-        return "\n".join(f"{self.called(argument)}: {text}" for argument, text in self.found)
-
-
-def _is_a(value: object) -> str:
-    return "is missing" if value is None else f"is of type {type(value).__name__}"
-
-
-def _wrong_word(value: object, wrong: str) -> str:
-    """What is wrong with a value that is not one of the known words."""
-    return pasted.wrong_with(value) or wrong if isinstance(value, str) else _is_a(value)
-
-
-def _api(api: object, mistakes: _Mistakes) -> Api:
+def _api(api: object, mistakes: Mistakes) -> Api:
     for known in get_args(Api):
         if api == known:
             return cast(Api, known)
-    mistakes.add("api", _wrong_word(api, "is neither of the two"))
+    mistakes.add("api", wrong_word(api, "is neither of the two"))
     return "oauth2"
 
 
-def _check_for_client_token(method: AuthMethod, scopes: tuple[str, ...] | None, mistakes: _Mistakes) -> None:
+def _check_for_client_token(method: AuthMethod, scopes: tuple[str, ...] | None, mistakes: Mistakes) -> None:
     if method != "auto":
         mistakes.add("auth_method", 'is for api="oauth2" only: GetClientToken has one way')
     if scopes is not None and len(scopes) > MAX_SCOPES:
         mistakes.add("scopes", f"are {len(scopes)}, and GetClientToken takes {MAX_SCOPES}; ask for none, to get all")
 
 
-def _endpoint(api: Api, domain: object, region: object, token_url: object, mistakes: _Mistakes) -> str:
+def _endpoint(api: Api, domain: object, region: object, token_url: object, mistakes: Mistakes) -> str:
     """The URL of the token endpoint."""
     if region is not None and not (isinstance(region, str) and is_region(region)):
-        mistakes.add("region", _wrong_word(region, "is no Region's name"))
+        mistakes.add("region", wrong_word(region, "is no Region's name"))
         region = UNKNOWN_REGION  # what follows is about the domain
     if api == "get_client_token":
         return _api_endpoint(domain, region, token_url, mistakes)
@@ -210,15 +165,15 @@ def _endpoint(api: Api, domain: object, region: object, token_url: object, mista
     return _parsed("token_url", token_url, from_token_url, region, mistakes)
 
 
-def _api_endpoint(domain: object, region: str | None, token_url: object, mistakes: _Mistakes) -> str:
+def _api_endpoint(domain: object, region: str | None, token_url: object, mistakes: Mistakes) -> str:
     if domain is not None:
-        mistakes.add("domain", f"is given, and is not used; {_FORMS['domain with get_client_token']}")
+        mistakes.add("domain", f"is given, and is not used; {FORMS['domain with get_client_token']}")
     if token_url is None:
         if region is None:
             mistakes.add("region", "is missing")
         return from_region(region or UNKNOWN_REGION)
     return _parsed(
-        "token_url", token_url, from_api_url, region, mistakes, form=_FORMS["token_url with get_client_token"]
+        "token_url", token_url, from_api_url, region, mistakes, form=FORMS["token_url with get_client_token"]
     )
 
 
@@ -227,13 +182,13 @@ def _parsed(
     value: object,
     parse: Callable[[str], str],
     region: str | None,
-    mistakes: _Mistakes,
+    mistakes: Mistakes,
     *,
     form: str | None = None,
 ) -> str:
     """The URL in its normal form, "" if it is wrong."""
     if not isinstance(value, str):
-        mistakes.add(name, _is_a(value), form)
+        mistakes.add(name, is_a(value), form)
         return ""
     try:
         if wrong := pasted.wrong_with_address(value):
@@ -248,17 +203,17 @@ def _parsed(
     return url
 
 
-def _auth_method(auth_method: object, mistakes: _Mistakes) -> AuthMethod:
+def _auth_method(auth_method: object, mistakes: Mistakes) -> AuthMethod:
     for method in get_args(AuthMethod):
         if auth_method == method:
             return cast(AuthMethod, method)
-    mistakes.add("auth_method", _wrong_word(auth_method, "is none of the three"))
+    mistakes.add("auth_method", wrong_word(auth_method, "is none of the three"))
     return "auto"
 
 
-def _client_id(client_id: object, method: AuthMethod, mistakes: _Mistakes, *, cognito: bool) -> str:
+def _client_id(client_id: object, method: AuthMethod, mistakes: Mistakes, *, cognito: bool) -> str:
     if not isinstance(client_id, str):
-        wrong = _is_a(client_id)
+        wrong = is_a(client_id)
     elif not client_id:
         wrong = "is empty"
     elif (found := pasted.wrong_with(client_id)) is not None:
@@ -276,11 +231,11 @@ def _client_id(client_id: object, method: AuthMethod, mistakes: _Mistakes, *, co
     return ""
 
 
-def _client_metadata(metadata: object, mistakes: _Mistakes) -> str | None:
+def _client_metadata(metadata: object, mistakes: Mistakes) -> str | None:
     if metadata is None:
         return None
     if not isinstance(metadata, Mapping):
-        wrong = _is_a(metadata)
+        wrong = is_a(metadata)
     else:
         members = dict(cast(Mapping[object, object], metadata))
         odd = [item for item in (*members.keys(), *members.values()) if not isinstance(item, str)]
@@ -291,7 +246,7 @@ def _client_metadata(metadata: object, mistakes: _Mistakes) -> str | None:
     return None
 
 
-def _scopes(scopes: object, token_url: str, mistakes: _Mistakes, *, cognito: bool) -> tuple[str, ...] | None:
+def _scopes(scopes: object, token_url: str, mistakes: Mistakes, *, cognito: bool) -> tuple[str, ...] | None:
     wrong = pasted.wrong_with(scopes) if isinstance(scopes, str) else None
     canonical = None
     if wrong is None:
@@ -316,7 +271,7 @@ def _beside_the_query(scopes: tuple[str, ...] | None, token_url: str) -> str | N
     return None if written is None or written == frozenset(scopes) else _DIFFER
 
 
-def _client_secret(secret: object, client_id: str, mistakes: _Mistakes, *, cognito: bool) -> None:
+def _client_secret(secret: object, client_id: str, mistakes: Mistakes, *, cognito: bool) -> None:
     if isinstance(secret, Secret) or callable(secret) or hasattr(secret, "get_secret_value"):
         return  # read, and checked, at flight time
     unfilled = cognito and isinstance(secret, str) and pasted.is_placeholder(secret)

@@ -44,7 +44,7 @@ class SourceFailed(Exception):
     def __init__(self, reason: str, name: str | None = None) -> None:
         super().__init__(reason, name)
         self.reason = reason
-        self.name = reason if name is None else name
+        self.name: str = reason if name is None else name
 
     def __str__(self) -> str:
         return self.reason
