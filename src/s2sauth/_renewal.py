@@ -184,15 +184,14 @@ class Renewal:
             with Work():
                 secrets, stripped = read_secrets(self._secrets, again=again)
         except Exception as error:
-            reason = (
-                str(error) if isinstance(error, SourceFailed) else type(error).__name__
-            )  # another's text may hold it
-            self._report("secret_source_failed", slot.id, error=reason)
+            # of another exception the class alone: its text may contain the secret
+            failed = error if isinstance(error, SourceFailed) else SourceFailed(type(error).__name__)
+            self._report("secret_source_failed", slot.id, error=failed.name)
             if known:
                 return known  # the source is down; what worked last may still work
             if isinstance(error, ConfigurationError):
                 raise
-            raise SourceFailed(reason) from None
+            raise SourceFailed(failed.reason, failed.name) from None
         if stripped:
             self._report("secret_newline_stripped", slot.id)
         return sorted(secrets, key=lambda secret: secret not in known)  # what worked last goes first
