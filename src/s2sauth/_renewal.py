@@ -224,7 +224,9 @@ class Renewal:
         slot.token_requests += 1
         with Work():
             answer = sender.send(request, timeouts(flight.left(asked_at)))
-        issued = answer if isinstance(answer, Failure) else read_answer(answer, slot.settings, secret)
+        if isinstance(answer, Failure):
+            return answer
+        issued = read_answer(answer, slot.settings, secret, now=self._clock.wall())
         if isinstance(issued, Failure):
             return issued
         slot.tokens_billed += 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .._core.bearer import challenges
 from .._core.cognito import claims as claims_of
+from .._core.refusals import ANY_ACTION, WAF, Refusal
 from ._words import distance, printable, scope_text
 
 if TYPE_CHECKING:
@@ -15,9 +16,16 @@ if TYPE_CHECKING:
     from .._core.values import AccessToken
 
 
-def reasons(status: int, www_authenticate: Iterable[str], token: AccessToken) -> list[str]:
-    """What is missing and what to do, one sentence or two each; empty unless the status is 401 or 403."""
-    if status not in (401, 403):
+def reasons(
+    status: int, www_authenticate: Iterable[str], token: AccessToken, refusal: Refusal | None = None
+) -> list[str]:
+    """What is missing and what to do, one sentence or two each. `refusal` is what the table knows of the answer.
+
+    Empty if that is nothing, unless the status is 401 or 403.
+    """
+    if refusal is not None and not refusal.about_token:
+        return [_told(refusal)]
+    if refusal is None and status not in (401, 403):
         return []
     found = claims_of(token.access_token) or {}
     held = set(token.scopes or ())
@@ -34,6 +42,13 @@ def reasons(status: int, www_authenticate: Iterable[str], token: AccessToken) ->
         texts.append(
             "The API calls the token invalid: it is expired there, or of an issuer that the API does not trust."
         )
+    elif "insufficient_scope" in errors:
+        texts.append(
+            "The API says that the token's scopes are not enough, and not which one it wants. Look it up in the API's "
+            "documentation, ask for it (--scope or COGNITO_SCOPES), and allow it for the app client in Cognito."
+        )
+    elif refusal is not None:
+        texts.append(_told(refusal))
     elif status == 403:
         texts.append(
             "The API knows the caller and does not allow this call. Likely cause: the route needs a scope that the "
@@ -52,3 +67,10 @@ def reasons(status: int, www_authenticate: Iterable[str], token: AccessToken) ->
     if isinstance(exp := found.get("exp"), int | float) and exp <= time.time():
         texts.append(f"By this machine's clock it expired {distance(exp - time.time())}: check the clock.")
     return texts
+
+
+def _told(refusal: Refusal) -> str:
+    """Nothing of the answer itself is in it."""
+    who = "AWS WAF" if refusal in WAF else "API Gateway"
+    what = "refusal" if refusal.name == ANY_ACTION else refusal.name
+    return f"This is {who}'s {what}. Likely cause: {refusal.cause}. {refusal.fix}."

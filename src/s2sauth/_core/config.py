@@ -8,16 +8,16 @@ from typing import Any, Final, Literal, cast, get_args
 
 from .client_secret import FORM, wrong_with
 from .endpoint import (
-    SCOPE,
     UNKNOWN_REGION,
     from_api_url,
     from_domain,
     from_region,
     from_token_url,
+    is_cognito,
     is_region,
-    written_scopes,
 )
 from .errors import ConfigurationError
+from .query import asked_scopes, wrong_metadata, wrong_scopes
 from .record import Record
 from .values import Secret, scope_set
 
@@ -46,8 +46,6 @@ _FORMS: Final = {
     "auth_method": "use " + " or ".join(f'"{method}"' for method in get_args(AuthMethod)),
     "strict": "use True or False",
 }
-_NEEDED: Final = f'are missing, and {SCOPE} in token_url stands for them; name them, as "demo/read.file"'
-_DIFFER: Final = f"are not those in the query of token_url; write scope={SCOPE} there, which stands for them"
 
 
 class Settings(Record):
@@ -61,6 +59,8 @@ class Settings(Record):
     """`aws_client_metadata`: compact JSON, keys sorted."""
     strict: bool
     api: Api = "oauth2"
+    encodes_basic: bool = False
+    """Whether Basic form-encodes id and secret (RFC 6749 2.3.1): with "client_secret_basic", except for Cognito."""
 
     def __repr__(self) -> str:
         return f"<Settings of {self.client_id} at {self.token_url}>"  # client_metadata may hold what is private
@@ -68,9 +68,9 @@ class Settings(Record):
     def with_scopes(self, scopes: str | Iterable[str] | None) -> "Settings":
         """The same settings for other scopes; raises ConfigurationError like the constructor's `scopes`."""
         asked = scope_set(scopes)
-        if (wrong := _beside_the_query(asked, self.token_url)) is not None:
+        if (wrong := wrong_scopes(asked, self.token_url)) is not None:
             raise ConfigurationError(f"scopes: {wrong}")
-        changed: dict[str, Any] = {**vars(self), "scopes": asked}
+        changed: dict[str, Any] = {**vars(self), "scopes": asked_scopes(asked, self.token_url)}
         return Settings(**changed)
 
 
@@ -80,7 +80,7 @@ def key(settings: Settings) -> str:
         settings.api,
         settings.token_url,
         settings.client_id,
-        settings.auth_method,
+        f"{settings.auth_method}, form-encoded" if settings.encodes_basic else settings.auth_method,
         settings.scopes,
         settings.client_metadata,
     )
@@ -120,11 +120,14 @@ def settings(
     chosen = _api(api, mistakes)
     endpoint = _endpoint(chosen, domain, region, token_url, mistakes)
     method = _auth_method(auth_method, mistakes)
-    client = _client_id(client_id, method, mistakes)
+    encodes = method == "client_secret_basic" and domain is None and not is_cognito(endpoint)
+    client = _client_id(client_id, mistakes, raw_basic=method == "client_secret_basic" and not encodes)
     metadata = _client_metadata(client_metadata, mistakes)
     canonical = _scopes(scopes, mistakes)
-    if (scopes is None or canonical is not None) and (wrong := _beside_the_query(canonical, endpoint)) is not None:
+    if (scopes is None or canonical is not None) and (wrong := wrong_scopes(canonical, endpoint)) is not None:
         mistakes.add("scopes", wrong)
+    if (wrong := wrong_metadata(metadata, endpoint)) is not None:
+        mistakes.add("client_metadata", wrong)
     if chosen == "get_client_token":
         _check_for_client_token(method, canonical, mistakes)
     if not isinstance(strict, bool):
@@ -139,10 +142,11 @@ def settings(
         token_url=endpoint,
         client_id=client,
         auth_method=method,
-        scopes=canonical,
+        scopes=asked_scopes(canonical, endpoint),
         client_metadata=metadata,
         strict=bool(strict),
         api=chosen,
+        encodes_basic=encodes,
     )
 
 
@@ -210,7 +214,11 @@ def _api_endpoint(domain: object, region: str | None, token_url: object, mistake
     if not isinstance(token_url, str):
         if token_url is not None:
             mistakes.add("token_url", _is_a(token_url))
-        return from_region(region or UNKNOWN_REGION)
+        try:
+            return from_region(region or UNKNOWN_REGION)
+        except ValueError as wrong:
+            mistakes.found.append(("region", str(wrong)))  # another Region's name is not what helps
+            return ""
     try:
         return from_api_url(token_url)
     except ValueError as wrong:
@@ -226,14 +234,14 @@ def _auth_method(auth_method: object, mistakes: _Mistakes) -> AuthMethod:
     return "auto"
 
 
-def _client_id(client_id: object, method: AuthMethod, mistakes: _Mistakes) -> str:
+def _client_id(client_id: object, mistakes: _Mistakes, *, raw_basic: bool) -> str:
     if not isinstance(client_id, str):
         wrong = _is_a(client_id)
     elif not client_id:
         wrong = "is empty"
     elif not all("!" <= c <= "~" for c in client_id):
         wrong = "holds white space or a character that RFC 6749 A.1 does not allow"
-    elif method == "client_secret_basic" and ":" in client_id:
+    elif raw_basic and ":" in client_id:
         # RFC 7617 2: the user-id ends at the first colon.
         wrong = 'holds a colon, which Basic authentication cannot carry: use auth_method="client_secret_post"'
     else:
@@ -263,14 +271,6 @@ def _scopes(scopes: object, mistakes: _Mistakes) -> tuple[str, ...] | None:
     except ConfigurationError as wrong:
         mistakes.add("scopes", wrong.message.removeprefix("scopes: "))
         return None
-
-
-def _beside_the_query(scopes: tuple[str, ...] | None, token_url: str) -> str | None:
-    """What is wrong with them where the query of `token_url` says scopes too; a cache would mix up the tokens."""
-    if scopes is None:
-        return _NEEDED if SCOPE in token_url else None
-    written = written_scopes(token_url)
-    return None if written is None or written == frozenset(scopes) else _DIFFER
 
 
 def _client_secret(secret: object, client_id: str, mistakes: _Mistakes) -> None:
