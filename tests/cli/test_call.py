@@ -138,7 +138,7 @@ def test_refusal_that_names_no_scope(run: Run, fake: FakeCognito) -> None:
     """RFC 6750 3.1: `scope` beside insufficient_scope is optional."""
     fake.api_answer(401, headers=[("WWW-Authenticate", 'Bearer error="insufficient_scope"')])
     ran = run("call", "GET", fake.api_url)
-    assert "the token's scopes are not enough" in ran.err
+    assert "This is the API's insufficient_scope." in ran.err
     assert fake.tokens_issued == 1
 
 

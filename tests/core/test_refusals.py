@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2sauth._core.refusals import ANY_ACTION, API_GATEWAY, WAF, Refusal, find, on_the_way
+from s2sauth._core.refusals import ANY_ACTION, API_GATEWAY, BEARER, WAF, Refusal, by_challenge, find, on_the_way
 
 HEADER, ACTION = "x-amzn-errortype", "x-amzn-waf-action"
 
@@ -18,7 +18,7 @@ def body(message: object) -> bytes:
 
 def row(name: str, message: str | None = None) -> Refusal:
     """The row with this name, or with both; the last of several."""
-    return [one for one in (*WAF, *API_GATEWAY) if one.name == name and message in (None, one.message)][-1]
+    return [one for one in (*WAF, *BEARER, *API_GATEWAY) if one.name == name and message in (None, one.message)][-1]
 
 
 @pytest.mark.parametrize("known", API_GATEWAY, ids=lambda known: f"{known.name}-{known.message[:12]}")
@@ -111,6 +111,36 @@ def test_all_else_is_none(status: int, headers: dict[str, str], said: bytes) -> 
     assert find(status, headers, said) is None
 
 
+@pytest.mark.parametrize(
+    ("challenge", "expected"),
+    [
+        pytest.param('Bearer scope="" error="invalid_token"', "calls the token invalid", id="API Gateway's blanks"),
+        pytest.param(
+            'Bearer scope="" error="invalid_token" error_description="the token does not have a valid audience"',
+            "wants an audience",
+            id="audience",
+        ),
+        pytest.param('bearer ERROR="Insufficient_Scope"', "does not have the scope", id="another case"),
+        pytest.param('Bearer error="invalid_request"', "in two places", id="invalid_request"),
+        pytest.param('Bearer, Bearer error="x", Bearer error="invalid_token"', "calls the token", id="the first known"),
+        pytest.param('Basic error="invalid_token"', None, id="another scheme"),
+        pytest.param('Bearer error="odd"', None, id="another code"),
+        pytest.param("Bearer", None, id="no code"),
+        pytest.param("", None, id="empty"),
+    ],
+)
+def test_a_bearer_challenge_tells_more_than_the_rest(challenge: str, expected: str | None) -> None:
+    """RFC 6750 3.1."""
+    found = by_challenge([challenge])
+    if found is None:
+        assert expected is None
+    else:
+        assert expected is not None
+        assert expected in found.cause
+    other = find(403, {HEADER: "ForbiddenException", "www-authenticate": challenge}, body("Forbidden"))
+    assert other == (found or row("ForbiddenException"))
+
+
 def test_a_token_request_s_refusals_are_those_that_are_not_about_a_token() -> None:
     """A token endpoint behind API Gateway gets none."""
     assert on_the_way({}) is None
@@ -125,9 +155,9 @@ def test_a_token_request_s_refusals_are_those_that_are_not_about_a_token() -> No
 
 def test_every_row_is_whole_and_goes_before_those_that_would_hide_it() -> None:
     """A cause and a fix without a full stop; of one name and message there is one."""
-    keys = [(known.name, known.message) for known in (*WAF, *API_GATEWAY)]
+    keys = [(known.name, known.message) for known in (*WAF, *BEARER, *API_GATEWAY)]
     assert len(set(keys)) == len(keys)
-    for known in (*WAF, *API_GATEWAY):
+    for known in (*WAF, *BEARER, *API_GATEWAY):
         assert known.cause
         assert not known.cause.endswith(".")
         assert known.fix[0].isupper()
@@ -136,10 +166,12 @@ def test_every_row_is_whole_and_goes_before_those_that_would_hide_it() -> None:
 
 @given(
     st.integers(0, 999),
-    st.dictionaries(st.sampled_from([HEADER, ACTION, "date"]), st.text() | st.sampled_from([one.name for one in WAF])),
+    st.dictionaries(
+        st.sampled_from([HEADER, ACTION, "www-authenticate"]), st.text() | st.sampled_from([one.name for one in WAF])
+    ),
     st.binary() | st.text().map(body),
 )
 def test_no_answer_raises(status: int, headers: dict[str, str], said: bytes) -> None:
     """What it says comes from a server, and none of it is in a row."""
     found = find(status, headers, said)
-    assert found is None or found in (*WAF, *API_GATEWAY)
+    assert found is None or found in (*WAF, *BEARER, *API_GATEWAY)

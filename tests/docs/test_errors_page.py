@@ -91,9 +91,10 @@ def test_the_table_of_refusals_is_the_one_in_the_code() -> None:
     """Row by row, in the same order: what the command says is what the page says."""
     _, _, part = PAGE.partition("\n## Refusals of API Gateway and AWS WAF\n")
     rows = [line for line in part.partition("\n## ")[0].splitlines() if line.startswith("| `")]
-    headers = [("x-amzn-waf-action", row) for row in refusals.WAF]
-    headers += [("x-amzn-errortype", row) for row in refusals.API_GATEWAY]
+    headers = [(f"x-amzn-waf-action: {row.name}", row) for row in refusals.WAF]
+    headers += [(f'www-authenticate: Bearer error="{row.name}"', row) for row in refusals.BEARER]
+    headers += [(f"x-amzn-errortype: {row.name}", row) for row in refusals.API_GATEWAY]
     assert rows == [
-        f"| `{header}: {row.name}` | {row.status} | {row.message and f'`{row.message}`'} | {row.cause} | {row.fix} |"
+        f"| `{header}` | {row.status} | {row.message and f'`{row.message}`'} | {row.cause} | {row.fix} |"
         for header, row in headers
     ]

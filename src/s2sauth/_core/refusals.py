@@ -5,9 +5,10 @@ go from the particular to the general. An owner of an API may change status and 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from .bearer import challenges
 from .record import Record
 from .strict_json import json_object
 
@@ -18,9 +19,9 @@ class Refusal(Record):
     status: int
     """The usual one."""
     name: str
-    """The value of `x-amzn-errortype`; or of `x-amzn-waf-action`, for AWS WAF."""
+    """The value of `x-amzn-errortype`, of AWS WAF's `x-amzn-waf-action`, or of a Bearer challenge's `error`."""
     message: str
-    """How the usual body's `message` begins."""
+    """How the usual body's `message` begins; of a challenge, its `error_description`."""
     cause: str
     fix: str
     about_token: bool = False
@@ -51,6 +52,43 @@ WAF: Final = (
     Refusal(403, ANY_ACTION, "", "a rule of an AWS WAF web ACL stopped the request", _SAMPLED),
 )
 """By the header `x-amzn-waf-action`."""
+
+BEARER: Final = (
+    Refusal(
+        401,
+        "invalid_token",
+        "the token does not have a valid audience",
+        "the authorizer of the API wants an audience; tokens of this flow have none, and API Gateway then compares "
+        "client_id",
+        "Put the app client's id into the authorizer's audiences",
+        about_token=True,
+    ),
+    Refusal(
+        401,
+        "invalid_token",
+        "",
+        "the API calls the token invalid: it is expired there, or of an issuer that the API does not trust",
+        "Compare the token's issuer with the API's, and this machine's clock (s2sauth doctor)",
+        about_token=True,
+    ),
+    Refusal(
+        403,
+        "insufficient_scope",
+        "",
+        "the token does not have the scope that the API wants",
+        "Look the scope up in the API's documentation, ask for it, and allow it for the app client in Cognito",
+        about_token=True,
+    ),
+    Refusal(
+        400,
+        "invalid_request",
+        "",
+        "the API got the token in two places, or in a form that it does not take",
+        "Send no access_token in query or body, and no Authorization header of your own",
+        about_token=True,
+    ),
+)
+"""By a Bearer challenge in `www-authenticate` (RFC 6750 3.1); API Gateway's HTTP APIs send one."""
 
 API_GATEWAY: Final = (
     Refusal(
@@ -231,6 +269,8 @@ def find(status: int, headers: Mapping[str, str], body: bytes) -> Refusal | None
     """
     if (stopped := _by_waf(headers)) or 200 <= status < 300:
         return stopped
+    if challenged := by_challenge([headers.get("www-authenticate", "")]):
+        return challenged
     found = (json_object(body) or {}).get("message")
     message = found.casefold() if isinstance(found, str) else ""
     said = re.fullmatch(_NAME, headers.get("x-amzn-errortype", ""))
@@ -238,6 +278,16 @@ def find(status: int, headers: Mapping[str, str], body: bytes) -> Refusal | None
         return next((row for row in API_GATEWAY if row.status == status and _begins(message, row)), None)
     named = [row for row in API_GATEWAY if row.name == said[1]]
     return next((row for row in named if _begins(message, row)), named[-1] if named else None)
+
+
+def by_challenge(www_authenticate: Iterable[str]) -> Refusal | None:
+    """The row of the first Bearer challenge with an error that has one."""
+    for scheme, parameters in challenges(www_authenticate):
+        error, described = (parameters.get(name, "").strip().casefold() for name in ("error", "error_description"))
+        named = [row for row in BEARER if scheme == "bearer" and row.name == error]
+        if named:
+            return next((row for row in named if _begins(described, row)), named[-1])
+    return None
 
 
 def on_the_way(headers: Mapping[str, str]) -> str | None:
