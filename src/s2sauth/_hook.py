@@ -133,12 +133,12 @@ class Hook:
 
     def _worth_another(self, request: Any, sent: Any, response: Any, token: AccessToken) -> bool:
         """Whether this 401 may be answered by sending the request again with another token."""
+        if refuses_bearer(response.headers.get_list("www-authenticate")):
+            return False  # no fault of the token's: it is not suspected either
         if response.request is not sent:
             # After a redirect: the token went along only within its origin, and the request has had its effect already.
             if _origin(response.request) == _origin(request):
                 self._tokens.invalidate(token)
-            return False
-        if refuses_bearer(response.headers.get_list("www-authenticate")):
             return False
         self._report("token_rejected")
         if not _replayable(request):

@@ -228,8 +228,10 @@ class Renewal:
         flight.step = Step.REQUEST
         with Work():
             answer = sender.send(request, timeouts(flight.left(asked_at)))
+        if isinstance(answer, Failure):
+            return answer
         flight.step = Step.ANSWER
-        issued = answer if isinstance(answer, Failure) else read_answer(answer, slot.settings, secret)
+        issued = read_answer(answer, slot.settings, secret, now=self._clock.wall())
         if isinstance(issued, Failure):
             return issued
         flight.step = Step.KEEP

@@ -47,6 +47,27 @@ def test_401_after_a_redirect_is_not_sent_again(
     assert fake.counts()["token_requests"] == 2
 
 
+@pytest.mark.parametrize("challenge", ['Bearer error="insufficient_scope"', "Basic realm=x"], ids=["scope", "scheme"])
+def test_401_after_a_redirect_that_no_other_token_could_meet_is_no_suspicion(
+    challenge: str, auth: httpx.Auth, fake: FakeCognito, world: World, credentials: CognitoClientCredentials
+) -> None:
+    """The token's scopes are too few, or no token is asked for."""
+    token = credentials.get_token()
+
+    def redirected(response: httpx.Response) -> None:
+        fake.api_answer(401, headers=[("WWW-Authenticate", challenge)])
+
+    async def aredirected(response: httpx.Response) -> None:
+        redirected(response)
+
+    hooks = {"event_hooks": {"response": [aredirected if world.awaits else redirected]}}
+    response = world.send(auth, f"{fake.api_url}/redirect?to=/files", client={**FOLLOW, **hooks})
+    assert response.status_code == 401
+    assert len(fake.api_requests) == 2
+    assert world.get(credentials) is token
+    assert fake.counts()["token_requests"] == 1
+
+
 def test_401_of_another_origin_says_nothing_about_the_token(
     auth: httpx.Auth, fake: FakeCognito, world: World, credentials: CognitoClientCredentials
 ) -> None:

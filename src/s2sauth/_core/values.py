@@ -71,7 +71,7 @@ class AccessToken(_Opaque):
     expires_at: datetime
     """The end of its life, aware, UTC; for people. Programs use `remaining()`."""
     scopes: tuple[str, ...] | None
-    """The scopes in the JWT, else those asked for, else None."""
+    """The scopes that were granted: the answer's `scope`, else the JWT's, else those asked for, else None."""
     _left: Callable[[], float]
     _trial: Callable[[], None] | None
 
