@@ -8,6 +8,7 @@ from . import _snapstart
 from ._core.errors import ConfigurationError
 from ._core.policy import RenewalPolicy
 from ._gate import IMPORT_WAIT, Work
+from ._hook import OurHeaders
 from ._process import Clock
 from ._renewal import Renewal, Sender
 from ._slots import Client, SlotMap
@@ -41,6 +42,7 @@ class Shared:
         self.client = Client()
         self.slots = SlotMap(self.client)
         self.report = Reporter(clock, on_event)
+        self.ours = OurHeaders()
         self._secrets = secrets
         self._http_client = http_client
         self._policy = policy

@@ -246,7 +246,9 @@ class CognitoClientCredentials(Closing):
         self._shared.prepare()
         from ._httpx import HttpxAuth  # noqa: PLC0415  # the first use of httpx, on the caller's thread
 
-        return HttpxAuth(self, allowed, monotonic=self._shared.clock.monotonic, report=self._report)
+        return HttpxAuth(
+            self, allowed, monotonic=self._shared.clock.monotonic, report=self._report, ours=self._shared.ours
+        )
 
     def httpx2_auth(self, *origins: str | AnyOrigin, allow_http: bool = False) -> "Httpx2Auth":
         """The hook for `httpx2.Client(auth=...)` and `httpx2.AsyncClient(auth=...)`; `pip install 's2sauth[httpx2]'`.
@@ -260,7 +262,9 @@ class CognitoClientCredentials(Closing):
             from ._httpx2 import Httpx2Auth  # noqa: PLC0415  # as in httpx_auth()
         except ModuleNotFoundError:
             raise ImportError("httpx2_auth() needs httpx2: pip install 's2sauth[httpx2]'", name="httpx2") from None
-        return Httpx2Auth(self, allowed, monotonic=self._shared.clock.monotonic, report=self._report)
+        return Httpx2Auth(
+            self, allowed, monotonic=self._shared.clock.monotonic, report=self._report, ours=self._shared.ours
+        )
 
     def with_scopes(self, *scopes: str) -> "CognitoClientCredentials":
         """The same credentials for other scopes; equal scopes share one token. Without any: all of the app client's.
@@ -287,7 +291,8 @@ class CognitoClientCredentials(Closing):
         scopes = "all scopes" if known.scopes is None else f"scopes {' '.join(known.scopes)}"
         return (
             f"<CognitoClientCredentials of {known.client_id} at {known.token_url}, {scopes}; use it as "
-            'httpx.Client(auth=credentials.httpx_auth("https://api.example.com"))>'
+            'httpx.Client(auth=credentials.httpx_auth("https://api.example.com")), or with httpx2 as '
+            'httpx2.Client(auth=credentials.httpx2_auth("https://api.example.com"))>'
         )
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from .._httpx2 import Httpx2Auth
 
 _LIFE = 10 * 365 * 86_400.0
-_INSTEAD = 'use static_token.httpx_auth("https://api.example.com") or static_token.get_token().authorization'
+_INSTEAD = (
+    'use static_token.httpx_auth("https://api.example.com"), static_token.httpx2_auth("https://api.example.com"), '
+    "or static_token.get_token().authorization"
+)
 
 
 @final
