@@ -32,24 +32,23 @@ def wait_for_renewals(credentials: CognitoClientCredentials, *, timeout: float =
 
 
 def wait_for_flights(flights: Iterable[Flight], until: float) -> None:
-    """Wait until each has an outcome and has shared it; TimeoutError if `until`, in monotonic seconds, comes first."""
+    """Wait until each has ended and shared its token; TimeoutError if `until`, in monotonic seconds, comes first."""
     for flight in flights:
-        thread = flight.thread
         if flight.flying:
             flight.wait_in_thread(SystemClock(), _left(until))
-        _wait_for_work_of(thread, until)
-        if flight.flying:
+        if flight.flying or not _work_ended(flight.thread, until):
             raise TimeoutError(
-                "A renewal is still in progress. Its token request or its secret source gets no answer, or it waits on "
-                "a ManualClock that stands still: let it be answered, or advance the clock."
+                "A renewal is still in progress. The token endpoint, the secret source or the store does not answer, "
+                "or the renewal waits on a ManualClock that stands still. Let it be answered, or advance the clock."
             )
 
 
-def _wait_for_work_of(thread: int | None, until: float) -> None:
-    # Callers have the token before it is in the shared store.
-    for lock, (worker, _) in list(_gate._at_work.items()):
-        if worker == thread:
-            _gate._pass_through(lock, _left(until))
+def _work_ended(thread: int | None, until: float) -> bool:
+    # Callers get a token before it is in the shared store: what is left to do then is work of the flight's thread.
+    works = [lock for lock, (worker, _) in list(_gate._at_work.items()) if worker == thread]
+    for lock in works:
+        _gate._pass_through(lock, _left(until))
+    return not any(lock in _gate._at_work for lock in works)
 
 
 def _left(until: float) -> float:
