@@ -184,10 +184,10 @@ class Hook:
         if response.request is not sent:
             # After a redirect: the request has had its effect already. The library follows it below the hook, and drops
             # the token where the redirect leaves the origin, even if it comes back to it.
-            if "authorization" not in response.request.headers:
-                self._report("redirect_dropped_token")
-            elif _origin(response.request) == _origin(request):
+            if response.request.headers.get("authorization") == token.authorization:
                 self._tokens.invalidate(token)
+            else:
+                self._report("redirect_dropped_token")
             return False
         if refuses_bearer(response.headers.get_list("www-authenticate")):
             return False
@@ -263,11 +263,6 @@ def _patience(request: Any) -> float | None:
         return None
     connect, read = limits.get("connect"), limits.get("read")
     return None if connect is None or read is None else connect + read
-
-
-def _origin(request: Any) -> tuple[str, bytes, int | None]:
-    url = request.url
-    return url.scheme, url.raw_host, url.port
 
 
 def _replayable(request: Any) -> bool:

@@ -119,6 +119,24 @@ def test_401_after_a_redirect_within_the_origin_lost_no_token(
     assert "token_suspected" in names(events)
 
 
+def test_401_after_a_redirect_from_http_to_https_lost_no_token(
+    credentials: CognitoClientCredentials, world: World, events: list[Event]
+) -> None:
+    """The one change of origin on which httpx keeps the header. A mock: it takes the ports 80 and 443."""
+    start = "http://api.example.com/files"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.scheme == "http":
+            return httpx.Response(301, headers={"Location": "https://api.example.com/files"})
+        assert request.headers["Authorization"].startswith("Bearer ")
+        return httpx.Response(401)
+
+    client = {"transport": httpx.MockTransport(answer), "follow_redirects": True}
+    assert world.send(credentials.httpx_auth(start, allow_http=True), start, client=client).status_code == 401
+    assert dropped(events) == 0
+    assert "token_suspected" in names(events)
+
+
 def test_a_redirect_that_the_caller_follows_takes_the_token_to_another_listed_origin(
     credentials: CognitoClientCredentials, fake: FakeCognito
 ) -> None:

@@ -123,7 +123,9 @@ class AccessToken(_Opaque):
             "use token.authorization or token.access_token>"
         )
 
-    if not TYPE_CHECKING:  # type checkers refuse `await token`, as they should
+    if TYPE_CHECKING:
+        pass  # not awaitable, so type checkers refuse `await credentials.get_token()`
+    else:
 
         def __await__(self) -> NoReturn:
             raise TypeError(
