@@ -137,6 +137,24 @@ def test_401_after_a_redirect_from_http_to_https_lost_no_token(
     assert "token_suspected" in names(events)
 
 
+def test_401_after_a_redirect_with_a_header_of_the_clients_own_lost_the_token(
+    auth: httpx.Auth, fake: FakeCognito, events: list[Event]
+) -> None:
+    """An event hook of the client puts another one there: what the API refused was not our token."""
+
+    def add_one(request: httpx.Request) -> None:
+        request.headers.setdefault("Authorization", "Basic abc")
+
+    with (
+        FakeCognito() as other,
+        httpx.Client(auth=auth, verify=False, trust_env=False, event_hooks={"request": [add_one]}, **FOLLOW) as client,
+    ):
+        assert client.get(f"{fake.api_url}/redirect?to={other.api_url}/files").status_code == 401
+        assert other.api_requests[0].header("authorization") == "Basic abc"
+    assert dropped(events) == 1
+    assert "token_suspected" not in names(events)
+
+
 def test_a_redirect_that_the_caller_follows_takes_the_token_to_another_listed_origin(
     credentials: CognitoClientCredentials, fake: FakeCognito
 ) -> None:
