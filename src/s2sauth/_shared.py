@@ -2,13 +2,17 @@
 
 from _thread import get_ident
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, final
 
 from . import _snapstart
 from ._core.errors import ConfigurationError
+from ._core.origin import OriginList
 from ._core.policy import RenewalPolicy
+from ._core.tokens import Tokens
 from ._flight import Sender
 from ._gate import IMPORT_WAIT, Work
+from ._hook import Hook, OurHeaders
 from ._process import Clock
 from ._renewal import Renewal
 from ._slots import Client, SlotMap
@@ -22,6 +26,13 @@ if TYPE_CHECKING:
     from .stores import Store
 
 Family = Literal["httpx", "httpx2"]
+AnyHook = TypeVar("AnyHook", bound=Hook)
+
+AS_AUTH = (
+    'httpx.Client(auth=credentials.httpx_auth("https://api.example.com")), or with httpx2 as '
+    'httpx2.Client(auth=credentials.httpx2_auth("https://api.example.com"))'
+)
+"""What to write instead of `auth=credentials`."""
 
 
 @final
@@ -42,6 +53,7 @@ class Shared:
         self.client = Client()
         self.slots = SlotMap(self.client)
         self.report = Reporter(clock, on_event)
+        self._ours = OurHeaders()
         self._secrets = secrets
         self._http_client = http_client
         self._policy = policy
@@ -85,6 +97,11 @@ class Shared:
             _snapstart.watch(self)
         finally:
             self._preparing = None
+
+    def hook(self, kind: type[AnyHook], tokens: Tokens, origins: OriginList, *, key: str) -> AnyHook:
+        """A family's hook; its events have this key."""
+        report = partial(self.report, key=key)
+        return kind(tokens, origins, monotonic=self.clock.monotonic, report=report, ours=self._ours)
 
     def forget(self) -> None:
         """Drop what token requests brought: tokens, accepted secrets, failures."""
