@@ -13,6 +13,7 @@ import pytest
 
 from parts.install import environment
 from s2sauth._cli import main
+from s2sauth._core.environment import VARIABLES
 from s2sauth.testing import FakeCognito
 from tests.support.json_schema import mistakes
 from tests.support.processes import is_left_alone
@@ -54,9 +55,9 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment without settings, proxies, certificates and colour."""
+    settings = [name for names in VARIABLES.values() for name in names]
     proxies = [name for name in os.environ if name.lower().endswith("_proxy")]
-    tls = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
-    for name in ("COGNITO_DOMAIN", "APP_CLIENT_ID", "APP_CLIENT_SECRET", "COGNITO_SCOPES", "NO_COLOR", *proxies, *tls):
+    for name in (*settings, *proxies, "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 

@@ -184,6 +184,8 @@ def test_secret(
     ran = run("doctor", "--json", "--secret-file", str(path))
     assert (statuses(ran)["secret"], ran.code) == (status, code)
     assert "short" not in ran.out
+    if content is None:
+        assert f"the secret file {path} cannot be read: FileNotFoundError" in found(ran, "secret")
 
 
 def test_token_of_others(run: Run, fake: FakeCognito) -> None:
@@ -226,6 +228,12 @@ def test_issuer_of_another_region(region: str | None, issuer: str, status: str, 
         ("https://demo.auth.eu-central-1.amazoncognito.com/oauth2/token", "eu-central-1"),
         ("https://demo.auth-fips.us-gov-west-1.amazoncognito.com/oauth2/token", "us-gov-west-1"),
         ("https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_a", "cn-north-1"),
+        ("https://cognito-idp.eusc-de-east-1.amazonaws.eu/", "eusc-de-east-1"),
+        ("https://cognito-idp.us-iso-east-1.c2s.ic.gov/", "us-iso-east-1"),
+        ("https://cognito-idp.us-isob-east-1.sc2s.sgov.gov/", "us-isob-east-1"),
+        ("https://cognito-idp.us-isof-south-1.csp.hci.ic.gov/", "us-isof-south-1"),
+        ("https://cognito-idp.eu-isoe-west-1.cloud.adc-e.uk/", "eu-isoe-west-1"),
+        ("https://us-iso-east-1.example.ic.gov/", None),
         ("https://auth.eu-central-1.example.com/oauth2/token", None),
         ("https://s3.amazonaws.com/", None),
         ("not a url", None),
@@ -277,6 +285,22 @@ def test_api(status: int, verdict: str, code: int, run: Run, fake: FakeCognito) 
     fake.api_answer(status)
     ran = run("doctor", "--json", fake.api_url)
     assert (statuses(ran)["api"], ran.code) == (verdict, code)
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "advice"),
+    [
+        (404, "warn", "check path and method"),
+        (503, "fail", "look at its log"),
+        (403, "fail", "resource policy or AWS WAF"),
+    ],
+)
+def test_api_that_refuses_in_its_own_way(status: int, verdict: str, advice: str, run: Run, fake: FakeCognito) -> None:
+    """Not as API Gateway does: the status is all there is."""
+    fake.api_answer(status, body=b"no", headers=[("x-amzn-ErrorType", "")])
+    ran = run("doctor", "--json", fake.api_url)
+    assert statuses(ran)["api"] == verdict
+    assert advice in found(ran, "api")
 
 
 @pytest.mark.usefixtures("fake")

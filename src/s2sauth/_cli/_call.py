@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .._core.origin import is_loopback, parse_url
+from .._core.refusals import find
 from ._exits import FAILED, FINE, UNREACHABLE, USAGE, CommandFailed
 from ._proxy import proxy_of, stays_here
 from ._refusal import reasons
@@ -51,7 +52,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     with load(arguments).credentials as credentials:
         response, body, cut = send(credentials, arguments, headers, content)
         token = credentials.get_token()
-        why = reasons(response.status_code, response.headers.get_list("www-authenticate"), token)
+        refusal = find(response.status_code, dict(response.headers), body)
+        why = reasons(response.status_code, response.headers.get_list("www-authenticate"), token, refusal)
     # An API may send back what it was sent.
     why = [hidden(text, token) for text in why]
     text = _shown(_decoded(body, response.encoding or "utf-8"), token, cut=cut)
@@ -68,7 +70,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             "refusal": why,
         }
     )
-    good = response.status_code < 400
+    good = response.status_code < 400 and not why
     status = f"{response.http_version} {response.status_code} {printable(hidden(response.reason_phrase, token))}"
     console.line(console.paint(status, "green" if good else "red"))
     console.lines(f"{console.paint(name, 'bold')}: {printable(text)}" for name, text in shown)

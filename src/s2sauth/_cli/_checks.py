@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
 import ssl
 from email.utils import parsedate_to_datetime
@@ -13,7 +11,7 @@ from .._core import cognito
 from .._core.errors import ConfigurationError, S2SAuthError, hint
 from .._core.origin import is_loopback, parse_url
 from .._core.record import Record
-from ..secret_sources import read_secrets
+from ..secret_sources import SourceFailed, read_secrets
 from ._exits import FAILED, TOO_MANY, TOO_MANY_ADVICE, UNREACHABLE, USAGE, CommandFailed, exit_code
 from ._proxy import proxy_of, stays_here
 from ._trust import ssl_context, where_the_ca_belongs
@@ -56,10 +54,9 @@ def secret(loaded: Loaded) -> Check:
         secrets, cut = read_secrets(loaded.secret)
     except ConfigurationError as wrong:
         return Check("secret", "fail", str(wrong), "Give the secret as it stands in the Cognito console.", USAGE)
-    except Exception as error:  # noqa: BLE001  # a source of AWS or a file raises what it likes
-        said = os.strerror(errno.EMFILE) if _is_starved(error) else type(error).__name__
-        text = f"its source is down: {said}"
-        return Check("secret", "fail", text, _advice(error, "Check path or ARN, rights and network."), UNREACHABLE)
+    except Exception as error:  # noqa: BLE001  # a source raises what it likes
+        text = f"its source is down: {error.reason if isinstance(error, SourceFailed) else type(error).__name__}"
+        return Check("secret", "fail", text, "Check path or ARN, rights and network.", UNREACHABLE)
     odd = [one for one in secrets if len(one.reveal()) not in SECRET_LENGTHS]
     if odd:
         advice = "Cognito's have 24 to 64 characters: see whether all of it was copied."
