@@ -223,9 +223,13 @@ def test_token_that_comes_back_as_no_answer_is_hidden(run: Run, fake: FakeCognit
         (["GET", "http://127.0.0.1:1/", "--data", "@/nowhere/at/all"], 2, "cannot be read: No such file"),
         (["GET", "http://127.0.0.1:1/", "--secret-arn", "arn"], 2, "s2sauth: --secret-arn: is no ARN of a secret; use"),
         (["GET", "http://127.0.0.1:1/", "--scope", "no/such"], 1, "invalid_scope"),
+        (["GÉT", "http://127.0.0.1:1/"], 2, "METHOD: use ASCII letters"),
+        (["GET", "https://¡.example/"], 2, "no such request can be sent: Invalid IDNA hostname"),
+        (["GET", "https://xn--a.example/"], 2, "no such request can be sent: Codepoint"),
+        (["GET", f"https://a.example/{'a' * 70_000}"], 2, "no such request can be sent: URL too long"),
     ],
 )
-@pytest.mark.usefixtures("fake")
+@pytest.mark.usefixtures("fake", "offline")
 def test_what_goes_wrong(argv: list[str], code: int, text: str, run: Run) -> None:
     """Each says what happened on stderr, and its exit code says whose turn it is."""
     ran = run("call", *argv)
@@ -238,6 +242,14 @@ def test_request_that_cannot_be_sent(run: Run, fake: FakeCognito) -> None:
     ran = run("call", "G T", fake.api_url)
     assert (ran.code, fake.api_requests) == (2, [])
     assert "no such request can be sent" in ran.err
+
+
+@pytest.mark.parametrize("charset", ["hex", "idna", "undefined", "no-such"])
+def test_body_of_a_charset_that_is_none(charset: str, run: Run, fake: FakeCognito) -> None:
+    """Some of Python's codecs are not for text, or refuse it: the body is shown as UTF-8."""
+    headers = [("Content-Type", f"text/plain; charset={charset}")]
+    fake.api_answer(200, headers=headers, body="é..".encode())
+    assert run("call", "GET", fake.api_url).out.endswith("\n\né..\n")
 
 
 def token_of(fake: FakeCognito) -> AccessToken:

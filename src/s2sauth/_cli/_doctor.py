@@ -11,6 +11,7 @@ from . import _checks
 from ._call import check_url, hidden, send
 from ._checks import Check
 from ._exits import FINE, CommandFailed, exit_code
+from ._proxy import stays_here
 from ._refusal import reasons
 from ._settings import Loaded, add_options, load
 
@@ -100,11 +101,17 @@ def _cognito(arguments: argparse.Namespace, loaded: Loaded) -> Iterator[Check]:
 
 
 def _way(prefix: str, url: str) -> Iterator[Check]:
-    """DNS, and TLS if the host has an address."""
-    dns = _checks.dns(f"{prefix}dns", url)
+    """The proxy if there is one, DNS, and TLS if the host has an address."""
+    proxy = _checks.proxy(f"{prefix}proxy", url, api=bool(prefix))
+    if proxy is not None:
+        yield proxy
+        if proxy.status == "fail":
+            return
+    proxied = proxy is not None and not stays_here(url)
+    dns = _checks.dns(f"{prefix}dns", url, proxied=proxied)
     yield dns
     if dns.status != "fail":
-        yield _checks.tls(f"{prefix}tls", url)
+        yield _checks.tls(f"{prefix}tls", url, proxied=proxied)
 
 
 def _api(arguments: argparse.Namespace, loaded: Loaded) -> Check:
