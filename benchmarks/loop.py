@@ -66,13 +66,9 @@ def figures(report: Report) -> None:
             ours, theirs = "s2sauth", "hand-written"
             report.row(f"{loop}: longest delay while idle", s2sauth=idle[ours], hand_written=idle[theirs], unit="ms")
             report.row("  during one cold fetch", s2sauth=fetching[ours], hand_written=fetching[theirs], unit="ms")
-            report.row(
-                "  more than when idle",
-                s2sauth=fetching[ours] - idle[ours],
-                at_most=5.0,
-                hand_written=fetching[theirs] - idle[theirs],
-                unit="ms",
-            )
+            added = {whose: fetching[whose] - idle[whose] for whose in (ours, theirs)}
+            report.row("  more than when idle", s2sauth=added[ours], hand_written=added[theirs], unit="ms")
+            report.row("  of what the hand-written add", s2sauth=added[ours] / added[theirs], at_most=0.1, unit="x")
     report.note("Medians of 7 processes; TLS with a private CA, 100 ms token latency, one waiter.")
 
 

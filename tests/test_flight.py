@@ -6,14 +6,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import trio
+import trio.testing
 
 from s2sauth import ConfigurationError, TokenUnavailable
 from s2sauth._core.errors import Cause, Failure
 from s2sauth._core.freshness import Instant
-from s2sauth._flight import Flight
+from s2sauth._flight import Flight, Sender
 from s2sauth._process import SystemClock, next_generation
 from tests.support.entries import START, after, entry, failure
 from tests.support.worlds import PATIENCE, run_asyncio
@@ -289,10 +292,32 @@ def test_flight_cannot_wait_for_itself() -> None:
 def test_interrupt_ends_a_pause_and_closes_the_connection() -> None:
     """Twice is once: two callers may see the deadline pass."""
     one, closed = flight(), list[int]()
-    one.abort = lambda: closed.append(1)
+    one.sender = cast("Sender", SimpleNamespace(abort=lambda: closed.append(1)))
     one.interrupt()
     one.interrupt()
     assert not one.pause.locked()
     assert closed == [1, 1]
-    one.abort = None
+    one.sender = None
     one.interrupt()
+
+
+def test_trio_task_waits_by_trio_though_asyncio_runs_its_loop() -> None:
+    """trio's guest mode: a loop of asyncio is running, and no task of it."""
+    one, ended = flight(), list[bool]()
+
+    async def guest() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(one.wait_in_task, PATIENCE)
+            await trio.testing.wait_all_tasks_blocked()
+            one.settle(failure())
+        ended.append(True)
+
+    async def host() -> None:
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+        trio.lowlevel.start_guest_run(
+            guest, run_sync_soon_threadsafe=loop.call_soon_threadsafe, done_callback=lambda _: done.set()
+        )
+        await asyncio.wait_for(done.wait(), PATIENCE)
+
+    asyncio.run(host())
+    assert ended == [True]

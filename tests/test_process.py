@@ -9,7 +9,7 @@ from types import ModuleType
 import pytest
 
 from s2sauth import _gate, _process
-from s2sauth._process import SystemClock, generation, in_lambda, next_generation
+from s2sauth._process import SystemClock, in_lambda, next_generation, this_process
 
 
 def test_system_clock_is_the_machines() -> None:
@@ -56,9 +56,9 @@ def test_wait_ends_when_the_lock_is_free() -> None:
 
 def test_generations_differ() -> None:
     """A child's is another than its parent's."""
-    before = generation()
+    pid, number = this_process()
     next_generation()
-    assert generation() == before + 1
+    assert this_process() == (pid, number + 1)
 
 
 @pytest.mark.parametrize("module", [_process, _gate], ids=["process", "gate"])

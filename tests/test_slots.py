@@ -30,13 +30,13 @@ REFUSED = Failure(Cause.CLIENT_REFUSED, InvalidClient, ("no", "invalid_client", 
         (failure(Cause.UNTRUSTED), True, False),
         (failure(Cause.REQUEST_REFUSED), True, False),
         (REFUSED, False, True),
-        (failure(Cause.MISUSE), False, False),
+        (failure(Cause.MISUSE), True, False),
         (failure(Cause.CLOSED), False, False),
     ],
     ids=lambda value: value.cause.name if isinstance(value, Failure) else str(value),
 )
 def test_failure_without_a_token_is_remembered_where_it_belongs(failed: Failure, own: bool, clients: bool) -> None:
-    """By the key, by the client, or, when our caller is at fault, by nobody."""
+    """By the key, or by the client."""
     held = empty_slot()
     held.remember(failed, now=START, policy=POLICY, chance=0.5)
     assert (held.memory is not None, held.client.memory is not None) == (own, clients)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, Final, final
 
-from ._process import generation
+from ._process import Process, this_process
 
 
 class _Readings:
@@ -44,18 +44,18 @@ class Boto:
         self._own = client is None
         self._client = client
         self._readings = _Readings()
-        self._generation = generation()
+        self._process = this_process()
 
     def client(self) -> Any:
         """boto3 and botocore have no types. Made by the first call, which reads files and may look for credentials."""
-        if self._own and (self._client is None or self._generation != generation()):
+        if self._own and (self._client is None or self._process != this_process()):
             # In a forked child the pool is its parent's, and a lock may be held by a thread that is not here.
-            self._client, self._readings, self._generation = self._make(), _Readings(), generation()
+            self._client, self._readings, self._process = self._make(), _Readings(), this_process()
         return self._client
 
     def close(self) -> None:
         """Disconnect a client of our own; the next call connects again."""
-        if self._own and self._client is not None and self._generation == generation():
+        if self._own and self._client is not None and self._process == this_process():
             self._client.close()
 
     @contextmanager
@@ -85,7 +85,7 @@ class Boto:
 
 
 _LIBRARIES: Final = ("boto3", "botocore", "urllib3")
-_silent: set[tuple[int, int]] = set()
+_silent: set[tuple[Process, int]] = set()
 """The threads on which these libraries log nothing."""
 
 
@@ -107,5 +107,5 @@ def _is_logged(_: logging.LogRecord) -> bool:
     return _me() not in _silent
 
 
-def _me() -> tuple[int, int]:
-    return generation(), get_ident()  # a thread of a forked child may have the ident of one of the parent's
+def _me() -> tuple[Process, int]:
+    return this_process(), get_ident()  # a thread of a forked child may have the ident of one of the parent's

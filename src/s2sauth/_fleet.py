@@ -18,7 +18,7 @@ from ._core.issued import Issued
 from ._core.policy import RenewalPolicy
 from ._core.values import Secret
 from ._flight import Flight, Outcome
-from ._process import Clock, generation
+from ._process import Clock, this_process
 from ._slots import Slot
 from .events import Reporter
 from .stores._guarded import Guarded, StoreUnusable
@@ -74,7 +74,7 @@ class Meeting:
 
     def share(self, entry: Entry, secret: Secret) -> None:
         """Give the others the token that was asked for with `secret`, but for one of before a snapshot."""
-        if self._flight.generation == generation():
+        if self._flight.process == this_process():
             self._try(partial(self._share, entry, secret))
 
     def _try(self, act: Callable[[], T]) -> T | None:

@@ -1,4 +1,4 @@
-"""How threads, asyncio tasks and trio tasks wait for one flight: one renewal under way on a thread of its own.
+"""One flight: a renewal in progress on a thread of its own, which any number of threads and tasks wait for.
 
 There is no Python-level lock here, because a signal handler may ask for a token while the frame that it interrupted
 waits for one. What must happen once is decided by `dict.setdefault`, which is one step:
@@ -12,48 +12,58 @@ waits for one. What must happen once is decided by `dict.setdefault`, which is o
 
 import _thread
 import contextvars
-import sys
-from collections.abc import Callable, Hashable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, final
+from collections.abc import Callable
+from typing import Protocol, final
 
 from ._core.errors import Cause, ConfigurationError, Failure, TokenUnavailable
 from ._core.freshness import Entry, Instant, elapsed
+from ._core.retry import Timeouts
+from ._core.steps import Step, too_long, unforeseen
+from ._core.token_endpoint import Answer, TokenRequest
 from ._gate import leave
-from ._process import Clock, Lock, begun_by, generation
-
-if TYPE_CHECKING:
-    import asyncio
+from ._process import Clock, begun_by, this_process
+from ._waiting import Waiters, release
 
 Outcome = Entry | Failure
 
 
-class _Room(Protocol):
-    """All tasks of one event loop that wait for a flight."""
+class Sender(Protocol):
+    """The HTTP client of one flight."""
 
-    def wake(self) -> None:
-        """Called from any thread; wakes them all with one call into the loop."""
+    proxy: str | None
+    """Host, port and variable of the proxy that the latest connection was made to; None without one."""
+
+    def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
+        """POST the request once and read its answer; a failure says that there was none."""
+        ...
+
+    def close(self) -> None:
+        """Close it; for the flight's own thread."""
+        ...
+
+    def abort(self) -> None:
+        """End the request under way; for any other thread."""
         ...
 
 
 @final
 class Flight:
-    """One renewal and everybody who waits for it. Belongs to the process generation in which it was made."""
+    """One renewal and everybody who waits for it. Belongs to the process in which it was made."""
 
     __slots__ = (
         "_claim",
-        "_locks",
         "_outcome",
-        "_rooms",
         "_successor",
-        "abort",
+        "_waiters",
         "begun",
-        "generation",
         "limit",
         "min_ttl",
         "number",
         "pause",
+        "process",
         "replaces",
+        "sender",
+        "step",
         "thread",
         "waited_for",
     )
@@ -76,19 +86,20 @@ class Flight:
         """Somebody has no token to go on with: more than one attempt is worth while."""
         self.limit = limit
         """From when, and for how many seconds, it may last."""
-        self.generation = generation()
+        self.process = this_process()
         self.begun = False
         self.thread: int | None = None
         self.pause = _thread.allocate_lock()
         """Held by the flight while it pauses between attempts; released to cut the pause short."""
         self.pause.acquire()
-        self.abort: Callable[[], object] | None = None
-        """Closes the connection of the request under way."""
+        self.step = Step.START
+        """What it does now, for what is said when that takes too long or fails."""
+        self.sender: Sender | None = None
+        """The client of the token request."""
         self._claim: dict[None, object] = {}
         self._outcome: dict[None, Outcome] = {}
         self._successor: dict[None, Flight] = {}
-        self._locks: list[Lock] = []
-        self._rooms: dict[Hashable, _Room] = {}
+        self._waiters = Waiters(self._outcome)
 
     @classmethod
     def none_yet(cls) -> "Flight":
@@ -111,7 +122,12 @@ class Flight:
     @property
     def flying(self) -> bool:
         """Under way, in this process."""
-        return not self._outcome and self.generation == generation()
+        return not self._outcome and self.process == this_process()
+
+    def too_long(self, seconds: float) -> Failure:
+        """What a caller hears that has waited for so many seconds: it names what the flight waits for."""
+        sender = self.sender
+        return too_long(self.step, seconds, None if sender is None else sender.proxy)
 
     def left(self, now: Instant) -> float:
         """Seconds until its deadline."""
@@ -126,19 +142,15 @@ class Flight:
         """Publish the outcome and wake everybody; False if there was one already."""
         if self._outcome.setdefault(None, outcome) is not outcome:
             return False
-        while self._locks:
-            _release(self._locks.pop())
-        while self._rooms:
-            _, room = self._rooms.popitem()
-            room.wake()
+        self._waiters.wake()
         return True
 
     def interrupt(self) -> None:
         """End the pause or the request that it is in; for whoever settled it from outside."""
-        _release(self.pause)
-        abort = self.abort
-        if abort is not None:
-            abort()
+        release(self.pause)
+        sender = self.sender
+        if sender is not None:
+            sender.abort()
 
     def launch(self, work: Callable[["Flight"], Outcome]) -> bool:
         """Do the work on a daemon thread, or here when none can be started: False. At most one thread does it."""
@@ -162,8 +174,7 @@ class Flight:
         try:
             self.settle(work(self))
         except BaseException as error:  # sys.exit() in a secret source must not leave the waiters waiting
-            text = f"The renewal ended unexpectedly with {type(error).__name__}; the next call starts another one."
-            self.settle(Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None)))
+            self.settle(unforeseen(self.step, error))
             if here and not isinstance(error, Exception):
                 raise  # Ctrl-C while the caller did the work
         finally:
@@ -174,29 +185,12 @@ class Flight:
     def wait_in_thread(self, clock: Clock, seconds: float) -> None:
         """Return when there is an outcome, or after `seconds`. A flight cannot wait for itself."""
         self._check_not_inside()
-        lock = _thread.allocate_lock()
-        lock.acquire()
-        self._locks.append(lock)
-        if not self._outcome:
-            clock.wait(lock, seconds)
+        self._waiters.wait_in_thread(clock, seconds)
 
     async def wait_in_task(self, seconds: float) -> None:
         """The same for a task of asyncio or trio, without blocking its loop."""
         self._check_not_inside()
-        trio = sys.modules.get("trio")
-        if trio is not None and _in_trio_task(trio):
-            await self._wait_in_trio(trio, seconds)
-            return
-        asyncio = sys.modules.get("asyncio")
-        try:
-            loop = None if asyncio is None else asyncio.get_running_loop()
-        except RuntimeError:
-            loop = None
-        if loop is None:
-            raise ConfigurationError(
-                "aget_token() needs a running asyncio or trio event loop; use get_token() elsewhere"
-            )
-        await self._wait_in_asyncio(loop, seconds)
+        await self._waiters.wait_in_task(seconds)
 
     def _check_not_inside(self) -> None:
         if self.thread == _thread.get_ident():
@@ -204,68 +198,3 @@ class Flight:
                 "a token was asked for inside its own renewal: the secret source, on_event or a log handler uses the "
                 "same credentials object. Give it a way of its own to authenticate."
             )
-
-    async def _wait_in_asyncio(self, loop: "asyncio.AbstractEventLoop", seconds: float) -> None:
-        room = self._rooms.setdefault(loop, _AsyncioRoom(loop))
-        assert isinstance(room, _AsyncioRoom)  # a loop is never a trio token
-        future = loop.create_future()
-        room.futures.append(future)
-        if self._outcome:
-            return
-        timer = loop.call_later(seconds, _finish, future)
-        try:
-            await future
-        finally:
-            timer.cancel()
-
-    async def _wait_in_trio(self, trio: Any, seconds: float) -> None:
-        token = trio.lowlevel.current_trio_token()
-        room = self._rooms.setdefault(token, _TrioRoom(token, trio.Event()))
-        assert isinstance(room, _TrioRoom)
-        if not self._outcome:
-            with trio.move_on_after(seconds):
-                await room.event.wait()
-
-
-@final
-class _AsyncioRoom:
-    def __init__(self, loop: "asyncio.AbstractEventLoop") -> None:
-        self._loop = loop
-        self.futures: list[asyncio.Future[None]] = []
-
-    def wake(self) -> None:
-        with suppress(RuntimeError):  # that loop is closed, and nobody waits in it any more
-            self._loop.call_soon_threadsafe(self._finish_all)
-
-    def _finish_all(self) -> None:
-        for future in self.futures:
-            _finish(future)
-
-
-@final
-class _TrioRoom:
-    def __init__(self, token: Any, event: Any) -> None:
-        self._token = token
-        self.event = event
-
-    def wake(self) -> None:
-        with suppress(RuntimeError):  # trio.RunFinishedError: nobody waits in it any more
-            self._token.run_sync_soon(self.event.set)
-
-
-def _finish(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-def _release(lock: Lock) -> None:
-    with suppress(RuntimeError):  # released already: by the clock, or by another caller who saw the deadline pass
-        lock.release()
-
-
-def _in_trio_task(trio: Any) -> bool:
-    try:
-        trio.lowlevel.current_task()
-    except RuntimeError:
-        return False
-    return True

@@ -42,6 +42,8 @@ _at_work: dict[Lock, tuple[int, float]] = {}
 """What is under way: on which thread, and for how long a fork waits for it."""
 _leaving: deque[int] = deque(maxlen=16)
 """The kernel's numbers of the threads that ended last, as far as Python sees it."""
+_pid = os.getpid()
+"""The process that all of this is of."""
 _number = getattr(_thread, "get_native_id", _thread.get_ident)
 
 
@@ -57,6 +59,7 @@ class Work:
 
     def __enter__(self) -> None:
         """Begin; waits for a fork under way."""
+        _begin_anew_in_a_child()
         self._enlist()
         if _gate.locked():  # looked at after enlisting, as a fork looks for work after closing it: one sees the other
             self.__exit__()
@@ -98,6 +101,7 @@ def _wait_until_gone(number: int, until: float) -> None:
 
 def close_gate(seconds: float, *, for_fork: bool = False) -> None:
     """Let no work begin, and wait for what is under way on other threads, for so many seconds at most."""
+    _begin_anew_in_a_child()
     began = time.monotonic()
     _gate.acquire(timeout=min(FORK_WAIT, seconds))
     for lock, (thread, fork_waits) in list(_at_work.items()):
@@ -119,9 +123,16 @@ def _at_exit() -> None:
     close_gate(EXIT_WAIT)
 
 
+def _begin_anew_in_a_child() -> None:
+    """In a child that C code forked no hook of Python has run."""
+    if _pid != os.getpid():
+        _renew_gate()
+
+
 def _renew_gate() -> None:
     """Called in a forked child: a lock that a thread of the parent holds would never be released here."""
-    global _gate  # noqa: PLW0603  # the process's own state
+    global _gate, _pid  # noqa: PLW0603  # the process's own state
+    _pid = os.getpid()
     _gate = _thread.allocate_lock()
     _at_work.clear()
     _leaving.clear()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, final
 
 import certifi
-import httpcore  # noqa: F401  # pyright: ignore[reportUnusedImport]  # else the first client imports it, in a flight
+import httpcore
 import httpx
 
 from ._core import errors
@@ -41,6 +41,7 @@ class HttpxAuth(Hook, httpx.Auth):
 
 def senders(http_client: Callable[[], Any] | None) -> Senders:
     """What makes the HTTP client of each flight; imports what that needs."""
-    if http_client is None and not (os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")):
-        certifi.where()  # imports its way to its file
-    return Senders(httpx, http_client)
+    httpcore.ConnectionPool  # noqa: B018  # used, so that no lazy import is left to a flight
+    named = http_client is not None or os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR")
+    # certifi imports its way to its file.
+    return Senders(httpx, http_client, ca_paths=() if named else (certifi.where(),))

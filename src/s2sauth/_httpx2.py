@@ -1,9 +1,10 @@
 """All that knows httpx2: the Auth class, the error that is also httpx2's, what makes its token requests."""
 
+import ssl
 from collections.abc import Callable
 from typing import Any, final
 
-import httpcore2  # noqa: F401  # pyright: ignore[reportUnusedImport]  # else the first client imports it, in a flight
+import httpcore2
 import httpx2
 
 from ._core import errors
@@ -39,4 +40,6 @@ class Httpx2Auth(Hook, httpx2.Auth):
 
 def senders(http_client: Callable[[], Any] | None) -> Senders:
     """What makes the HTTP client of each flight; imports what that needs."""
-    return Senders(httpx2, http_client)
+    httpcore2.ConnectionPool  # noqa: B018  # used, so that no lazy import is left to a flight
+    system = ssl.get_default_verify_paths()
+    return Senders(httpx2, http_client, ca_paths=(system.openssl_cafile, system.openssl_capath))

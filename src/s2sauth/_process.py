@@ -1,4 +1,4 @@
-"""What belongs to the process: its clocks and chance, its generation, whether it runs in Lambda.
+"""What belongs to the process: its clocks and chance, which process it is, whether it runs in Lambda.
 
 Everything that a platform may lack is looked up, never assumed.
 """
@@ -69,16 +69,23 @@ class SystemClock:
         lock.acquire(timeout=seconds)
 
 
+Process = tuple[int, int]
+"""A process's id, and a number for what is another process under the same id."""
+
 _generation = 0
 
 
-def generation() -> int:
-    """A number that differs between a process and its forked children."""
-    return _generation
+def this_process() -> Process:
+    """Which process this is: what was made in another one may belong to a thread that does not exist here.
+
+    The id tells a child that C code forked, where Python's fork hooks do not run (uWSGI's workers). The number tells a
+    clone of a snapshot, and a child that got the id of a process that has ended.
+    """
+    return os.getpid(), _generation
 
 
 def next_generation() -> None:
-    """Called in a forked child: no thread of the parent lives here."""
+    """Called in a forked child and after a restore."""
     global _generation  # noqa: PLW0603  # the process's own state
     _generation += 1
 

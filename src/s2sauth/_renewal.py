@@ -4,40 +4,25 @@ that makes sense, keep the token, share it.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, final
 
 from ._core.errors import Cause, ConfigurationError, Failure, InvalidClient, TokenResponseInvalid, TokenUnavailable
 from ._core.freshness import Entry, Instant, clock_step, elapsed
 from ._core.issued import Issued
 from ._core.policy import RenewalPolicy
-from ._core.retry import Timeouts, forced_now, next_delay, timeouts
-from ._core.token_endpoint import Answer, TokenRequest, read_answer, token_request
+from ._core.retry import forced_now, next_delay, timeouts
+from ._core.steps import Step, unforeseen
+from ._core.token_endpoint import TokenRequest, read_answer, token_request
 from ._core.values import Secret
-from ._flight import Flight, Outcome
+from ._flight import Flight, Outcome, Sender
 from ._gate import NOT_FOR_A_FORK, Work
-from ._process import Clock, generation, in_lambda
+from ._process import Clock, in_lambda, this_process
 from ._slots import Slot
 from .events import Reporter
 from .secret_sources import SecretInput, SourceFailed, read_secrets
 
 if TYPE_CHECKING:
     from ._fleet import Fleet
-
-
-class Sender(Protocol):
-    """The HTTP client of one flight."""
-
-    def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
-        """POST the request once and read its answer; a failure says that there was none."""
-        ...
-
-    def close(self) -> None:
-        """Close it; for the flight's own thread."""
-        ...
-
-    def abort(self) -> None:
-        """End the request under way; for any other thread."""
-        ...
 
 
 @final
@@ -51,7 +36,7 @@ class Renewal:
         clock: Clock,
         report: Reporter,
         secrets: SecretInput,
-        open_sender: Callable[[], Sender],
+        open_sender: Callable[[str], Sender],
         fleet: "Callable[[], Fleet | None]",
     ) -> None:
         self._policy = policy
@@ -84,21 +69,35 @@ class Renewal:
             )
         self._report("renewal_started", slot.id)
         with ExitStack() as afterwards:
-            outcome = self._outcome(slot, flight, afterwards)
-            self._conclude(slot, flight, outcome, elapsed(began, self._now()))
+            try:
+                outcome = self._outcome(slot, flight, afterwards)
+                self._conclude(slot, flight, outcome, began)
+            except BaseException as error:  # sys.exit() in a secret source is a failure like any other
+                outcome = unforeseen(flight.step, error)
+                self._conclude(slot, flight, outcome, began)
+                flight.settle(outcome)
+                raise
             with Work(NOT_FOR_A_FORK):
                 if not in_lambda():  # there, what is left to do would stand still once the caller has its token
                     flight.settle(outcome)
-                afterwards.close()
+                self._finish(slot, afterwards)
         return outcome
+
+    def _finish(self, slot: Slot, afterwards: ExitStack) -> None:
+        """What is left to do for other processes; the token is there, whatever comes of this."""
+        try:
+            afterwards.close()
+        except BaseException as error:  # noqa: BLE001  # StoreUnusable is reported where it is raised
+            self._report("store_failed", slot.id, error=type(error).__name__)
 
     def _outcome(self, slot: Slot, flight: Flight, afterwards: ExitStack) -> Outcome:
         """A token or a failure; `afterwards` gets what is left to do once those who wait have it."""
         try:
-            secrets = self._read(slot)
+            secrets = self._read(slot, flight)
             fleet = self._fleet()
             if fleet is None:
                 return self._attempts(slot, flight, secrets)
+            flight.step = Step.STORE
             meeting = afterwards.enter_context(fleet.meet(slot, flight, secrets))
             if (outcome := meeting.token() or flight.outcome) is not None:
                 return outcome
@@ -109,13 +108,17 @@ class Renewal:
             return outcome
         except ConfigurationError as error:
             return Failure(Cause.MISUSE, ConfigurationError, (str(error),))
+        except TokenUnavailable as error:
+            return Failure(Cause.UNREACHABLE, TokenUnavailable, (str(error), None))
         except SourceFailed as error:
             text = f"The secret source failed ({error.reason}), and no secret is known from before. Look at the source."
             return Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
 
-    def _conclude(self, slot: Slot, flight: Flight, outcome: Outcome, took: float) -> None:
-        if flight.generation != generation():
+    def _conclude(self, slot: Slot, flight: Flight, outcome: Outcome, began: Instant) -> None:
+        """Keep the token or remember the failure, and report it: no end of a flight goes by without this."""
+        if flight.process != this_process():
             return  # begun before a snapshot that this process was restored from
+        took = elapsed(began, self._now())
         if isinstance(outcome, Entry):
             slot.succeeded(outcome)
             self._report("renewed", slot.id, seconds=took)
@@ -142,10 +145,10 @@ class Renewal:
         return now
 
     def _attempts(self, slot: Slot, flight: Flight, known: list[Secret]) -> Outcome:
-        sender = self._open_sender()
-        flight.abort = sender.abort
+        flight.step = Step.CLIENT
+        flight.sender = sender = self._open_sender(slot.settings.token_url)
         try:
-            secrets = self._candidates(slot, known)
+            secrets = self._candidates(slot, flight, known)
             secret, refused = next(secrets), False
             while True:
                 outcome = self._with_secret(slot, flight, sender, secret)
@@ -158,23 +161,24 @@ class Renewal:
                     return outcome
                 secret, refused = other, True
         finally:
-            flight.abort = None
+            flight.sender = None
             with Work():
                 sender.close()
                 del sender  # with it goes what OpenSSL frees
 
-    def _candidates(self, slot: Slot, known: list[Secret]) -> Iterator[Secret]:
+    def _candidates(self, slot: Slot, flight: Flight, known: list[Secret]) -> Iterator[Secret]:
         """The secrets to try, each once: those the source gave, those it gives when asked again, the last good one."""
         tried = list(known)
         yield from known
         with suppress(ConfigurationError, SourceFailed):  # what stands then is the refusal of the first ones
-            others = [secret for secret in self._read(slot, again=True) if secret not in tried]
+            others = [secret for secret in self._read(slot, flight, again=True) if secret not in tried]
             tried += others
             yield from others
         if (accepted := self._accepted) is not None and accepted not in tried:
             yield accepted  # a wrong value was stored, and the one before it may not be deleted yet
 
-    def _read(self, slot: Slot, *, again: bool = False) -> list[Secret]:
+    def _read(self, slot: Slot, flight: Flight, *, again: bool = False) -> list[Secret]:
+        flight.step = Step.SECRET
         known = [] if self._accepted is None else [self._accepted]
         try:
             with Work():
@@ -222,11 +226,14 @@ class Renewal:
     def _attempt(self, slot: Slot, flight: Flight, sender: Sender, request: TokenRequest, secret: Secret) -> Outcome:
         asked_at = self._now()
         slot.token_requests += 1
+        flight.step = Step.REQUEST
         with Work():
             answer = sender.send(request, timeouts(flight.left(asked_at)))
+        flight.step = Step.ANSWER
         issued = answer if isinstance(answer, Failure) else read_answer(answer, slot.settings, secret)
         if isinstance(issued, Failure):
             return issued
+        flight.step = Step.KEEP
         slot.tokens_billed += 1
         for finding in issued.findings:
             self._report(finding.event, slot.id)

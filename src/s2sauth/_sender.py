@@ -1,71 +1,43 @@
 """The sender of token requests, over whichever HTTP library it is given: httpx and httpx2 have the same names."""
 
-import _thread
-import os
+import errno
 import socket
 import ssl
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final, final
-from weakref import WeakValueDictionary
+from urllib.parse import urlsplit
 
+from . import _proxies
 from ._core import errors
 from ._core.errors import Cause, ConfigurationError, Failure
+from ._core.origin import is_loopback
 from ._core.retry import Timeouts
 from ._core.token_endpoint import MAX_ANSWER, Answer, TokenRequest
-from ._gate import Work, leave
-from ._process import generation
-
-Library = Any
-"""The module `httpx` or `httpx2`: what is read of it here, both have."""
-
-_contexts: Final = WeakValueDictionary[tuple[object, ...], ssl.SSLContext]()
-"""Those that somebody keeps, by what they were read from. The certificates of one take 0.7 MB and up to 20 ms, and are
-all that the credentials objects of a process have in common (`scripts/peers --row "Memory per object"`)."""
+from ._gate import Work
+from ._tls import TOO_MANY_FILES, Certificates, Library
 
 
 @final
 class Senders:
     """Makes the HTTP client of each flight. Created on a caller's thread, before the flight: a flight never imports."""
 
-    def __init__(self, library: Library, http_client: Callable[[], Any] | None) -> None:
+    def __init__(self, library: Library, http_client: Callable[[], Any] | None, ca_paths: Iterable[str] = ()) -> None:
         self._library = library
         self._factory = http_client
-        self._generation = generation()
-        self._reading = _thread.allocate_lock()
-        """Held while the CA file is read ahead."""
-        self._tls: tuple[type, ssl.SSLContext] | None = None
-        """The kept context, and what `ssl.SSLContext` was when it was made: gevent's patch makes it another class."""
+        self._certificates = Certificates(library, ca_paths)
         "localhost".encode("idna")  # imports the codec of host names
         if http_client is None:
-            self._read_ahead()
+            self._certificates.read_ahead()
 
-    def _read_ahead(self) -> None:
-        """Read the CA file beside what the caller does next, usually to make a client that reads it for itself.
+    def __call__(self, url: str) -> "HttpSender":
+        """A client for one flight, which asks this URL; called on its thread.
 
-        That takes 15 to 20 ms of a fresh process's first call, three times as long as importing this package
-        (benchmarks/cold_start.py).
+        Raises ConfigurationError for a factory, a proxy variable or a CA file that cannot be used.
         """
-        self._reading.acquire()
-        try:
-            _thread.start_new_thread(self._read, ())
-        except RuntimeError:  # no thread can be started: the first flight reads it
-            self._reading.release()
-
-    def _read(self) -> None:
-        try:
-            with Work(), suppress(Exception):  # the flight that finds nothing tries again, and says what is wrong
-                self._tls = self._new_context()
-        finally:
-            self._reading.release()
-            leave()
-
-    def __call__(self) -> "HttpSender":
-        """A client for one flight; called on its thread."""
         if self._factory is None:
-            return HttpSender(self._library, self._library.Client(verify=self._context()))
+            return HttpSender(self._library, self._client(url))
         try:
             with Work():
                 client = self._factory()
@@ -73,34 +45,14 @@ class Senders:
             raise ConfigurationError(f"http_client: the factory raised {type(error).__name__}: {error}") from None
         return HttpSender(*_checked(client))
 
-    def _context(self) -> ssl.SSLContext:
-        # Outside of Work: a fork would wait for this thread, this one for the reader, and the reader for the fork.
-        if self._generation == generation():  # else this is a fork's child, which has no such thread
-            with self._reading:
-                pass
-        tls = self._tls
-        if tls is None or tls[0] is not ssl.SSLContext:
-            try:
-                with Work():
-                    tls = self._tls = self._new_context()
-            except OSError as error:  # ssl.SSLError is one too
-                text = "SSL_CERT_FILE, SSL_CERT_DIR: the CA certificates cannot be read"
-                raise ConfigurationError(f"{text}, {type(error).__name__}: {error}") from None
-        return tls[1]
-
-    def _new_context(self) -> tuple[type, ssl.SSLContext]:
-        key = (self._library.__name__, ssl.SSLContext, _as_it_is("SSL_CERT_FILE"), _as_it_is("SSL_CERT_DIR"))
-        return ssl.SSLContext, _contexts.get(key) or _contexts.setdefault(key, self._library.create_ssl_context())
-
-
-def _as_it_is(variable: str) -> object:
-    """What it names, and another value once that file has changed: who has read it keeps what it read."""
-    path = os.environ.get(variable)
-    try:
-        found = Path(path).stat() if path else None
-    except OSError:
-        found = None
-    return path, found and (found.st_ino, found.st_mtime_ns, found.st_size)
+    def _client(self, url: str) -> Any:
+        context = self._certificates.context()
+        host = urlsplit(url).hostname or ""
+        direct = {f"all://[{host}]" if ":" in host else f"all://{host}": None} if is_loopback(host) else None
+        try:
+            return self._library.Client(verify=context, mounts=direct)
+        except Exception as error:  # noqa: BLE001  # ImportError, ValueError, the library's InvalidURL
+            raise _proxies.unreadable(self._library, error) from None
 
 
 def _checked(client: Any) -> tuple[Library, Any]:
@@ -129,9 +81,12 @@ class HttpSender:
         self._client = client
         self._socket: socket.socket | None = None
         self._aborted = False
+        self._url = ""
+        self.proxy: str | None = None
 
     def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
         """POST once. Of the client only its transport takes part: no default headers, cookies, auth, redirects."""
+        self._url, self.proxy = request.url, None
         timeout = self._library.Timeout(limits.read, connect=limits.connect)
         try:
             response = self._client.send(
@@ -147,8 +102,10 @@ class HttpSender:
                 follow_redirects=False,
             )
             return _answer(response)
+        except _ProxyWouldRead:
+            return Failure(Cause.MISUSE, ConfigurationError, (_LOOPBACK,))
         except Exception as error:  # noqa: BLE001  # HTTPError, and what closing it in mid-request brings up
-            return _failure(error, self._library)
+            return _failure(error, self._library, self.proxy)
 
     def close(self) -> None:
         """Close the client and its connection; for the thread that sends."""
@@ -165,8 +122,13 @@ class HttpSender:
             with suppress(OSError):  # not connected any more, or closed by its own thread
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # SSLSocket's own would drop the TLS state
 
-    def _watch(self, _event: str, info: Mapping[str, Any]) -> None:
+    def _watch(self, event: str, info: Mapping[str, Any]) -> None:
         """httpcore's extension "trace": called around each of its steps, two of which return the connection made."""
+        if event.endswith("connect_tcp.started"):
+            self.proxy = _proxies.in_use(self._url, info)
+            # Plain http is allowed to loopback only, because it stays on this machine.
+            if self.proxy is not None and self._url.startswith("http:"):
+                raise _ProxyWouldRead
         stream = info.get("return_value")
         if stream is not None and hasattr(stream, "get_extra_info"):
             self._socket = stream.get_extra_info("socket")
@@ -192,29 +154,82 @@ def _chunks(response: Any) -> Iterable[bytes]:
     return (response.content,) if response.is_stream_consumed else response.iter_raw()
 
 
-def _failure(error: Exception, library: Library) -> Failure:
+class _ProxyWouldRead(Exception):
+    """The client of http_client sends a plain http request through a proxy. No byte of it has left."""
+
+
+def _failure(error: Exception, library: Library, proxy: str | None) -> Failure:
     said = type(error).__name__
     if isinstance(error, (library.NetworkError, library.TimeoutException, library.ProxyError)) and str(error):
         said += f": {error}"  # other errors may quote the header that they did not like
-    cause: BaseException | None = error
-    while cause is not None:
+    if (mock := _mock_library(error)) is not None:
+        return _unreachable(_MOCKED.format(mock=mock, said=type(error).__name__))
+    for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return Failure(Cause.UNTRUSTED, errors.TokenUnavailable, (_UNTRUSTED.format(said), None))
-        cause = cause.__cause__ or cause.__context__
-    hint = _HINTS.get(type(error).__name__, _HINT)
-    return Failure(Cause.UNREACHABLE, errors.TokenUnavailable, (f"The token request failed, {said}. {hint}", None))
+            advice = _UNTRUSTED.get(cause.verify_code, _UNKNOWN_CA)
+            text = f"The token endpoint's certificate was refused, {said}. {advice}"
+            return Failure(Cause.UNTRUSTED, errors.TokenUnavailable, (text, None))
+        if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
+            return _unreachable(TOO_MANY_FILES)
+    if proxy is None:
+        return _unreachable(f"The token request failed, {said}. {_HINTS.get(type(error).__name__, _HINT)}")
+    advice = _PROXY_REFUSED if isinstance(error, library.ProxyError) else _PROXY
+    return _unreachable(f"The token request through the proxy {proxy} failed, {said}. {advice}")
 
 
-_UNTRUSTED = (
-    "The token endpoint's certificate was refused, {}. Behind a proxy that opens TLS, give its CA: "
-    "http_client=lambda: httpx.Client(verify=ssl_context), or the SSL_CERT_FILE variable."
+def _unreachable(text: str) -> Failure:
+    return Failure(Cause.UNREACHABLE, errors.TokenUnavailable, (text, None))
+
+
+def _causes(error: BaseException | None) -> Iterable[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _mock_library(error: Exception) -> str | None:
+    """The mock library that refused the request, if one did: what raised it is in the traceback."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        library = str(traceback.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
+        if library in _MOCKS:
+            return library
+        traceback = traceback.tb_next
+    return None
+
+
+_MOCKS: Final = frozenset({"mocket", "pook", "pytest_httpx", "pytest_httpx2", "pytest_socket", "respx", "vcr"})
+_MOCKED: Final = (
+    "The mock library {mock} did not let the token request through, {said}. Mock the token endpoint as well, or use "
+    "the fixtures of s2sauth's pytest plugin (docs/testing.md)."
 )
-_HINT = "Check the network path to the token endpoint: route, firewall, proxy variables (HTTPS_PROXY, NO_PROXY)."
-_HINTS = {
+_LOOPBACK: Final = (
+    "http_client: it sends the token request through a proxy, in plain http, and the proxy would read the client "
+    "secret. Set NO_PROXY=localhost,127.0.0.1,::1, or make the client without a proxy."
+)
+_UNKNOWN_CA: Final = (
+    "Likely cause: a proxy on the way opens TLS with a CA of its own. Trust that CA: set SSL_CERT_FILE, or "
+    "http_client=lambda: httpx.Client(verify=ssl_context)."
+)
+_OUT_OF_DATE: Final = (
+    "The certificate, or a CA certificate above it, is not valid at this time. Compare this machine's clock; if it is "
+    "right, the certificate has to be renewed: that of the endpoint or the CA in SSL_CERT_FILE."
+)
+_WRONG_HOST: Final = (
+    "The certificate is for another host. Compare domain or token_url with the names in the certificate."
+)
+_UNTRUSTED: Final = {9: _OUT_OF_DATE, 10: _OUT_OF_DATE, 62: _WRONG_HOST, 64: _WRONG_HOST}
+"""By OpenSSL's verify codes: not yet valid, has expired, host name mismatch, IP address mismatch."""
+_HINT: Final = "Check the network path to the token endpoint: route, firewall, proxy variables (HTTPS_PROXY, NO_PROXY)."
+_HINTS: Final = {
     "ConnectError": (
         "Check that the domain is spelled right and resolves (a new Cognito domain may need a minute, and a resolver "
         "that was asked too early may say no for up to 15), that a route leads there: a VPC without NAT has none, and "
         "PrivateLink does not serve the token endpoint."
     ),
-    "ProxyError": "The proxy of HTTPS_PROXY or http_client refused the connection: check its rules and credentials.",
 }
+_PROXY: Final = (
+    "Check that the proxy runs, that its host and port are right, and that it may be reached from here. To go around "
+    "it, add the token endpoint's host to NO_PROXY."
+)
+_PROXY_REFUSED: Final = "The proxy refused the connection: check its rules, its user name and its password."

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, final
 from . import _snapstart
 from ._core.errors import ConfigurationError
 from ._core.policy import RenewalPolicy
+from ._flight import Sender
 from ._gate import IMPORT_WAIT, Work
 from ._process import Clock
-from ._renewal import Renewal, Sender
+from ._renewal import Renewal
 from ._slots import Client, SlotMap
 from ._supply import Supply
 from .events import OnEvent, Reporter
@@ -46,7 +47,7 @@ class Shared:
         self._policy = policy
         self._store = store
         self._fleet: Fleet | None = None
-        self._open_sender: Callable[[], Sender] | None = None
+        self._open_sender: Callable[[str], Sender] | None = None
         self._preparing: int | None = None
         self._renewal = Renewal(
             policy=policy,
@@ -107,6 +108,6 @@ class Shared:
             raise ConfigurationError(wrong) from None
         return Fleet(opened, policy=self._policy, clock=self.clock, report=self.report)
 
-    def _open(self) -> Sender:
+    def _open(self, url: str) -> Sender:
         assert self._open_sender is not None  # prepare() comes before every flight
-        return self._open_sender()
+        return self._open_sender(url)

@@ -14,7 +14,7 @@ from ._core.record import Record
 from ._core.retry import Forced, Memory, holding, remember_in_hand, remember_outage, remember_refusal
 from ._core.values import AccessToken
 from ._flight import Flight
-from ._process import Clock, generation
+from ._process import Clock, this_process
 
 if TYPE_CHECKING:
     from cachetools import LRUCache
@@ -156,7 +156,7 @@ class Slot:
         self.entry = None
 
 
-_OUTAGES = frozenset({Cause.UNREACHABLE, Cause.THROTTLED, Cause.UNTRUSTED})
+_OUTAGES = frozenset({Cause.UNREACHABLE, Cause.THROTTLED, Cause.UNTRUSTED, Cause.MISUSE})
 
 
 @final
@@ -171,7 +171,7 @@ class SlotMap:
         self._alive: WeakValueDictionary[str, Slot] = WeakValueDictionary()
         self._recent: LRUCache[str, Slot] | None = None
         self._lock = threading.RLock()
-        self._generation = generation()
+        self._process = this_process()
 
     def slot(self, settings: Settings) -> Slot:
         """The slot of these settings."""
@@ -190,9 +190,9 @@ class SlotMap:
 
     def _own_lock(self) -> threading.RLock:
         # A lock that a thread of the parent process held at the fork would never be released here.
-        if self._generation != generation():
+        if self._process != this_process():
             self._lock = threading.RLock()
-            self._generation = generation()
+            self._process = this_process()
         return self._lock
 
     def _keep(self, name: str, slot: Slot) -> None:

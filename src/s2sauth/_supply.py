@@ -220,14 +220,14 @@ class Supply:
             if flight.left(now) <= 0:
                 self._give_up(slot, flight, now)
             elif left <= 0:
-                return _timed_out(patience)
+                return flight.too_long(patience)
             else:
                 yield flight, min(left, flight.left(now))
         return flight.outcome
 
     def _give_up(self, slot: Slot, flight: Flight, now: Instant) -> None:
         """End a flight that outlived its deadline; whoever notices does it."""
-        failure = _timed_out(flight.limit[1])
+        failure = flight.too_long(flight.limit[1])
         if flight.settle(failure):
             flight.interrupt()
             chance = self._clock.random()
@@ -247,14 +247,6 @@ def _checked(min_ttl: float) -> float:
     if not is_number(min_ttl) or min_ttl < 0:
         raise ConfigurationError(f"min_ttl: seconds of life that the token must have, 0 or more; got {min_ttl!r}")
     return min_ttl
-
-
-def _timed_out(seconds: float) -> Failure:
-    text = (
-        f"No token within {seconds:g} s. The token endpoint is slow or cannot be reached: check the network path, DNS "
-        "and proxy settings. RenewalPolicy(deadline=...) sets the limit, get_token(timeout=...) shortens it."
-    )
-    return Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
 
 
 def _remembered(memory: Memory, left: float) -> Exception:

@@ -9,7 +9,7 @@ from typing import Literal, final
 
 from ._core.freshness import LARGE_STEP, Instant, elapsed
 from ._core.record import Record
-from ._process import Clock, begun_by, generation
+from ._process import Clock, Process, begun_by, this_process
 
 EventName = Literal[
     "authorization_replaced",
@@ -121,7 +121,7 @@ class Reporter:
     def __init__(self, clock: Clock, on_event: OnEvent | None) -> None:
         self._clock = clock
         self._on_event = on_event
-        self._inside: set[tuple[int, int]] = set()
+        self._inside: set[tuple[Process, int]] = set()
         self._warned: dict[tuple[EventName, str], Instant] = {}
         self._complained = False
 
@@ -135,7 +135,7 @@ class Reporter:
         error: str | None = None,
     ) -> None:
         """Report one event; what a handler causes on the same thread (it asks for a token) is not reported."""
-        me = (generation(), get_ident())  # a thread of a forked child may have the ident of one of the parent's
+        me = (this_process(), get_ident())  # a thread of a forked child may have the ident of one of the parent's
         if me in self._inside:
             return
         self._inside.add(me)

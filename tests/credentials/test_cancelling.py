@@ -241,4 +241,4 @@ def test_time_out_of_one_waiter_leaves_none_behind(
     fake.wait_for_token_requests()
     fake.release()
     credentials.get_token()
-    assert credentials._slot.flight._locks == []
+    assert credentials._slot.flight._waiters._locks == []

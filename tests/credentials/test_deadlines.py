@@ -1,9 +1,12 @@
 """Every public call ends by its deadline, whatever the endpoint does; what outlives its deadline is replaced."""
 
+import _thread
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +21,7 @@ from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names, plain_client
 from tests.support.settled import eventually, settled
 from tests.support.tls import client_context, server_context
-from tests.support.worlds import Threads, World
+from tests.support.worlds import PATIENCE, Threads, World
 
 Make = Callable[..., CognitoClientCredentials]
 
@@ -144,7 +147,7 @@ def test_late_token_counts_if_it_is_newer(
         credentials.get_token(timeout=0)
     fake.wait_for_token_requests()
     flight = credentials._slot.flight
-    flight.abort = None  # as in name resolution, which nothing ends
+    flight.sender = None  # as in name resolution, which nothing ends
     clock.advance(9)
     with pytest.raises(TokenUnavailable):
         credentials.get_token(timeout=0)
@@ -163,7 +166,7 @@ def test_late_token_never_replaces_a_newer_one(
         credentials.get_token(timeout=0)
     fake.wait_for_token_requests()
     late = credentials._slot.flight
-    late.abort = None
+    late.sender = None
     thread = late.thread
     clock.advance(9)
     with pytest.raises(TokenUnavailable):
@@ -190,7 +193,7 @@ def test_late_failure_does_not_count(
         credentials.get_token(timeout=0)
     fake.wait_for_token_requests()
     flight = credentials._slot.flight
-    flight.abort = None
+    flight.sender = None
     clock.advance(9)
     with pytest.raises(TokenUnavailable):
         credentials.get_token(timeout=0)
@@ -282,3 +285,43 @@ def test_background_flight_that_hangs_is_nobodys_wait(
     clock.advance(10)
     assert world.get(credentials) is old
     fake.wait_for_token_requests(3)
+
+
+def hangs(event: threading.Event) -> Callable[[], Any]:
+    """What does not come back before the test is over."""
+
+    def wait() -> Any:
+        event.wait(PATIENCE)
+        raise LookupError
+
+    return wait
+
+
+@pytest.mark.parametrize(
+    ("argument", "says", "blames"),
+    [
+        ("client_secret", "source of the client secret has not answered, and the token endpoint was not asked", "DNS"),
+        ("http_client", "HTTP client is not made yet", "endpoint is slow"),
+    ],
+)
+def test_text_of_a_timeout_names_what_hangs(make: Make, world: World, argument: str, says: str, blames: str) -> None:
+    """What was not asked is not blamed, neither to one who waits nor once the flight is given up."""
+    over = threading.Event()
+    credentials = make(**{argument: hangs(over), "clock": SystemClock()}, policy=RenewalPolicy(deadline=0.2))
+    for timeout in (0.05, None, None):
+        with pytest.raises(TokenUnavailable, match=says) as caught:
+            world.get(credentials, timeout=timeout)
+        assert blames not in str(caught.value)
+    over.set()
+    assert credentials.state().token_requests == 0
+
+
+def test_text_of_a_timeout_names_a_thread_that_never_ran(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process that runs no threads."""
+    credentials = make()
+    credentials.warm()
+    credentials.invalidate(credentials.get_token())
+    view = credentials.with_scopes("demo/write.file")
+    monkeypatch.setattr(_thread, "start_new_thread", lambda *_: 1)
+    with pytest.raises(TokenUnavailable, match="thread has not run"):
+        view.get_token(timeout=0)

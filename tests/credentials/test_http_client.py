@@ -184,9 +184,9 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
 
 @pytest.mark.parametrize(("factory", "says"), WRONG.values(), ids=WRONG)
 def test_factory_that_gives_the_wrong_thing_is_a_configuration_error(
-    make: Make, fake: FakeCognito, world: World, factory: Callable[[], Any], says: str
+    make: Make, fake: FakeCognito, clock: ManualClock, world: World, factory: Callable[[], Any], says: str
 ) -> None:
-    """It names the field; nothing is sent; it is not remembered, since the next flight asks again."""
+    """It names the field; nothing is sent; the factory is called again after a pause."""
     calls = []
 
     def first_wrong() -> httpx.Client:
@@ -195,9 +195,12 @@ def test_factory_that_gives_the_wrong_thing_is_a_configuration_error(
         return client
 
     credentials = make(http_client=first_wrong)
-    with pytest.raises(ConfigurationError, match=rf"http_client: .*{says}"):
-        world.get(credentials)
+    for _ in range(5):
+        with pytest.raises(ConfigurationError, match=rf"http_client: .*{says}"):
+            world.get(credentials)
     assert fake.counts()["token_connections"] == 0
+    assert len(calls) == 1
+    clock.advance(0.5)
     world.get(credentials)
 
 

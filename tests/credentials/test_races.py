@@ -9,7 +9,7 @@ import pytest
 
 from s2sauth import CognitoClientCredentials, Event, TokenUnavailable, _flight, _supply
 from s2sauth._core.errors import Failure
-from s2sauth._process import Lock, generation
+from s2sauth._process import Lock, Process, this_process
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import settled
@@ -24,12 +24,12 @@ def test_caller_with_old_news_finds_the_flight_that_came_and_went(
     """It saw no token and decided to fly; before it did, another caller's flight came and went: no second one."""
     others = [credentials.get_token]
 
-    def meddling() -> int:
+    def meddling() -> Process:
         if others:
             others.pop()()  # while the caller makes its flight
-        return generation()
+        return this_process()
 
-    monkeypatch.setattr(_flight, "generation", meddling)
+    monkeypatch.setattr(_flight, "this_process", meddling)
     token = credentials.get_token()
     assert token is credentials.get_token()
     assert fake.counts()["token_requests"] == 1
@@ -45,12 +45,12 @@ def test_caller_in_lambda_that_lost_the_race_to_renew_does_not_wait(
     fake.gate()
     others = [lambda: credentials.get_token(timeout=0)]
 
-    def meddling() -> int:
+    def meddling() -> Process:
         if others:
             others.pop()()
-        return generation()
+        return this_process()
 
-    monkeypatch.setattr(_flight, "generation", meddling)
+    monkeypatch.setattr(_flight, "this_process", meddling)
     callers = Threads().start([GetToken(credentials)])
     assert callers.values() == [old]
     fake.wait_for_token_requests(2)

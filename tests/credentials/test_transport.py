@@ -20,7 +20,7 @@ from s2sauth import (
     TokenRequestRefused,
     TokenUnavailable,
     _gate,
-    _sender,
+    _tls,
 )
 from s2sauth._process import next_generation
 from s2sauth.testing import FakeCognito, ManualClock
@@ -87,7 +87,7 @@ def test_private_ca_by_environment(build: Make, tmp_path: Path, monkeypatch: pyt
 @pytest.fixture
 def nobody_has_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """No object of another test, not collected yet, has certificates to share."""
-    monkeypatch.setattr(_sender, "_contexts", WeakValueDictionary())
+    monkeypatch.setattr(_tls, "_contexts", WeakValueDictionary())
 
 
 @pytest.fixture
@@ -145,7 +145,10 @@ def test_ssl_context_is_not_shared_once_the_certificates_are_others(
     second = make(http_client=None)
     second.get_token()
     assert len(made) == 2
-    os.utime(path, (1, 1))
+    if variable == "SSL_CERT_DIR":
+        authority().cert_pem.write_to_path(str(path / "ca.pem"))
+    else:
+        os.utime(path, (1, 1))
     third = make(http_client=None)
     third.get_token()
     assert len(made) == 3
@@ -258,20 +261,29 @@ def test_client_certificate_by_http_client(make: Make, clock: ManualClock) -> No
         make(**keys, http_client=lambda: httpx.Client(verify=context)).get_token()
 
 
+def port_of(fake: FakeCognito) -> int:
+    """Where it listens."""
+    return int(fake.domain.rpartition(":")[2])
+
+
 def test_connect_proxy_by_environment(
-    build: Make, secure: FakeCognito, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make: Make, clock: ManualClock, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """HTTPS_PROXY, as httpx honours it; the proxy sees a host and a port."""
     file = tmp_path / "ca.pem"
     authority().cert_pem.write_to_path(str(file))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
-    with ConnectProxy() as proxy:
+    with (
+        FakeCognito(clock=clock, ssl_context=server_context("auth.example.com")) as fake,
+        ConnectProxy(leads_to=port_of(fake)) as proxy,
+    ):
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        build().get_token()
+        keys = {"client_id": fake.client_id, "client_secret": fake.client_secret}
+        make(domain="auth.example.com", http_client=None, **keys).get_token()
         (head,) = proxy.seen
-    assert head.startswith(f"CONNECT {secure.domain.removeprefix('https://')} ")
+    assert head.startswith("CONNECT auth.example.com:443 ")
     assert "Authorization" not in head
-    assert secure.client_secret not in head
+    assert fake.client_secret not in head
 
 
 def test_connect_proxy_by_http_client(build: Make, secure: FakeCognito, world: World) -> None:
@@ -288,7 +300,9 @@ def test_proxy_that_refuses_is_named_without_its_password(build: Make, clock: Ma
     with ConnectProxy(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()) as proxy:
         url = proxy.url.replace("//", "//user:hunter2@")
         credentials = build(http_client=lambda: httpx.Client(proxy=url, verify=client_context()))
-        with pytest.raises(TokenUnavailable, match=r"ProxyError: .*HTTPS_PROXY") as caught:
+        with pytest.raises(
+            TokenUnavailable, match=r"through the proxy 127.0.0.1:\d+ \(of http_client\).*ProxyError: "
+        ) as caught:
             credentials.get_token()
     assert "hunter2" not in str(caught.value)
 
@@ -334,12 +348,12 @@ def test_tls_handshake_that_is_cut_is_tried_again(make: Make, clock: ManualClock
 def test_certificates_that_cannot_be_read_are_a_configuration_error(
     fake: FakeCognito, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None
 ) -> None:
-    """Which names the variables; nothing is sent."""
+    """It names the variable; nothing is sent."""
     file = tmp_path / "empty.pem"
     if content is not None:
         file.write_text(content)
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     credentials = CognitoClientCredentials.from_env(environ=fake.environ)
-    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE, SSL_CERT_DIR: the CA certificates cannot be read"):
+    with pytest.raises(ConfigurationError, match="SSL_CERT_FILE: the CA certificates that it names cannot be read"):
         credentials.get_token()
     assert fake.counts()["token_requests"] == 0

@@ -38,11 +38,12 @@ def report() -> Any:
 def test_the_parts_of_a_whole_add_up(report: Any) -> None:
     """The whole first, then what each rung adds, with the least and the most of the rounds."""
     times = {"nothing": [1.0, 2.0, 3.0], "one": [2.0, 4.0, 4.0], "both": [5.0, 5.0, 6.0]}
-    where.parts(report, "the whole", times, at_most=3.0)
-    assert [(row.what, row.s2sauth, row.spread) for row in report.rows] == [
-        ("the whole", 3.0, (3.0, 4.0)),
-        ("  one", 1.0, (1.0, 2.0)),
-        ("  both", 2.0, (1.0, 3.0)),
+    where.parts(report, "the whole", times, at_most=2.5)
+    assert [(row.what, row.s2sauth, row.spread, row.ok) for row in report.rows] == [
+        ("the whole", 3.0, (3.0, 4.0), None),
+        ("  with all of them, of nothing", 2.5, None, True),
+        ("  one", 1.0, (1.0, 2.0), None),
+        ("  both", 2.0, (1.0, 3.0), None),
     ]
     assert "3.00 us (3.00–4.00)" in report.text()
 

@@ -301,7 +301,7 @@ def test_114_rejected_on_all_hosts_at_once(
 
 def _asks(member: CognitoClientCredentials) -> bool:
     """Whether its flight is past the store, with a request under way."""
-    return member._slot.flight.abort is not None
+    return member._slot.flight.sender is not None
 
 
 def test_incident_lock_replaced_while_held_is_not_ours(tmp_path: Path) -> None:

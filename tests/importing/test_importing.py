@@ -116,10 +116,10 @@ def test_flight_never_imports(fake: FakeCognito, result: str, knob: object) -> N
 
 def test_flight_through_a_proxy_never_imports(fake: FakeCognito) -> None:
     """The variables are honoured, and what that takes is there already."""
-    url = fake.domain
-    _, _, imported, new, got = run(fake, HTTP_PROXY=url, ALL_PROXY=url)
-    assert (imported, new) == ([], [])
-    assert got == "TokenRequestRefused"  # it reached the fake, which is no proxy
+    url = fake.domain  # stands for the proxy, and refuses: it is none
+    _, _, imported, new, got = run(fake, HTTPS_PROXY=url, ALL_PROXY=url, COGNITO_DOMAIN="auth.example.com")
+    assert (imported, new, got) == ([], [], "TokenUnavailable")
+    assert fake.counts()["token_connections"] > 0
 
 
 PARAMETER = "arn:aws:ssm:eu-central-1:123456789012:parameter/files/importing"

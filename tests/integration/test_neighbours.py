@@ -1,4 +1,4 @@
-"""What services have beside s2sauth, in an environment of its own: pytest-httpx, and Powertools' Logger."""
+"""What services have beside s2sauth, in an environment of its own: pytest-httpx, Powertools' Logger, trio-asyncio."""
 
 import json
 import os
@@ -29,9 +29,16 @@ def test_fixtures_work_beside_pytest_httpx(python: Path, tmp_path: Path) -> None
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=tmp_path, env=ENVIRON, capture_output=True, text=True, check=False)
     # The one that fails swallowed the error of a request that was blocked.
-    assert "1 failed, 3 passed" in done.stdout, done.stdout[-4000:]
+    assert "1 failed, 4 passed" in done.stdout, done.stdout[-4000:]
     assert "A test asked demo.auth.eu-central-1.amazoncognito.com" in done.stdout
     assert "test_a_request_that_it_lets_through_is_blocked" in done.stdout.rpartition("short test summary")[2]
+
+
+def test_each_library_waits_in_its_own_way_when_asyncio_runs_inside_trio(python: Path) -> None:
+    """trio-asyncio: a task of asyncio and one of trio, in one thread, share a token request."""
+    program = SUPPORT / "trio_asyncio_program.py"
+    done = subprocess.run([python, program], env=ENVIRON, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout.split()) == (0, ["1", "1"]), done.stderr
 
 
 def test_powertools_logger_takes_the_events_as_fields(python: Path) -> None:

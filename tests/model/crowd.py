@@ -265,10 +265,12 @@ class Crowd:
             at_the_gate = bool(trip.asked) and not trip.asked[-1].result and str(trip.asked[-1].number) in held
             if not at_the_gate and id(threads[trip.thread].pause) not in sleepers:
                 return None
-        waiting = [sleepers[id(lock)] for flight in flights for lock in list(flight._locks) if id(lock) in sleepers]
+        waiting = [
+            sleepers[id(lock)] for flight in flights for lock in list(flight._waiters._locks) if id(lock) in sleepers
+        ]
         tasks = 0
         for flight in flights:
-            for room in list(flight._rooms.values()):
+            for room in list(flight._waiters._rooms.values()):
                 futures = getattr(room, "futures", None)
                 if futures is None:
                     tasks += room.event.statistics().tasks_waiting  # type: ignore[attr-defined]  # a room of trio's

@@ -367,7 +367,7 @@ def test_a_new_generation_has_a_new_client(vault: Vault, monkeypatch: pytest.Mon
     source._boto.close()
     source.prepare()
     client = source._boto.client()
-    monkeypatch.setattr("s2sauth._boto.generation", lambda: -1)
+    monkeypatch.setattr("s2sauth._boto.this_process", lambda: (0, 0))
     source._boto.close()
     assert source() == "abc"
     assert source._boto.client() is not client

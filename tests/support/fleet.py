@@ -53,6 +53,8 @@ class Own:
 class Process:
     """One process of a fleet: its own clock and chance, the engine as it is, an endpoint that is a function."""
 
+    proxy: str | None = None
+
     def __init__(self, endpoint: Endpoint, requests: list[float], chance: random.Random) -> None:
         self.clock = Own(0.0, chance)
         self._endpoint = endpoint
@@ -64,7 +66,7 @@ class Process:
             clock=self.clock,
             report=report,
             secrets="secret",
-            open_sender=lambda: self,
+            open_sender=lambda _: self,
             fleet=lambda: None,
         )
         self._supply = Supply(policy=policy, clock=self.clock, report=report, renew=renewal)

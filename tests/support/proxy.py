@@ -9,12 +9,15 @@ from typing import Self
 
 
 class ConnectProxy:
-    """Tunnels to wherever it is asked to, or answers `refusal`. With a context it speaks TLS itself."""
+    """Tunnels to where it is asked to, or to the port `leads_to`, or answers `refusal`; over TLS with a context."""
 
-    def __init__(self, refusal: bytes | None = None, context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, refusal: bytes | None = None, context: ssl.SSLContext | None = None, *, leads_to: int | None = None
+    ) -> None:
         self.seen: list[str] = []
         """Each request's head, as text."""
         self._refusal = refusal
+        self._leads_to = leads_to
         self._context = context
         self._listening = socket.create_server(("127.0.0.1", 0))
         self._sockets: list[socket.socket] = []
@@ -68,7 +71,8 @@ class ConnectProxy:
             _end(client)
             return
         host, _, port = head.split(b" ")[1].decode().rpartition(":")
-        server = socket.create_connection((host, int(port)))
+        place = (host, int(port)) if self._leads_to is None else ("127.0.0.1", self._leads_to)
+        server = socket.create_connection(place)
         self._sockets.append(server)
         client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         _tunnel(client, server)

@@ -13,7 +13,7 @@ def settled(credentials: CognitoClientCredentials) -> None:
     flight = credentials._slot.flight
     lock = _thread.allocate_lock()
     lock.acquire()
-    flight._locks.append(lock)
+    flight._waiters._locks.append(lock)
     if not flight._outcome:
         assert lock.acquire(timeout=PATIENCE), "the flight never ended"
 

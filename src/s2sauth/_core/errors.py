@@ -168,7 +168,7 @@ class Cause(Enum):
     REQUEST_REFUSED = auto()
     """This request was refused or its answer unusable, which holds for this key only."""
     MISUSE = auto()
-    """Our own caller's fault (secret source, http_client); never remembered, since the next flight looks again."""
+    """Our own caller's fault (secret source, http_client, proxy variables): remembered as an outage is."""
     ELSEWHERE = auto()
     """Nothing failed: another process is renewing the token, and this one has a good token in hand meanwhile."""
     CLOSED = auto()

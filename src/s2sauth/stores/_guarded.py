@@ -8,7 +8,7 @@ from typing import TypeVar, cast, final
 from .._core.fleet import Circuit, opened
 from .._core.freshness import Instant
 from .._gate import Work, leave
-from .._process import Clock, generation
+from .._process import Clock, Process, this_process
 from ..events import Reporter
 from .base import Store
 
@@ -44,31 +44,34 @@ class Guarded:
         circuit = self._circuit
         if circuit is not None and circuit.left(self._now()) > 0:
             raise StoreUnusable
-        try:
-            done = self._within(seconds, operation)
-        except Exception as error:  # noqa: BLE001  # an engine raises what its library raises
+        done, error = self._within(seconds, operation)
+        if error is not None:
             self._circuit = circuit = opened(circuit, now=self._now(), chance=self._clock.random())
             self._report("store_failed", key, seconds=circuit.pause, error=type(error).__name__)
-            raise StoreUnusable from None
+            del error  # its traceback has this frame
+            raise StoreUnusable
         if circuit is not None:
             self._circuit = None
             self._report("store_recovered", key)
-        return done
+        return cast(T, done)
 
     def _now(self) -> Instant:
         return Instant(self._clock.wall(), self._clock.boottime())
 
-    def _within(self, seconds: float, operation: Callable[[Store], T]) -> T:
-        """On a thread of its own: no client library can be relied on to give up in time, least of all a user's."""
-        if sum(under_way.given_up_in == generation() for under_way in list(self._under_way)) >= MAX_HANGING:
-            raise StoreTimeout
+    def _within(self, seconds: float, operation: Callable[[Store], T]) -> tuple[T | None, BaseException | None]:
+        """What it gives, or why it gives nothing.
+
+        On a thread of its own: no client library can be relied on to give up in time, least of all a user's.
+        """
+        if sum(under_way.given_up_in == this_process() for under_way in list(self._under_way)) >= MAX_HANGING:
+            return None, StoreTimeout()
         under_way = _UnderWay()
-        outcome: list[tuple[T, None] | tuple[None, Exception]] = []
+        outcome: list[tuple[T | None, BaseException | None]] = []
 
         def work() -> None:
             try:
                 outcome.append((self._tried(operation, seconds), None))
-            except Exception as error:  # noqa: BLE001  # handed to the flight's thread
+            except BaseException as error:  # noqa: BLE001  # sys.exit() in a user's store is a failure like any other
                 outcome.append((None, error))
             finally:
                 self._under_way.pop(under_way, None)
@@ -84,12 +87,9 @@ class Guarded:
                 work()
             self._clock.wait(under_way.ended, seconds)
         if not outcome:
-            under_way.given_up_in = generation()
-            raise StoreTimeout
-        result, error = outcome[0]
-        if error is not None:
-            raise error
-        return cast(T, result)
+            under_way.given_up_in = this_process()
+            return None, StoreTimeout()
+        return outcome[0]
 
     def _tried(self, operation: Callable[[Store], T], seconds: float) -> T:
         """Again if it failed quickly, while half of its time is left."""
@@ -112,5 +112,5 @@ class _UnderWay:
     def __init__(self) -> None:
         self.ended = _thread.allocate_lock()
         self.ended.acquire()
-        self.given_up_in: int | None = None
-        """The process generation in which it was given up, or None: it may still end in time."""
+        self.given_up_in: Process | None = None
+        """The process in which it was given up, or None: it may still end in time."""

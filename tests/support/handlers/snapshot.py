@@ -27,7 +27,7 @@ def _become_clones() -> None:
         time.sleep(0.001)
     for _ in range(CLONES):
         if ctypes.PyDLL(None).fork() == 0:
-            _generations.append(generation())
+            _generations.append(this_process()[1])
             return
     for _ in range(CLONES):
         os.wait()
@@ -36,7 +36,7 @@ def _become_clones() -> None:
 
 from functions import credentials, plain  # noqa: E402  # s2sauth's own hooks come after ours
 
-from s2sauth._process import generation  # noqa: E402  # as above
+from s2sauth._process import this_process  # noqa: E402  # as above
 
 warm = credentials.warm()
 writer = credentials.with_scopes("demo/write.file")
@@ -52,7 +52,7 @@ def handler(event: object, context: object) -> Any:
     return {
         **answer,
         "warm": warm,
-        "generations": [*_generations, generation()],
+        "generations": [*_generations, this_process()[1]],
         "holds_its_own": new in held,
         "holds_the_snapshots": bool(_old & held),
         "next_renewal_in": state.next_renewal_in,

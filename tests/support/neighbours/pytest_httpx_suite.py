@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from s2sauth import CognitoClientCredentials, ConfigurationError
+from s2sauth import CognitoClientCredentials, ConfigurationError, TokenUnavailable
 from s2sauth.testing import StaticToken
 
 API = "https://api.example.com"
@@ -42,6 +42,13 @@ def test_a_token_endpoint_that_it_answers_for_is_not_blocked(httpx_mock):
     answer = {"access_token": "anything", "expires_in": 3600, "token_type": "Bearer"}
     httpx_mock.add_response(url="https://demo.auth.eu-central-1.amazoncognito.com/oauth2/token", json=answer)
     assert _real().get_token().access_token == "anything"
+
+
+@pytest.mark.httpx_mock(assert_all_requests_were_expected=False)
+def test_a_token_request_that_it_does_not_know_is_said_to_be_refused_by_it(httpx_mock):
+    """And not by the network."""
+    with pytest.raises(TokenUnavailable, match="mock library pytest_httpx did not let the token request through"):
+        _real().get_token()
 
 
 @pytest.mark.httpx_mock(should_mock=lambda request: False)

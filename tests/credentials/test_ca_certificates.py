@@ -1,0 +1,233 @@
+"""The CA certificates: read again when they have changed on disk; what cannot be read is named."""
+
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+import certifi
+import httpx
+import pytest
+import trustme
+
+from s2sauth import CognitoClientCredentials, ConfigurationError, RenewalPolicy, TokenUnavailable, _tls
+from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.settled import eventually
+from tests.support.tls import authority, server_context
+from tests.support.worlds import World
+
+Make = Callable[..., CognitoClientCredentials]
+
+
+@pytest.fixture(autouse=True)
+def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+class Endpoint:
+    """A token endpoint whose certificate is replaced by that of another CA."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.ca = trustme.CA()
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.ca.issue_cert("localhost").configure_cert(self.context)
+        self.fake = FakeCognito(clock=clock, ssl_context=self.context)
+
+    def change_ca(self) -> None:
+        """From now on only the new CA is of use."""
+        self.ca = trustme.CA()
+        self.ca.issue_cert("localhost").configure_cert(self.context)
+
+
+def renamed(file: Path, content: bytes) -> None:
+    """As a careful writer does."""
+    other = file.with_suffix(".new")
+    other.write_bytes(content)
+    other.replace(file)
+
+
+def written(file: Path, content: bytes) -> None:
+    """As `cp` does: the same file, with the same times."""
+    before = file.stat()
+    file.write_bytes(content)
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def switched(file: Path, content: bytes) -> None:
+    """As Kubernetes does: the name is a symbolic link, which leads elsewhere."""
+    elsewhere = file.with_name(f"data-{len(list(file.parent.iterdir()))}")
+    elsewhere.write_bytes(content)
+    link = file.with_suffix(".link")
+    link.symlink_to(elsewhere)
+    link.replace(file)
+
+
+@pytest.mark.parametrize("replace", [renamed, written, switched])
+@pytest.mark.parametrize("by", ["SSL_CERT_FILE", "the library's own bundle"])
+def test_ca_file_is_read_again_when_it_has_changed(
+    make: Make,
+    clock: ManualClock,
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    replace: Callable[[Path, bytes], None],
+    by: str,
+) -> None:
+    """The object that lives on trusts the new CA with its next token request, and no longer the old one."""
+    endpoint, file = Endpoint(clock), tmp_path / "ca.pem"
+    file.write_bytes(endpoint.ca.cert_pem.bytes())
+    if by == "SSL_CERT_FILE":
+        monkeypatch.setenv(by, str(file))
+    else:
+        monkeypatch.setattr(certifi, "where", lambda: str(file))
+        monkeypatch.setattr(httpx._config, "certifi", certifi, raising=False)
+    with endpoint.fake as fake:
+        keys = {"client_id": fake.client_id, "client_secret": fake.client_secret}
+        credentials = make(domain=fake.domain, http_client=None, **keys)
+        first = world.get(credentials)
+        endpoint.change_ca()
+        clock.advance(3600)
+        with pytest.raises(TokenUnavailable, match="certificate was refused"):
+            world.get(credentials)
+        replace(file, endpoint.ca.cert_pem.bytes())
+        clock.advance(1)
+        assert world.get(credentials) is not first
+
+
+def test_folder_of_ca_files_is_read_again_when_one_has_changed(
+    make: Make, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SSL_CERT_DIR: OpenSSL keeps what it has found there, so the context is made again."""
+    folder, made, create = tmp_path / "certs", list[ssl.SSLContext](), httpx.create_ssl_context
+    folder.mkdir()
+    (folder / "ca.pem").write_bytes(trustme.CA().cert_pem.bytes())
+    monkeypatch.setenv("SSL_CERT_DIR", str(folder))
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda: made.append(create()) or made[-1])
+    certificates = _tls.Certificates(httpx, ())
+    assert certificates.context() is certificates.context()
+    written(folder / "ca.pem", trustme.CA().cert_pem.bytes())
+    certificates.context()
+    assert len(made) == 2
+
+
+def test_ca_file_that_is_gone_for_a_while_costs_no_call(
+    make: Make, clock: ManualClock, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """STALE: the old token, until the file is there again."""
+    endpoint, file = Endpoint(clock), tmp_path / "ca.pem"
+    file.write_bytes(endpoint.ca.cert_pem.bytes())
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with endpoint.fake as fake:
+        keys = {"client_id": fake.client_id, "client_secret": fake.client_secret}
+        credentials = make(domain=fake.domain, http_client=None, **keys)
+        old = world.get(credentials)
+        kept = file.read_bytes()
+        file.unlink()
+        clock.advance(3400)
+        for _ in range(5):
+            assert world.get(credentials) is old
+            settle(credentials)
+        assert credentials.state().last_error == "ConfigurationError"
+        file.write_bytes(kept)
+        clock.advance(10)
+        world.get(credentials)
+        settle(credentials)
+        assert world.get(credentials) is not old
+
+
+def settle(credentials: CognitoClientCredentials) -> None:
+    """Return when no flight is in progress."""
+    eventually(lambda: credentials.state().next_renewal_in is not None)
+
+
+UNREADABLE = {
+    "file, not there": ("SSL_CERT_FILE", lambda folder: folder / "missing.pem", "FileNotFoundError"),
+    "file, empty": ("SSL_CERT_FILE", lambda folder: made_in(folder, b""), "SSLError"),
+    "file, no certificate": ("SSL_CERT_FILE", lambda folder: made_in(folder, b"hunter22"), "SSLError"),
+    "file, a folder": ("SSL_CERT_FILE", lambda folder: folder, "IsADirectoryError"),
+    "key log, a folder": ("SSLKEYLOGFILE", lambda folder: folder, "IsADirectoryError"),
+    "key log, nowhere": ("SSLKEYLOGFILE", lambda folder: folder / "missing" / "keys.log", "FileNotFoundError"),
+}
+
+
+def made_in(folder: Path, content: bytes) -> Path:
+    """A file."""
+    file = folder / "file.pem"
+    file.write_bytes(content)
+    return file
+
+
+@pytest.mark.parametrize(("variable", "path", "says"), UNREADABLE.values(), ids=UNREADABLE)
+def test_file_that_cannot_be_used_is_named_with_its_variable(
+    make: Make,
+    fake: FakeCognito,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    path: Callable[[Path], Path],
+    says: str,
+) -> None:
+    """A ConfigurationError; the other variables are not blamed."""
+    monkeypatch.setenv(variable, str(path(tmp_path)))
+    monkeypatch.setattr(_tls, "_contexts", {})
+    with pytest.raises(ConfigurationError, match=rf"^{variable}: .* cannot be .*{says}") as caught:
+        make(http_client=None).get_token()
+    assert "hunter22" not in str(caught.value)
+    assert fake.counts()["token_connections"] == 0
+
+
+def test_librarys_own_bundle_that_is_not_there_is_named_as_such(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable is set, so none is blamed."""
+    monkeypatch.setattr(_tls, "_contexts", {})
+    monkeypatch.setattr(certifi, "where", lambda: "/nowhere/cacert.pem")
+    with pytest.raises(ConfigurationError, match=r"CA certificates of the HTTP library .*certifi"):
+        make(http_client=None).get_token()
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+@pytest.mark.parametrize("where", ["the CA file", "the connection"])
+def test_too_many_open_files_are_named(make: Make, monkeypatch: pytest.MonkeyPatch, where: str, number: int) -> None:
+    """TokenUnavailable: the next try may find one. Neither the CA file nor the domain is blamed."""
+
+    def refuse(*_: object, **__: object) -> object:
+        raise OSError(number, os.strerror(number))
+
+    credentials = make(http_client=None, policy=RenewalPolicy(attempts=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(_tls, "_contexts", {})
+        owner, name = (httpx, "create_ssl_context") if where == "the CA file" else (socket, "socket")
+        patch.setattr(owner, name, refuse)
+        with pytest.raises(TokenUnavailable, match=r"too many open files .*ulimit"):
+            credentials.get_token()
+
+
+VERIFIED = {
+    "expired": (lambda: server_context(expired=True), "not valid at this time"),
+    "another host": (lambda: server_context("other.example"), "for another host"),
+}
+
+
+@pytest.mark.parametrize(("context", "says"), VERIFIED.values(), ids=VERIFIED)
+def test_reason_of_a_refused_certificate_is_the_one_that_openssl_gives(
+    make: Make,
+    clock: ManualClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    context: Callable[[], ssl.SSLContext],
+    says: str,
+) -> None:
+    """An expired certificate is not blamed on a proxy's CA."""
+
+    file = tmp_path / "ca.pem"
+    authority().cert_pem.write_to_path(str(file))
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with (
+        FakeCognito(clock=clock, ssl_context=context()) as fake,
+        pytest.raises(TokenUnavailable, match=says) as caught,
+    ):
+        make(domain=fake.domain, http_client=None).get_token()
+    assert "Trust that CA" not in str(caught.value)
