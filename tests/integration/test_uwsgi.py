@@ -97,14 +97,17 @@ def test_no_worker_of_uwsgi_is_without_a_token(environ: dict[str, str], options:
         assert list(starts.map(start, range(STARTS))) == [[]] * STARTS
 
 
-@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize(("option", "requests"), [("--py-call-uwsgi-fork-hooks", 1), ("--lazy-apps", 2)])
 def test_workers_of_uwsgi_share_the_token_fetched_before_the_fork(
-    cognito: FakeCognito, environ: dict[str, str], options: tuple[str, ...]
+    cognito: FakeCognito, environ: dict[str, str], option: str, requests: int
 ) -> None:
-    """One for both, unless each of them imports the application. Starts three processes: a second or two."""
-    with UWSGI("warm:app", environ, *options) as program:
+    """With Python's fork hooks, which wait until the thread of the token request has ended.
+
+    Without them a worker now and then hangs in Python itself. Starts three processes: a second or two.
+    """
+    with UWSGI("warm:app", environ, option) as program:
         assert failures(program) == []
-    assert cognito.counts()["token_requests"] == (2 if options == ("--lazy-apps",) else 1)
+    assert cognito.counts()["token_requests"] == requests
 
 
 def tokens(cognito: FakeCognito) -> set[str | None]:
