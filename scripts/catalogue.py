@@ -17,13 +17,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUE = Path("tests/faults/catalogue.toml")
 PAGE = Path("docs/reference/faults.md")
-TEST = re.compile(r"^(?:async )?def (test_\w+)\(", re.MULTILINE)
-MEMBERS = {"fault", "outcome", "note", "not_here", "source"}
+TEST = re.compile(r"^ *(?:async )?def (test_\w+)\(", re.MULTILINE)
+MEMBERS = {"fault", "outcome", "note", "not_here", "source", "tests"}
 
 HEAD = """\
 # Faults
 
-What goes wrong around a token client, what must come of it, and the test that shows it. Groups A to L are faults; those
+What goes wrong around a token client, what must come of it, and the test that shows it. Groups A to M are faults; those
 of the network are made to happen on real sockets of this machine. Then what the norms demand, and what has happened to
 others.
 
@@ -45,6 +45,8 @@ class Entry:
     source: str = ""
     note: str = ""
     not_here: str = ""
+    named: tuple[str, ...] = ()
+    """Tests that are found by their subject, wherever they are."""
 
     @property
     def prefix(self) -> str:
@@ -55,7 +57,8 @@ class Entry:
 
     def tests(self, tests: Tests) -> list[str]:
         """The names of its tests."""
-        return [name for name in tests if name.startswith(self.prefix)]
+        numbered = [name for name in tests if name.startswith(self.prefix) and _is_numbered(tests[name])]
+        return numbered + [name for name in self.named if name in tests]
 
 
 @dataclass(frozen=True)
@@ -83,17 +86,20 @@ def _section(name: str, table: Mapping[str, object]) -> Section:
         if isinstance(value, dict):
             if unknown := value.keys() - MEMBERS:
                 raise ValueError(f"{key}: {', '.join(sorted(unknown))}: no such member")
-            entries.append(Entry(key, **value))
+            members = {name: text for name, text in value.items() if name != "tests"}
+            entries.append(Entry(key, **members, named=tuple(value.get("tests", ()))))
     return Section(name, str(table["title"]), str(table.get("not_here", "")), tuple(entries))
 
 
 def find(root: Path) -> dict[str, Path]:
-    """Every test function of tests/faults."""
-    return {
-        name: path.relative_to(root)
-        for path in sorted((root / CATALOGUE).parent.rglob("test_*.py"))
-        for name in TEST.findall(path.read_text(encoding="utf-8"))
-    }
+    """Every test function; of two with one name, that of tests/faults."""
+    paths = sorted((root / "tests").rglob("test_*.py"), key=lambda path: (_is_numbered(path.relative_to(root)), path))
+    return {name: path.relative_to(root) for path in paths for name in TEST.findall(path.read_text(encoding="utf-8"))}
+
+
+def _is_numbered(path: Path) -> bool:
+    """Whether the names of its tests may begin with the number of an entry."""
+    return path.is_relative_to(CATALOGUE.parent)
 
 
 def complaints(sections: Sequence[Section], tests: Tests) -> list[str]:
@@ -104,13 +110,18 @@ def complaints(sections: Sequence[Section], tests: Tests) -> list[str]:
         for entry in section.entries:
             found = entry.tests(tests)
             known.update(found)
+            wrong += [f"{entry.id} names {name}, which is not there" for name in entry.named if name not in tests]
             if not found and not section.reason(entry):
-                wrong.append(f"{entry.id} has no test: write one named {entry.prefix}…, or say in not_here why not")
+                wrong.append(
+                    f"{entry.id} has no test: write one named {entry.prefix}…, list it in tests, or say in not_here why"
+                )
             if found and entry.not_here:
                 wrong.append(f"{entry.id} has a test, {found[0]}, and yet says not_here: make that a note, or drop it")
     numbered = re.compile(r"test_(?:n?\d+|cve_\d+_\d+|incident)_")
     wrong += [
-        f"{name} belongs to no entry of the catalogue" for name in tests if numbered.match(name) and name not in known
+        f"{name} belongs to no entry of the catalogue"
+        for name, path in tests.items()
+        if numbered.match(name) and _is_numbered(path) and name not in known
     ]
     return wrong
 

@@ -18,6 +18,8 @@ INI = "s2sauth_block_real_requests"
 NAMES = (
     "COGNITO_DOMAIN",
     "COGNITO_TOKEN_URL",
+    "COGNITO_REGION",
+    "COGNITO_API",
     "APP_CLIENT_ID",
     "COGNITO_CLIENT_ID",
     "APP_CLIENT_SECRET",
@@ -25,6 +27,7 @@ NAMES = (
     "COGNITO_CLIENT_SECRET_FILE",
     "COGNITO_CLIENT_SECRET_ARN",
     "COGNITO_SCOPES",
+    "COGNITO_SCOPE",
 )
 """What `from_env()` reads: what the environment says of the real Cognito must not mix with the fake's."""
 

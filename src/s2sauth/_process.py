@@ -5,6 +5,7 @@ Everything that a platform may lack is looked up, never assumed.
 
 import os
 import random
+import sys
 import time
 from collections.abc import Callable
 from contextvars import Context, ContextVar
@@ -92,6 +93,16 @@ def next_generation() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=next_generation)
+
+
+_FIRST_PID = os.getpid()
+
+
+def may_end_at_once() -> bool:
+    """Whether this process usually ends by `os._exit()`, which waits for no thread: a child of a fork, or one that
+    multiprocessing has started."""
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    return os.getpid() != _FIRST_PID or (multiprocessing is not None and multiprocessing.parent_process() is not None)
 
 
 def in_lambda() -> bool:

@@ -16,7 +16,7 @@ from ._core.token_endpoint import TokenRequest, read_answer, token_request
 from ._core.values import Secret
 from ._flight import Flight, Outcome, Sender
 from ._gate import NOT_FOR_A_FORK, Work
-from ._process import Clock, in_lambda, this_process
+from ._process import Clock, in_lambda, may_end_at_once, this_process
 from ._slots import Slot
 from .events import Reporter
 from .secret_sources import SecretInput, SourceFailed, read_secrets
@@ -78,8 +78,8 @@ class Renewal:
                 flight.settle(outcome)
                 raise
             with Work(NOT_FOR_A_FORK):
-                if not in_lambda():  # there, what is left to do would stand still once the caller has its token
-                    flight.settle(outcome)
+                if not in_lambda() and not may_end_at_once():
+                    flight.settle(outcome)  # else what is left to do would be left undone once the caller has its token
                 self._finish(slot, afterwards)
         return outcome
 
@@ -184,15 +184,14 @@ class Renewal:
             with Work():
                 secrets, stripped = read_secrets(self._secrets, again=again)
         except Exception as error:
-            reason = (
-                str(error) if isinstance(error, SourceFailed) else type(error).__name__
-            )  # another's text may hold it
-            self._report("secret_source_failed", slot.id, error=reason)
+            # of another exception the class alone: its text may contain the secret
+            failed = error if isinstance(error, SourceFailed) else SourceFailed(type(error).__name__)
+            self._report("secret_source_failed", slot.id, error=failed.name)
             if known:
                 return known  # the source is down; what worked last may still work
             if isinstance(error, ConfigurationError):
                 raise
-            raise SourceFailed(reason) from None
+            raise SourceFailed(failed.reason, failed.name) from None
         if stripped:
             self._report("secret_newline_stripped", slot.id)
         return sorted(secrets, key=lambda secret: secret not in known)  # what worked last goes first

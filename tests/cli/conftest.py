@@ -11,6 +11,7 @@ import pytest
 
 from parts.install import environment
 from s2sauth._cli import main
+from s2sauth._core.environment import VARIABLES
 from s2sauth.testing import FakeCognito
 from tests.support.json_schema import mistakes
 from tests.support.processes import is_left_alone
@@ -52,7 +53,8 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment without settings, proxies and colour."""
-    for name in ("COGNITO_DOMAIN", "APP_CLIENT_ID", "APP_CLIENT_SECRET", "COGNITO_SCOPES", "HTTPS_PROXY", "NO_COLOR"):
+    variables = [name for names in VARIABLES.values() for name in names]
+    for name in (*variables, "HTTPS_PROXY", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 

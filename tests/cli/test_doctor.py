@@ -168,6 +168,8 @@ def test_secret(
     ran = run("doctor", "--json", "--secret-file", str(path))
     assert (statuses(ran)["secret"], ran.code) == (status, code)
     assert "short" not in ran.out
+    if content is None:
+        assert f"the secret file {path} cannot be read: FileNotFoundError" in found(ran, "secret")
 
 
 def test_token_of_others(run: Run, fake: FakeCognito) -> None:

@@ -229,7 +229,7 @@ URLS = st.text() | st.tuples(
 @given(URLS)
 def test_any_url_is_taken_or_refused(text: str) -> None:
     """With a ValueError that does not repeat it; what is taken is a host in ASCII and a port that there is."""
-    for parse in (parse_url, lambda url: from_token_url(url, None), lambda url: from_domain(url, "eu-central-1")):
+    for parse in (parse_url, from_token_url, lambda url: from_domain(url, "eu-central-1")):
         found, error = outcome(parse, text)
         assert error is None or (type(error) is ValueError and TOKEN not in str(error))
         if isinstance(found, Url):

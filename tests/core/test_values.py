@@ -87,12 +87,14 @@ def test_secret_is_hidden_and_comparable() -> None:
         (("a",), ("a",)),
         ({"b", "a"}, ("a", "b")),
         ({"a": 1}, ("a",)),
+        (["b a"], ("a", "b")),
+        (["c", " b  a ", "a"], ("a", "b", "c")),
         ("demo/read.file https://x.example/y!#$%&'()*+,-.:;<=>?@[]^_`{|}~", None),
     ],
     ids=plainly,
 )
 def test_scopes_have_one_canonical_form(given_scopes: object, canonical: tuple[str, ...] | None) -> None:
-    """Split at blanks, without repeats, sorted."""
+    """Split at spaces, without repeats, sorted."""
     found = scope_set(given_scopes)  # type: ignore[arg-type]  # the forms of the table
     if isinstance(given_scopes, str) and canonical is None:
         canonical = tuple(sorted(given_scopes.split()))
@@ -112,7 +114,7 @@ def test_scopes_may_come_from_an_iterator() -> None:
         [],
         (),
         set(),
-        ["a b"],
+        [" "],
         [""],
         ["a", ""],
         "a\tb",
@@ -195,10 +197,13 @@ def test_secrets_that_differ_hash_apart() -> None:
         (7, "got int"),
         ([], "got an empty one, which would silently mean all scopes"),
         (["a", 7], "item 2 is of type int"),
-        (["a b"], "item 1 holds a blank: give one scope an item"),
-        (["a", "b\n"], "item 2 holds a character that RFC 6749 3.3 does not allow"),
+        (["a", " "], "item 2 is empty"),
+        (["a", "b\n"], "item 2 contains a tab or a line break: separate scopes by spaces"),
+        ("a\tb", "contains a tab or a line break: separate scopes by spaces"),
+        ("a b\\", "contains a character that RFC 6749 3.3 does not allow in a scope"),
+        (["a", "b c\x7f"], "item 2 contains a character that RFC 6749 3.3 does not allow in a scope"),
     ],
-    ids=["type", "empty", "type of an item", "blank", "character"],
+    ids=["type", "empty", "type of an item", "empty item", "line break", "tab", "character", "character in an item"],
 )
 def test_wrong_scopes_are_told_why_word_by_word(wrong: object, told: str) -> None:
     """After the forms to use; items are counted from 1."""

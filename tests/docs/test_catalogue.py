@@ -69,10 +69,10 @@ def test_every_entry_has_a_test_or_a_reason_and_the_page_is_current() -> None:
 
 
 def test_the_catalogue_is_complete() -> None:
-    """160 numbers in their order, 26 norms."""
+    """206 numbers in their order, 26 norms."""
     sections = catalogue.read((catalogue.ROOT / catalogue.CATALOGUE).read_text(encoding="utf-8"))
     numbers = [entry.id for section in sections for entry in section.entries if len(section.id) == 1]
-    assert numbers == [str(number) for number in range(1, 161)]
+    assert numbers == [str(number) for number in range(1, 207)]
     (norms,) = [section for section in sections if section.id == "norms"]
     assert [entry.id for entry in norms.entries] == [f"N{number}" for number in range(1, 27)]
 
@@ -122,6 +122,18 @@ def test_a_test_of_no_entry_is_named(root: Path, name: str) -> None:
     write(root, ENTRIES, f"{TESTS}def {name}() -> None: ...\n")
     assert catalogue.main([], root) == 1
     assert catalogue.check(root) == [f"{name} belongs to no entry of the catalogue"]
+
+
+def test_a_test_that_an_entry_names_is_found_in_any_folder(root: Path) -> None:
+    """By its subject: its name has no number, and it may be a method. One that is not there is a slip."""
+    (root / "tests" / "hook").mkdir()
+    (root / "tests" / "hook" / "test_other.py").write_text("class Test:\n    def test_401_is_mended(self): ...\n")
+    named = ENTRIES.replace('not_here = "no such thing"', 'tests = ["test_401_is_mended"]')
+    write(root, named, TESTS)
+    assert catalogue.main([], root) == 0
+    assert "[test_other.py](../../tests/hook/test_other.py) `test_401_is_mended`" in (root / catalogue.PAGE).read_text()
+    write(root, named.replace("401", "402"), TESTS)
+    assert "N1 names test_402_is_mended, which is not there" in catalogue.check(root)
 
 
 def test_a_page_that_is_not_current_is_seen_and_not_touched(root: Path) -> None:

@@ -24,7 +24,7 @@ NOT_SAID = (
     r"^<.*",  # a repr
     r".*\bredis\.call\(.*|.*\bARGV\b.*|elseif .*",  # Lua
     r"^(CREATE|SELECT|INSERT|DELETE|PRAGMA) .*",  # SQL
-    r".*Callable\[|.*\bStore str None|.*\bstr (Iterable|HasSecretValue)\b",  # types in quotes
+    r".*\btuple\[.*|.*Callable\[|.*\bStore str None|.*\bstr (Iterable|HasSecretValue)\b",  # types in quotes
     r"^\(\?i:.*",  # a pattern
     r"^(takes the fields|has no attribute)$",  # the standard's own TypeError and AttributeError
     r"^(domain|token_url) (or|with) (token_url|get_client_token)$",  # names of forms

@@ -12,7 +12,7 @@ from .._core import cognito
 from .._core.errors import ConfigurationError, S2SAuthError, hint
 from .._core.origin import is_loopback, parse_url
 from .._core.record import Record
-from ..secret_sources import read_secrets
+from ..secret_sources import SourceFailed, read_secrets
 from ._exits import FAILED, UNREACHABLE, USAGE, exit_code
 from ._words import duration, printable, region_of, scope_text
 
@@ -49,8 +49,8 @@ def secret(loaded: Loaded) -> Check:
         secrets, cut = read_secrets(loaded.secret)
     except ConfigurationError as wrong:
         return Check("secret", "fail", str(wrong), "Give the secret as it stands in the Cognito console.", USAGE)
-    except Exception as error:  # noqa: BLE001  # a source of AWS or a file raises what it likes
-        text = f"its source is down: {type(error).__name__}"
+    except Exception as error:  # noqa: BLE001  # a source raises what it likes
+        text = f"its source is down: {error.reason if isinstance(error, SourceFailed) else type(error).__name__}"
         return Check("secret", "fail", text, "Check path or ARN, rights and network.", UNREACHABLE)
     odd = [one for one in secrets if len(one.reveal()) not in SECRET_LENGTHS]
     if odd:

@@ -35,7 +35,7 @@ def from_domain(domain: str, region: str | None) -> str:
             raise ValueError("is a bare prefix, and what follows it in that partition is not known here: give the host")
         auth = "auth-fips" if region.startswith("us-gov-") else "auth"  # GovCloud has FIPS hosts only
         return f"https://{domain.lower()}.{auth}.{region}.amazoncognito.com/oauth2/token"
-    base, path, query = _https_url(domain if "://" in domain else f"https://{domain}", region)
+    base, path, query = _https_url(domain if "://" in domain else f"https://{domain}")
     if query is not None:
         raise ValueError("holds a query")
     if path not in ("", "/", "/oauth2/token"):
@@ -43,9 +43,9 @@ def from_domain(domain: str, region: str | None) -> str:
     return f"{base}/oauth2/token"
 
 
-def from_token_url(token_url: str, region: str | None) -> str:
+def from_token_url(token_url: str) -> str:
     """The same URL in its normal form, query kept; SCOPE stays in it."""
-    base, path, query = _https_url(token_url, region)
+    base, path, query = _https_url(token_url)
     if not path:
         raise ValueError("holds no path: is it the domain?")
     if not (path + (query or "")).isascii():
@@ -83,10 +83,16 @@ def from_api_url(url: str) -> str:
     return f"{base}/"
 
 
+def contradicts(url: str, region: str) -> bool:
+    """Whether the URL's host is one of AWS's that names another Region."""
+    host = parse_url(url).origin.host.decode("ascii")
+    return host.endswith((".amazoncognito.com", ".amazonaws.com")) and f".{region}." not in host
+
+
 _PARTITIONS: Final = {"cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu"}
 
 
-def _https_url(text: str, region: str | None) -> tuple[str, str, str | None]:
+def _https_url(text: str) -> tuple[str, str, str | None]:
     """Scheme with host and port, path, query; of a domain or a token endpoint."""
     base, path, query = _base_path_query(text)
     host = parse_url(text).origin.host.decode("ascii")
@@ -94,8 +100,6 @@ def _https_url(text: str, region: str | None) -> tuple[str, str, str | None]:
         raise ValueError("is a user pool's id, not its domain (Cognito console: Branding, Domain)")
     if host.startswith(("cognito-idp.", "issuer-cognito-idp.")):
         raise ValueError("is the user pool's issuer, not its domain (Cognito console: Branding, Domain)")
-    if region and host.endswith(".amazoncognito.com") and f".{region}." not in host:
-        raise ValueError("is in another Region than the one given as region")
     return base, path, query
 
 

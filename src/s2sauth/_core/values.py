@@ -114,28 +114,39 @@ def is_scope_token(text: str) -> bool:
 
 
 def scope_set(scopes: str | Iterable[str] | None) -> tuple[str, ...] | None:
-    """Scopes in their one canonical form: split, without repeats, sorted; None asks for none.
+    """Scopes in their one canonical form: split at spaces, without repeats, sorted; None asks for none.
 
-    Raises ConfigurationError for an empty string or collection, an item with a blank, and characters that RFC 6749 3.3
-    does not allow in a scope-token.
+    Raises ConfigurationError for an empty string or collection, an empty item, and characters that RFC 6749 3.3 does
+    not allow in a scope-token.
     """
     form = 'scopes: use "demo/read.file demo/write.file", ["demo/read.file"], or None for all scopes of the app client'
     if scopes is None:
         return None
     if isinstance(scopes, str):
-        items = scopes.split(" ")
-        items = [item for item in items if item]
+        items = [scopes] if scopes.strip(" ") else []
     elif isinstance(scopes, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
         items = list(scopes)
     else:
         raise ConfigurationError(f"{form}; got {type(scopes).__name__}")
     if not items:
         raise ConfigurationError(f"{form}; got an empty one, which would silently mean all scopes")
+    found: set[str] = set()
     for number, item in enumerate(items, 1):
         if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
             raise ConfigurationError(f"{form}; item {number} is of type {type(item).__name__}")
-        if " " in item:
-            raise ConfigurationError(f"{form}; item {number} holds a blank: give one scope an item")
-        if not is_scope_token(item):
-            raise ConfigurationError(f"{form}; item {number} holds a character that RFC 6749 3.3 does not allow")
-    return tuple(sorted(set(items)))
+        if (wrong := _wrong_with_scopes(item)) is not None:
+            raise ConfigurationError(f"{form}; {'' if isinstance(scopes, str) else f'item {number} '}{wrong}")
+        found.update(filter(None, item.split(" ")))
+    return tuple(sorted(found))
+
+
+def _wrong_with_scopes(text: str) -> str | None:
+    """What is wrong with one scope, or several with spaces between them."""
+    scopes = [scope for scope in text.split(" ") if scope]
+    if not scopes:
+        return "is empty"
+    if any(c in text for c in "\t\n\r"):
+        return "contains a tab or a line break: separate scopes by spaces"
+    if not all(map(is_scope_token, scopes)):
+        return "contains a character that RFC 6749 3.3 does not allow in a scope"
+    return None
