@@ -55,9 +55,10 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment without settings, proxies, certificates and colour."""
-    settings = [name for names in VARIABLES.values() for name in names]
+    variables = [name for names in VARIABLES.values() for name in names]
     proxies = [name for name in os.environ if name.lower().endswith("_proxy")]
-    for name in (*settings, *proxies, "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "NO_COLOR"):
+    tls = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+    for name in (*variables, "NO_COLOR", *proxies, *tls):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
 

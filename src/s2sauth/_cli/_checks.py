@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import ssl
 from email.utils import parsedate_to_datetime
@@ -55,8 +57,9 @@ def secret(loaded: Loaded) -> Check:
     except ConfigurationError as wrong:
         return Check("secret", "fail", str(wrong), "Give the secret as it stands in the Cognito console.", USAGE)
     except Exception as error:  # noqa: BLE001  # a source raises what it likes
-        text = f"its source is down: {error.reason if isinstance(error, SourceFailed) else type(error).__name__}"
-        return Check("secret", "fail", text, "Check path or ARN, rights and network.", UNREACHABLE)
+        said = error.reason if isinstance(error, SourceFailed) else type(error).__name__
+        text = f"its source is down: {os.strerror(errno.EMFILE) if _is_starved(error) else said}"
+        return Check("secret", "fail", text, _advice(error, "Check path or ARN, rights and network."), UNREACHABLE)
     odd = [one for one in secrets if len(one.reveal()) not in SECRET_LENGTHS]
     if odd:
         advice = "Cognito's have 24 to 64 characters: see whether all of it was copied."
