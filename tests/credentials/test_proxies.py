@@ -32,7 +32,7 @@ UNREADABLE = {
     "socks, lower case": ("all_proxy", "socks5h://127.0.0.1:7891", r"httpx\[socks\]"),
     "# in a password": ("HTTPS_PROXY", "http://somebody:pa#hunter22@proxy.example.com:3128", "Invalid port"),
     "# in a password, of http": ("http_proxy", "http://somebody:pa#hunter22@proxy.example.com:3128", "Invalid port"),
-    "a password that is a word of the error": (
+    "word of the error": (
         "HTTPS_PROXY",
         "http://somebody:codec\udcff@127.0.0.1:3128",
         "EncodeError;",
