@@ -130,11 +130,12 @@ def test_proxy_that_nothing_can_reach_is_named_with_its_variable(
     def unknown(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     credentials = make(domain="auth.example.com", http_client=None, policy=RenewalPolicy(attempts=1))
-    with pytest.raises(TokenUnavailable) as caught:
-        credentials.get_token()
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", unknown)
+        with pytest.raises(TokenUnavailable) as caught:
+            credentials.get_token()
     assert f"through the proxy {place} (HTTPS_PROXY) failed" in str(caught.value)
     assert "hunter22" not in str(caught.value)
 
