@@ -269,6 +269,22 @@ def test_api(status: int, verdict: str, code: int, run: Run, fake: FakeCognito) 
     assert (statuses(ran)["api"], ran.code) == (verdict, code)
 
 
+@pytest.mark.parametrize(
+    ("status", "verdict", "advice"),
+    [
+        (404, "warn", "check path and method"),
+        (503, "fail", "look at its log"),
+        (403, "fail", "resource policy or AWS WAF"),
+    ],
+)
+def test_api_that_refuses_in_its_own_way(status: int, verdict: str, advice: str, run: Run, fake: FakeCognito) -> None:
+    """Not as API Gateway does: the status is all there is."""
+    fake.api_answer(status, body=b"no", headers=[("x-amzn-ErrorType", "")])
+    ran = run("doctor", "--json", fake.api_url)
+    assert statuses(ran)["api"] == verdict
+    assert advice in found(ran, "api")
+
+
 @pytest.mark.usefixtures("fake")
 def test_api_that_is_down(run: Run) -> None:
     """Looked at after the token, which is fine."""

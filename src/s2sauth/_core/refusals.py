@@ -32,6 +32,10 @@ ANY_ACTION: Final = "another action"
 """Stands for an action of AWS WAF without a row of its own."""
 
 _COMPARE: Final = "Compare method, path and stage with the API as it is deployed"
+_READ_AS_SIGNATURE: Final = (
+    "API Gateway reads the Authorization header as an AWS signature: the method wants one (IAM), or the path is that "
+    "of no route with an authorizer"
+)
 _SAMPLED: Final = "Look at the web ACL's sampled requests"
 
 WAF: Final = (
@@ -116,35 +120,26 @@ API_GATEWAY: Final = (
         "token",
         _COMPARE,
     ),
-    Refusal(
-        403,
-        "IncompleteSignatureException",
-        "Invalid key=value pair (missing equal-sign) in Authorization header",
-        "API Gateway reads the Authorization header as an AWS signature: the method wants one (IAM), or the path is "
-        "that of no route with an authorizer",
-        f"{_COMPARE}; a method that wants IAM takes no token",
-    ),
-    Refusal(
-        403,
-        "IncompleteSignatureException",
-        "Authorization header requires",
-        "API Gateway reads the Authorization header as an AWS signature: the method wants one (IAM), or the path is "
-        "that of no route with an authorizer",
-        f"{_COMPARE}; a method that wants IAM takes no token",
-    ),
-    Refusal(
-        403,
-        "InvalidSignatureException",
-        "The request signature we calculated does not match",
-        "the method wants an AWS signature (IAM) and got another one, or the path fell through to such a method",
-        f"{_COMPARE}; a method that wants IAM takes no token",
-    ),
-    Refusal(
-        403,
-        "UnrecognizedClientException",
-        "The security token included in the request is invalid",
-        "the method wants an AWS signature (IAM), and does not know the key that signed",
-        f"{_COMPARE}; a method that wants IAM takes no token",
+    *(
+        Refusal(403, name, message, cause, f"{_COMPARE}; a method that wants IAM takes no token")
+        for name, message, cause in (
+            (
+                "IncompleteSignatureException",
+                "Invalid key=value pair (missing equal-sign) in Authorization header",
+                _READ_AS_SIGNATURE,
+            ),
+            ("IncompleteSignatureException", "Authorization header requires", _READ_AS_SIGNATURE),
+            (
+                "InvalidSignatureException",
+                "The request signature we calculated does not match",
+                "the method wants an AWS signature (IAM) and got another, or the path fell through to such a method",
+            ),
+            (
+                "UnrecognizedClientException",
+                "The security token included in the request is invalid",
+                "the method wants an AWS signature (IAM), and does not know the key that signed",
+            ),
+        )
     ),
     Refusal(
         403,
