@@ -17,9 +17,38 @@ from ._core.tokens import Tokens
 from ._core.values import AccessToken
 from .events import EventName
 
+REMEMBERED = 16
+"""Tokens that a credentials object recognises when a request brings one back: at 5 minutes a token, the latest hour."""
 DRAINED_BYTES = 64 * 1024
 DRAINED_SECONDS = 0.5
 """A 401 is read on for this long, and each of its parts is waited for as long: 1 s in all."""
+
+
+class OurHeaders:
+    """Recognises an Authorization header that a hook of the same credentials object sent.
+
+    A request brings one back when it is `response.next_request` or is sent again. This remembers Python's
+    keyed hashes, which tell nothing about the tokens, and only those of the tokens that were sent or seen last.
+    """
+
+    __slots__ = ("_hashes",)
+
+    def __init__(self) -> None:
+        self._hashes: tuple[int, ...] = ()
+
+    def remember(self, header: str) -> None:
+        """Note what a hook sends."""
+        # Replaced as a whole, so no lock is needed. Of two threads, one may lose its note until the next request.
+        if (mark := hash(header)) not in self._hashes:
+            self._hashes = (*self._hashes[1 - REMEMBERED :], mark)
+
+    def recognise(self, header: str) -> bool:
+        """Whether a hook sent it; then it stays remembered, because it may come with every request."""
+        mark, hashes = hash(header), self._hashes
+        if mark not in hashes:
+            return False
+        self._hashes = (*(other for other in hashes if other != mark), mark)
+        return True
 
 
 class Hook:
@@ -32,6 +61,10 @@ class Hook:
     """The family's ByteStream."""
     _failure: ClassVar[Any]
     """TokenUnavailable that is the family's TransportError too."""
+    _family: ClassVar[str]
+    """The library whose clients take this hook."""
+    _other: ClassVar[str]
+    """The library whose clients do not."""
 
     def __init__(
         self,
@@ -40,14 +73,22 @@ class Hook:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         report: Callable[[EventName], object] | None = None,
+        ours: OurHeaders | None = None,
     ) -> None:
         self._tokens = tokens
         self._origins = origins
         self._monotonic = monotonic
         self._tell = report
+        self._ours = OurHeaders() if ours is None else ours
+        self._told: dict[EventName, object] = {}
+        """What this hook reports once only."""
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} for {self._origins}>"
+        # A client of the other library puts this into its TypeError, and says nothing else.
+        return (
+            f"<{type(self).__name__} for {self._origins}; it fits {self._family} clients. "
+            f"For an {self._other} client, use credentials.{self._other}_auth(...)>"
+        )
 
     def _copy(self, request: Any) -> Any:
         """A copy of the request, which shares nothing that is written to; a body that is in memory comes along."""
@@ -114,6 +155,11 @@ class Hook:
         if self._tell is not None:
             self._tell(name)
 
+    def _report_once(self, name: EventName) -> None:
+        mine = object()
+        if self._told.setdefault(name, mine) is mine:
+            self._report(name)
+
     def _check_origin(self, request: Any) -> None:
         url = request.url
         if not self._origins.allows(url.scheme, url.raw_host, url.port):
@@ -124,8 +170,10 @@ class Hook:
         headers = sent.headers
         own = len(headers)
         headers["Authorization"] = token.authorization
-        if len(headers) <= own:
-            self._report("authorization_replaced")
+        self._ours.remember(token.authorization)
+        if len(headers) <= own and not self._ours.recognise(request.headers["Authorization"]):
+            # A client that always sends one (the OpenAI SDK does) is told once, not with every request.
+            self._report_once("authorization_replaced")
         return sent
 
     def _raise_unavailable(self, error: TokenUnavailable, request: Any) -> NoReturn:
@@ -133,12 +181,15 @@ class Hook:
 
     def _worth_another(self, request: Any, sent: Any, response: Any, token: AccessToken) -> bool:
         """Whether this 401 may be answered by sending the request again with another token."""
-        if response.request is not sent:
-            # After a redirect: the token went along only within its origin, and the request has had its effect already.
-            if _origin(response.request) == _origin(request):
-                self._tokens.invalidate(token)
-            return False
         if refuses_bearer(response.headers.get_list("www-authenticate")):
+            return False  # no fault of the token's: it is not suspected either
+        if response.request is not sent:
+            # After a redirect: the request has had its effect already. The library follows it below the hook, and drops
+            # the token where the redirect leaves the origin, even if it comes back to it.
+            if response.request.headers.get("authorization") == token.authorization:
+                self._tokens.invalidate(token)
+            else:
+                self._report("redirect_dropped_token")
             return False
         self._report("token_rejected")
         if not _replayable(request):
@@ -212,11 +263,6 @@ def _patience(request: Any) -> float | None:
         return None
     connect, read = limits.get("connect"), limits.get("read")
     return None if connect is None or read is None else connect + read
-
-
-def _origin(request: Any) -> tuple[str, bytes, int | None]:
-    url = request.url
-    return url.scheme, url.raw_host, url.port
 
 
 def _replayable(request: Any) -> bool:

@@ -2,26 +2,37 @@
 
 from _thread import get_ident
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, final
 
 from . import _snapstart
 from ._core.errors import ConfigurationError
 from ._core.policy import RenewalPolicy
-from ._flight import Sender
+from ._core.tokens import Tokens
+from ._flight import Flight, Outcome, Sender
 from ._gate import IMPORT_WAIT, Work
 from ._process import Clock
-from ._renewal import Renewal
-from ._slots import Client, SlotMap
+from ._slots import Client, Slot, SlotMap
 from ._supply import Supply
 from .events import OnEvent, Reporter
 from .secret_sources import SecretInput
 from .secret_sources.base import prepare_source
 
 if TYPE_CHECKING:
+    from ._core.origin import OriginList
     from ._fleet import Fleet
+    from ._hook import Hook, OurHeaders
+    from ._renewal import Renewal
     from .stores import Store
 
 Family = Literal["httpx", "httpx2"]
+AnyHook = TypeVar("AnyHook", bound="Hook")
+
+AS_AUTH = (
+    'httpx.Client(auth=credentials.httpx_auth("https://api.example.com")), or with httpx2 as '
+    'httpx2.Client(auth=credentials.httpx2_auth("https://api.example.com"))'
+)
+"""What to write instead of `auth=credentials`."""
 
 
 @final
@@ -42,6 +53,7 @@ class Shared:
         self.client = Client()
         self.slots = SlotMap(self.client)
         self.report = Reporter(clock, on_event)
+        self._ours: dict[None, OurHeaders] = {}
         self._secrets = secrets
         self._http_client = http_client
         self._policy = policy
@@ -49,15 +61,8 @@ class Shared:
         self._fleet: Fleet | None = None
         self._open_sender: Callable[[str], Sender] | None = None
         self._preparing: int | None = None
-        self._renewal = Renewal(
-            policy=policy,
-            clock=clock,
-            report=self.report,
-            secrets=secrets,
-            open_sender=self._open,
-            fleet=lambda: self._fleet,
-        )
-        self.supply = Supply(policy=policy, clock=clock, report=self.report, renew=self._renewal)
+        self._renewal: Renewal | None = None
+        self.supply = Supply(policy=policy, clock=clock, report=self.report, renew=self._renew)
 
     def prepare(self, family: Family = "httpx") -> None:
         """Import what a flight needs, on the thread of a caller: a fork during a threaded import hangs the child.
@@ -77,6 +82,7 @@ class Shared:
                 prepare_source(self._secrets)
                 if self._store is not None:
                     self._fleet = self._meet(self._store)
+                self._renewal = self._renewal or self._make_renewal()
                 if family == "httpx2":
                     from ._httpx2 import senders  # noqa: PLC0415  # not before the first token or hook
                 else:
@@ -86,9 +92,17 @@ class Shared:
         finally:
             self._preparing = None
 
+    def hook(self, kind: type[AnyHook], tokens: Tokens, origins: "OriginList", *, key: str) -> AnyHook:
+        """A family's hook; its events have this key."""
+        from ._hook import OurHeaders  # noqa: PLC0415  # which the family's module has imported
+
+        ours = self._ours.setdefault(None, OurHeaders())  # one step: two threads may make the first hook
+        return kind(tokens, origins, monotonic=self.clock.monotonic, report=partial(self.report, key=key), ours=ours)
+
     def forget(self) -> None:
         """Drop what token requests brought: tokens, accepted secrets, failures."""
-        self._renewal.forget()
+        if self._renewal is not None:
+            self._renewal.forget()
         self.supply.forget(self.slots.all())
 
     def _meet(self, store: "Store | str") -> "Fleet":
@@ -108,6 +122,22 @@ class Shared:
             raise ConfigurationError(wrong) from None
         return Fleet(opened, policy=self._policy, clock=self.clock, report=self.report)
 
+    def _make_renewal(self) -> "Renewal":
+        from ._renewal import Renewal  # noqa: PLC0415  # with all that it needs to read an answer
+
+        return Renewal(
+            policy=self._policy,
+            clock=self.clock,
+            report=self.report,
+            secrets=self._secrets,
+            open_sender=self._open,
+            fleet=lambda: self._fleet,
+        )
+
+    def _renew(self, slot: Slot, flight: Flight) -> Outcome:
+        assert self._renewal is not None  # prepare() comes before every flight
+        return self._renewal(slot, flight)
+
     def _open(self, url: str) -> Sender:
-        assert self._open_sender is not None  # prepare() comes before every flight
+        assert self._open_sender is not None  # as above
         return self._open_sender(url)

@@ -8,7 +8,6 @@ from weakref import WeakValueDictionary
 from ._core.config import Settings, key, key_id
 from ._core.errors import Cause, Failure
 from ._core.freshness import Entry, Freshness, Instant, elapsed, freshness, new_entry
-from ._core.issued import Issued
 from ._core.policy import RenewalPolicy
 from ._core.record import Record
 from ._core.retry import Forced, Memory, holding, remember_in_hand, remember_outage, remember_refusal
@@ -18,6 +17,8 @@ from ._process import Clock, this_process
 
 if TYPE_CHECKING:
     from cachetools import LRUCache
+
+    from ._core.issued import Issued
 
 KEPT = 256
 """Scope sets kept after their last view is gone."""
@@ -85,7 +86,7 @@ class Slot:
 
     def arrived(
         self,
-        issued: Issued,
+        issued: "Issued",
         flight: Flight,
         *,
         asked_at: Instant,

@@ -14,9 +14,9 @@ from ._core.origin import AnyOrigin, parse_origins
 from ._core.policy import RenewalPolicy
 from ._core.values import AccessToken
 from ._process import Clock, SystemClock
-from ._shared import Shared
+from ._shared import AS_AUTH, Shared
 from ._slots import Slot, State, state
-from .events import EventName, OnEvent
+from .events import OnEvent
 from .secret_sources import EnvironmentSecret, SecretInput
 
 if TYPE_CHECKING:
@@ -193,7 +193,11 @@ class CognitoClientCredentials(Closing):
         timeout: float | None = None,  # noqa: ASYNC109  # as get_token
         rejected: AccessToken | None = None,
     ) -> AccessToken:
-        """`get_token()` for asyncio and trio: waits without blocking the event loop."""
+        """`get_token()` for asyncio and trio: waits without blocking the event loop.
+
+        Without a hook, the first call imports the HTTP library on the loop's thread, which takes 0.2 to 0.5 s. Call
+        `warm()` before the loop starts.
+        """
         entry = self._slot.entry
         if (
             entry is not None
@@ -241,7 +245,7 @@ class CognitoClientCredentials(Closing):
         self._shared.prepare()
         from ._httpx import HttpxAuth  # noqa: PLC0415  # the first use of httpx, on the caller's thread
 
-        return HttpxAuth(self, allowed, monotonic=self._shared.clock.monotonic, report=self._report)
+        return self._shared.hook(HttpxAuth, self, allowed, key=self._slot.id)
 
     def httpx2_auth(self, *origins: str | AnyOrigin, allow_http: bool = False) -> "Httpx2Auth":
         """The hook for `httpx2.Client(auth=...)` and `httpx2.AsyncClient(auth=...)`; `pip install 's2sauth[httpx2]'`.
@@ -255,7 +259,7 @@ class CognitoClientCredentials(Closing):
             from ._httpx2 import Httpx2Auth  # noqa: PLC0415  # as in httpx_auth()
         except ModuleNotFoundError:
             raise ImportError("httpx2_auth() needs httpx2: pip install 's2sauth[httpx2]'", name="httpx2") from None
-        return Httpx2Auth(self, allowed, monotonic=self._shared.clock.monotonic, report=self._report)
+        return self._shared.hook(Httpx2Auth, self, allowed, key=self._slot.id)
 
     def with_scopes(self, *scopes: str) -> "CognitoClientCredentials":
         """The same credentials for other scopes; equal scopes share one token. Without any: all of the app client's.
@@ -283,16 +287,10 @@ class CognitoClientCredentials(Closing):
     def __repr__(self) -> str:
         known = self._slot.settings
         scopes = "all scopes" if known.scopes is None else f"scopes {' '.join(known.scopes)}"
-        return (
-            f"<CognitoClientCredentials of {known.client_id} at {known.token_url}, {scopes}; use it as "
-            'httpx.Client(auth=credentials.httpx_auth("https://api.example.com"))>'
-        )
+        return f"<CognitoClientCredentials of {known.client_id} at {known.token_url}, {scopes}; use it as {AS_AUTH}>"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(
             "CognitoClientCredentials cannot be pickled or copied: it holds a secret and tokens. "
             "Build it in each process, e.g. with CognitoClientCredentials.from_env()."
         )
-
-    def _report(self, name: EventName) -> None:
-        self._shared.report(name, self._slot.id)

@@ -1,6 +1,8 @@
 """A command run in this process, against a FakeCognito; whatever it writes with --json fits the schema."""
 
 import json
+import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -52,11 +54,28 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment without settings, proxies and colour."""
+    """An environment without settings, proxies, certificates and colour."""
     variables = [name for names in VARIABLES.values() for name in names]
-    for name in (*variables, "HTTPS_PROXY", "NO_COLOR"):
+    proxies = [name for name in os.environ if name.lower().endswith("_proxy")]
+    tls = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+    for name in (*variables, "NO_COLOR", *proxies, *tls):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No name or address of another machine is found."""
+    real = socket.getaddrinfo
+
+    def only_here(host: Any, *rest: Any, **named: Any) -> Any:
+        if isinstance(host, str):
+            host.encode("idna")  # as the real one, which raises UnicodeError for some
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real(host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", only_here)
 
 
 @pytest.fixture

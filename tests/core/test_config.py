@@ -241,7 +241,9 @@ def test_a_region_is_checked_for_its_syntax(region: object) -> None:
     assert "\n" not in text
 
 
-@pytest.mark.parametrize("region", ["cn-north-1", "eusc-de-east-1"])
+@pytest.mark.parametrize(
+    "region", ["cn-north-1", "eusc-de-east-1", "us-iso-east-1", "eu-isoe-west-1", "us-isox-east-1"]
+)
 def test_a_bare_prefix_needs_a_partition_whose_hosts_are_known(region: str) -> None:
     """A guessed host would be somebody else's."""
     assert "give the host" in refused(domain="demo", region=region)
@@ -273,7 +275,7 @@ def test_a_region_that_contradicts_the_host_is_refused(endpoint: dict[str, Any])
         pytest.param({"client_id": "ä"}, "client_id: holds white space or a char", id="client_id that is not ASCII"),
         pytest.param({"client_id": "\x7f"}, "client_id: holds white space or a char", id="client_id with DEL"),
         pytest.param(
-            {"client_id": "a:b", "auth_method": "client_secret_basic", **ELSEWHERE},
+            {"client_id": "a:b", "auth_method": "client_secret_basic", "domain": "http://localhost:9229"},
             "client_id: holds a colon",
             id="colon with Basic",
         ),
@@ -564,7 +566,7 @@ def test_the_client_id_is_told_why_it_is_wrong_word_by_word() -> None:
         f"client_id: holds white space or a character that RFC 6749 A.1 does not allow; {form}"
     )
     with pytest.raises(ConfigurationError) as caught:
-        made(client_id="a:b", auth_method="client_secret_basic", **ELSEWHERE)
+        made(client_id="a:b", auth_method="client_secret_basic", domain="http://localhost:9229")
     assert str(caught.value) == (
         'client_id: holds a colon, which Basic authentication cannot carry: use auth_method="client_secret_post"; '
         f"{form}"
@@ -736,3 +738,115 @@ def test_a_region_that_contradicts_an_endpoint_of_get_client_token_is_refused() 
         token_url="https://cognito-idp-fips.us-east-1.amazonaws.com",
     )
     assert text.startswith("region: is another Region than that of token_url")
+
+
+def test_scopes_of_the_query_are_those_that_are_asked_for() -> None:
+    """So that fewer are noticed; and both ways to say them share one token."""
+    url = f"{TOKEN_URL}?scope=b+a+%1b"
+    written = made(domain=None, token_url=url)
+    assert written.scopes == ("a", "b")
+    assert key(written) == key(written.with_scopes(None))
+    assert key(made(domain=None, token_url=f"{TOKEN_URL}?scope=a")) == key(
+        made(domain=None, token_url=f"{TOKEN_URL}?scope=a", scopes="a")
+    )
+    for query in ("scope=", "scope", "x=scope", "scopes=a"):
+        assert made(domain=None, token_url=f"{TOKEN_URL}?{query}").scopes is None
+
+
+@pytest.mark.parametrize(
+    ("query", "fine"),
+    [
+        ("scope={scope}", True),
+        ("scope={scope}&key={scope}", True),
+        ("key={scope}", True),
+        ("scope=a&key={scope}", False),
+        ("scope=b&scope={scope}", True),
+        ("scope=a%20b", True),
+        ("scope=a&scope=b", True),
+        ("scope=A%20b", False),
+    ],
+)
+def test_scopes_beside_the_query_are_those_that_it_says(query: str, fine: bool) -> None:
+    """Wherever {scope} stands: what is sent as `scope` is what the token is kept for."""
+    given = {"domain": None, "token_url": f"{TOKEN_URL}?{query}", "scopes": "a b"}
+    if fine:
+        assert made(**given).scopes == ("a", "b")
+    else:
+        assert "are not those in the query" in refused(**given)
+
+
+@pytest.mark.parametrize(
+    ("said", "fine"),
+    [
+        ("%7B%22a%22:%221%22,%20%22b%22:%222%22%7D", True),
+        ("%7B%22b%22:%222%22,%22a%22:%221%22%7D", True),
+        ("%7B%22a%22:%221%22%7D", False),
+        ("", False),
+        ("x", False),
+        ("%7B%22a%22:%221%22,%22b%22:%222%22%7D&aws_client_metadata=%7B%7D", False),
+    ],
+    ids=["the same", "in another order", "less", "empty", "no JSON", "twice"],
+)
+def test_metadata_beside_the_query_is_what_it_says(said: str, fine: bool) -> None:
+    """Otherwise nothing would tell which of the two a token is of."""
+    given = {"domain": None, "token_url": f"{TOKEN_URL}?aws_client_metadata={said}"}
+    assert made(**given).client_metadata is None
+    metadata = {"a": "1", "b": "2"}
+    if fine:
+        assert made(**given, client_metadata=metadata).client_metadata == '{"a":"1","b":"2"}'
+    else:
+        wrong = (
+            "client_metadata: is not the aws_client_metadata in the query of token_url; give it in one place only; use"
+        )
+        assert refused(**given, client_metadata=metadata).startswith(wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "encodes"),
+    [
+        pytest.param({"domain": "auth.example.com"}, False, id="domain"),
+        pytest.param({"domain": "http://127.0.0.1:1"}, False, id="domain on loopback"),
+        pytest.param({"domain": "demo", "region": "eu-central-1"}, False, id="bare prefix"),
+        pytest.param({"token_url": "https://x.auth.eu-central-1.amazoncognito.com/oauth2/token"}, False, id="its URL"),
+        pytest.param({"token_url": "https://X.AUTH-FIPS.us-gov-west-1.AmazonCognito.com/t?x=1"}, False, id="FIPS"),
+        pytest.param({"token_url": TOKEN_URL}, True, id="another URL"),
+        pytest.param({"token_url": "https://amazoncognito.com.example.com/t"}, True, id="a host that begins so"),
+        pytest.param({"token_url": "https://example.com/x.amazoncognito.com"}, True, id="a path"),
+        pytest.param({"token_url": "https://notamazoncognito.com/t"}, True, id="a host that ends so"),
+    ],
+)
+def test_basic_is_form_encoded_but_for_cognito(given: dict[str, Any], encodes: bool) -> None:
+    """RFC 6749 2.3.1. Cognito is what `domain` names, and its own hosts; "auto" and the body never change."""
+    given = {"domain": None, **given}
+    assert made(**given, auth_method="client_secret_basic").encodes_basic is encodes
+    for method in ("auto", "client_secret_post"):
+        assert made(**given, auth_method=method).encodes_basic is False
+
+
+def test_keys_differ_where_the_header_may() -> None:
+    """And only there: the same token endpoint, given in either way."""
+    ways: list[dict[str, Any]] = [{"domain": "auth.example.com"}, {"domain": None, "token_url": TOKEN_URL}]
+    raw, encoded = (made(**way, auth_method="client_secret_basic") for way in ways)
+    assert raw.token_url == encoded.token_url
+    assert key(raw) != key(encoded)
+    assert encoded.with_scopes("a").encodes_basic
+    for method in ("auto", "client_secret_post"):
+        one, other = (key(made(**way, auth_method=method)) for way in ways)
+        assert one == other
+
+
+def test_a_colon_in_the_client_id_is_fine_where_it_is_encoded() -> None:
+    """Basic with a server that is not Cognito."""
+    given = {"client_id": "a:b", "auth_method": "client_secret_basic"}
+    assert made(domain=None, token_url=TOKEN_URL, **given).client_id == "a:b"
+    assert "holds a colon" in refused(domain="http://localhost:9229", **given)
+
+
+def test_an_isolated_partition_that_is_not_known_needs_the_whole_url() -> None:
+    """No line about a Region's name, which is right."""
+    given = {"domain": None, "api": "get_client_token", "region": "us-isox-east-1"}
+    wrong = "region: is in a partition whose hosts are not known here: give the API's whole URL as token_url"
+    assert refused(**given) == wrong
+    assert (
+        made(**given, token_url="https://cognito-idp.example.ic.gov").token_url == "https://cognito-idp.example.ic.gov/"
+    )

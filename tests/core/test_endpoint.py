@@ -24,9 +24,23 @@ POOL = "is a user pool's id, not its domain (Cognito console: Branding, Domain)"
         ("eu-central-1_Ex4mpl3Ab", None, POOL),
         ("https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ex4mpl3Ab", None, ISSUER),
         ("https://issuer-cognito-idp.eu-central-1.amazonaws.com", None, ISSUER),
+        ("https://cognito-idp-fips.us-gov-west-1.amazonaws.com/us-gov-west-1_Ex4mpl3Ab", None, ISSUER),
+        ("https://cognito-idp.us-iso-east-1.c2s.ic.gov/us-iso-east-1_Ex4mpl3Ab", None, ISSUER),
         ("http://auth.example.com", None, HTTP),
     ],
-    ids=["prefix", "prefix in China", "query", "path", "fragment", "pool id", "issuer", "new issuer", "http"],
+    ids=[
+        "prefix",
+        "prefix in China",
+        "query",
+        "path",
+        "fragment",
+        "pool id",
+        "issuer",
+        "new issuer",
+        "FIPS issuer",
+        "isolated issuer",
+        "http",
+    ],
 )
 def test_a_wrong_domain_is_told_why(domain: str, region: str | None, wrong: str) -> None:
     """The form to use follows in the error that lists all mistakes."""
@@ -35,6 +49,7 @@ def test_a_wrong_domain_is_told_why(domain: str, region: str | None, wrong: str)
     assert str(caught.value) == wrong
 
 
+GRANT = "names a grant_type in its query other than client_credentials; leave it out"
 BRACE = "holds a brace: {scope}, in the query, is the only use of one; else percent-encode it"
 
 
@@ -52,6 +67,10 @@ BRACE = "holds a brace: {scope}, in the query, is the only use of one; else perc
         ("https://auth.example.com/t?scope={scope", BRACE),
         ("https://auth.example.com/t?scope={scope}&a=}", BRACE),
         ("http://auth.example.com/t", HTTP),
+        ("https://auth.example.com/t?client_assertion=a", "holds credentials, which RFC 6749 2.3.1 forbids in a URL"),
+        ("https://auth.example.com/t?grant_type=password", GRANT),
+        ("https://auth.example.com/t?grant%5Ftype=", GRANT),
+        ("https://auth.example.com/t?grant_type=client_credentials&grant_type=x", GRANT),
     ],
     ids=[
         "no path",
@@ -65,6 +84,10 @@ BRACE = "holds a brace: {scope}, in the query, is the only use of one; else perc
         "open",
         "close",
         "http",
+        "assertion",
+        "another grant",
+        "no grant",
+        "two grants",
     ],
 )
 def test_a_wrong_token_url_is_told_why(token_url: str, wrong: str) -> None:

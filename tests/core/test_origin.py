@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2sauth._core.errors import ConfigurationError
-from s2sauth._core.origin import ANY_ORIGIN, Origin, is_loopback, origin, parse_origins, parse_url
+from s2sauth._core.origin import ANY_ORIGIN, AnyOrigin, Origin, is_loopback, origin, parse_origins, parse_url
 
 
 @pytest.mark.parametrize(
@@ -304,6 +304,19 @@ def test_websocket_to_a_listed_origin_carries_the_token(
     origins = parse_origins([listed], allow_http=False)
     assert origins.allows(scheme, host, port) is allowed
     assert allowed or str(origin(scheme, host, port)) in origins.explain(scheme, host, port)
+
+
+@pytest.mark.parametrize(
+    ("listed", "shown"),
+    [
+        (["https://b.example/v1", "https://a.example:8443"], "https://a.example:8443, https://b.example"),
+        ([ANY_ORIGIN], "any origin"),
+    ],
+    ids=["listed", "any"],
+)
+def test_a_list_of_origins_reads_as_its_origins(listed: list[str | AnyOrigin], shown: str) -> None:
+    """A hook's repr shows it."""
+    assert str(parse_origins(listed, allow_http=False)) == shown
 
 
 def test_message_names_each_listed_origin_once() -> None:

@@ -113,6 +113,45 @@ def test_proxy_that_is_not_there_is_named_with_its_variable(
         assert piece not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("proxy", "place"),
+    [
+        ("http://user:hunter22@127.0.0.1:75545", "127.0.0.1:75545"),  # for the resolver, port 10009
+        ("http://user:hunter22@:9", ":9"),
+        ("http://user:hunter22@a..localhost:9", "a..localhost:9"),
+        ("https://user:hunter22@bücher.invalid", "xn--bcher-kva.invalid:443"),
+    ],
+)
+def test_proxy_that_nothing_can_reach_is_named_with_its_variable(
+    make: Make, monkeypatch: pytest.MonkeyPatch, proxy: str, place: str
+) -> None:
+    """It is not called that of http_client, which is not set."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    credentials = make(domain="auth.example.com", http_client=None, policy=RenewalPolicy(attempts=1))
+    with pytest.raises(TokenUnavailable) as caught:
+        credentials.get_token()
+    assert f"through the proxy {place} (HTTPS_PROXY) failed" in str(caught.value)
+    assert "hunter22" not in str(caught.value)
+
+
+@pytest.mark.parametrize("cut", ["#", "/", "?"])
+def test_password_that_is_cut_short_is_not_shown_as_the_port(
+    make: Make, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    """`http://user:12#34@proxy`: for a URL that is the port 12 of the host "user"."""
+    monkeypatch.setenv("HTTPS_PROXY", f"http://localhost:9{cut}hunter22@127.0.0.1:3128")
+    credentials = make(domain="auth.example.com", http_client=None, policy=RenewalPolicy(attempts=1))
+    with pytest.raises(TokenUnavailable, match=r"through the proxy of HTTPS_PROXY \(.*percent-encode") as caught:
+        credentials.get_token()
+    for piece in ("localhost", ":9", "hunter22"):
+        assert piece not in str(caught.value)
+
+
 def test_proxy_that_hangs_is_named_when_the_time_is_over(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """The caller's time ends first; a tenth of a second."""
     with socket.create_server(("127.0.0.1", 0)) as listening:

@@ -86,3 +86,11 @@ def test_commands_that_are_named_exist(path: Path) -> None:
     """A command of this project, wherever a text names it, is a file of the project."""
     for command in re.findall(r"(?:scripts|benchmarks|\.ci)/[\w./-]*\w", path.read_text(encoding="utf-8")):
         assert (ROOT / command).exists(), command
+
+
+@pytest.mark.parametrize("page", ["secrecy.md", "logs-and-metrics.md"])
+def test_pages_name_the_setting_that_hides_captured_headers(page: str) -> None:
+    """OpenTelemetry's instrumentation of httpx can put Authorization headers into spans, if it is told to."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST" in text
+    assert re.search('OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS="?authorization', text)

@@ -31,3 +31,8 @@ def mistakes(credentials: CognitoClientCredentials, token: AccessToken) -> None:
     credentials.invalidate(None)  # wrong: None is no token
     len(token.expires_in)  # wrong: seconds
     httpx.Client(auth=credentials)  # wrong: the hook is credentials.httpx_auth(...)
+
+
+async def awaited(credentials: CognitoClientCredentials) -> None:
+    """The awaitable one is aget_token()."""
+    await credentials.get_token()  # wrong: get_token() is not awaitable

@@ -13,6 +13,7 @@ from ..credentials import CognitoClientCredentials
 from ..secret_sources.base import prepare_source
 from ..secret_sources.env import environment_secret
 from ._exits import USAGE, CommandFailed
+from ._trust import check_pipes
 from ._words import region_of
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def load(arguments: argparse.Namespace) -> Loaded:
     """The credentials of the command line and the environment. Raises ConfigurationError with all that is wrong,
     and CommandFailed where an extra is missing."""
+    check_pipes()
     given: dict[str, Any] = {
         name: getattr(arguments, name)
         for name in ("domain", "region", "token_url", "api", "client_id", "scopes")

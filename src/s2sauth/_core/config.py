@@ -10,7 +10,6 @@ from . import pasted
 from .client_secret import wrong_with
 from .cognito_names import is_cognito, wrong_client_id, wrong_scopes
 from .endpoint import (
-    SCOPE,
     UNKNOWN_REGION,
     contradicts,
     from_api_url,
@@ -18,20 +17,18 @@ from .endpoint import (
     from_region,
     from_token_url,
     is_region,
-    written_scopes,
 )
 from .errors import ConfigurationError
 from .mistakes import FORMS, Mistakes, is_a, wrong_word
 from .mistakes import Api as Api  # noqa: PLC0414  # this is where others find it
 from .mistakes import AuthMethod as AuthMethod  # noqa: PLC0414  # the same
+from .query import asked_scopes, wrong_metadata
+from .query import wrong_scopes as contradicting_scopes
 from .record import Record
 from .values import Secret, scope_set
 
 MAX_SCOPES = 50
 """That GetClientToken takes (its API reference)."""
-
-_NEEDED: Final = f'are missing, and {SCOPE} in token_url stands for them; name them, as "demo/read.file"'
-_DIFFER: Final = f"are not those in the query of token_url; write scope={SCOPE} there, which stands for them"
 
 
 class Settings(Record):
@@ -47,6 +44,8 @@ class Settings(Record):
     api: Api = "oauth2"
     cognito: bool = False
     """Whether this is a user pool of Cognito as far as one can tell, whose ids and scopes have a known form."""
+    encodes_basic: bool = False
+    """Whether Basic form-encodes id and secret (RFC 6749 2.3.1): with "client_secret_basic", except for Cognito."""
 
     def __repr__(self) -> str:
         return f"<Settings of {self.client_id} at {self.token_url}>"  # client_metadata may hold what is private
@@ -57,7 +56,7 @@ class Settings(Record):
         asked = _scopes(scopes, self.token_url, mistakes, cognito=self.cognito)
         if mistakes.found:
             raise ConfigurationError(mistakes.text())
-        changed: dict[str, Any] = {**vars(self), "scopes": asked}
+        changed: dict[str, Any] = {**vars(self), "scopes": asked_scopes(asked, self.token_url)}
         return Settings(**changed)
 
 
@@ -67,7 +66,7 @@ def key(settings: Settings) -> str:
         settings.api,
         settings.token_url,
         settings.client_id,
-        settings.auth_method,
+        f"{settings.auth_method}, form-encoded" if settings.encodes_basic else settings.auth_method,
         settings.scopes,
         settings.client_metadata,
     )
@@ -109,8 +108,12 @@ def settings(
     method = _auth_method(auth_method, mistakes)
     said = domain is not None or region is not None or chosen == "get_client_token"
     cognito = is_cognito(endpoint, said=said)
-    client = _client_id(client_id, method, mistakes, cognito=cognito)
+    encodes = method == "client_secret_basic" and domain is None and not cognito
+    raw_basic = method == "client_secret_basic" and not encodes
+    client = _client_id(client_id, mistakes, raw_basic=raw_basic, cognito=cognito)
     metadata = _client_metadata(client_metadata, mistakes)
+    if (wrong := wrong_metadata(metadata, endpoint)) is not None:
+        mistakes.add("client_metadata", wrong)
     canonical = _scopes(scopes, endpoint, mistakes, cognito=cognito)
     if chosen == "get_client_token":
         _check_for_client_token(method, canonical, mistakes)
@@ -126,11 +129,12 @@ def settings(
         token_url=endpoint,
         client_id=client,
         auth_method=method,
-        scopes=canonical,
+        scopes=asked_scopes(canonical, endpoint),
         client_metadata=metadata,
         strict=bool(strict),
         api=chosen,
         cognito=cognito,
+        encodes_basic=encodes,
     )
 
 
@@ -171,7 +175,11 @@ def _api_endpoint(domain: object, region: str | None, token_url: object, mistake
     if token_url is None:
         if region is None:
             mistakes.add("region", "is missing")
-        return from_region(region or UNKNOWN_REGION)
+        try:
+            return from_region(region or UNKNOWN_REGION)
+        except ValueError as wrong:
+            mistakes.found.append(("region", str(wrong)))  # another Region's name is not what helps
+            return ""
     return _parsed(
         "token_url", token_url, from_api_url, region, mistakes, form=FORMS["token_url with get_client_token"]
     )
@@ -211,7 +219,7 @@ def _auth_method(auth_method: object, mistakes: Mistakes) -> AuthMethod:
     return "auto"
 
 
-def _client_id(client_id: object, method: AuthMethod, mistakes: Mistakes, *, cognito: bool) -> str:
+def _client_id(client_id: object, mistakes: Mistakes, *, raw_basic: bool, cognito: bool) -> str:
     if not isinstance(client_id, str):
         wrong = is_a(client_id)
     elif not client_id:
@@ -222,7 +230,7 @@ def _client_id(client_id: object, method: AuthMethod, mistakes: Mistakes, *, cog
         wrong = "holds white space or a character that RFC 6749 A.1 does not allow"
     elif cognito and (found := wrong_client_id(client_id)) is not None:
         wrong = found
-    elif method == "client_secret_basic" and ":" in client_id:
+    elif raw_basic and ":" in client_id:
         # RFC 7617 2: the user-id ends at the first colon.
         wrong = 'holds a colon, which Basic authentication cannot carry: use auth_method="client_secret_post"'
     else:
@@ -257,18 +265,10 @@ def _scopes(scopes: object, token_url: str, mistakes: Mistakes, *, cognito: bool
             return None
         items = canonical or ()
         wrong = next(filter(None, map(pasted.wrong_with, items)), None) or (wrong_scopes(items) if cognito else None)
-    wrong = wrong or _beside_the_query(canonical, token_url)
+    wrong = wrong or contradicting_scopes(canonical, token_url)
     if wrong is not None:
         mistakes.add("scopes", wrong)
     return canonical
-
-
-def _beside_the_query(scopes: tuple[str, ...] | None, token_url: str) -> str | None:
-    """What is wrong with them where the query of `token_url` says scopes too; a cache would mix up the tokens."""
-    if scopes is None:
-        return _NEEDED if SCOPE in token_url else None
-    written = written_scopes(token_url)
-    return None if written is None or written == frozenset(scopes) else _DIFFER
 
 
 def _client_secret(secret: object, client_id: str, mistakes: Mistakes, *, cognito: bool) -> None:

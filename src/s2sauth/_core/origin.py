@@ -143,6 +143,9 @@ class OriginList(Record):
             "client without this auth"
         )
 
+    def __str__(self) -> str:
+        return "any origin" if self.listed is None else self._names()
+
     def _http_is_fine(self, raw_host: bytes) -> bool:
         return self.allow_http or is_loopback(raw_host.decode("ascii", "replace"))
 
