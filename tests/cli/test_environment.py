@@ -143,7 +143,6 @@ def test_key_log_on_a_pipe_that_a_program_reads(
 
 def test_certificates_of_certifi_that_are_gone(run: Run, bare: pytest.MonkeyPatch, fake: FakeCognito) -> None:
     """An installation that is broken: no variable is at fault."""
-    bare.setattr("s2sauth._tls._contexts", {})  # else one of an earlier test is used again
     bare.setattr("certifi.where", lambda: "/nowhere")
     ran = run("doctor", "--json", "--domain", "https://127.0.0.1:1")
     assert ran.code == 2

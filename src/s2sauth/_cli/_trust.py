@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._core.errors import ConfigurationError, TokenUnavailable
-from .._tls import Certificates
-from ._exits import FAILED, TOO_MANY_ADVICE, CommandFailed
+from .._core.errors import ConfigurationError
+from .._tls import unreadable
+from ._exits import FAILED, TOO_MANY, TOO_MANY_ADVICE, CommandFailed
 
 if TYPE_CHECKING:
     import ssl
@@ -35,9 +34,11 @@ def ssl_context() -> ssl.SSLContext:
 
     check_pipes()
     try:
-        return Certificates(httpx, ()).context()
-    except TokenUnavailable:  # its words are those of a token request
-        raise CommandFailed(f"{os.strerror(errno.EMFILE)}. {TOO_MANY_ADVICE}", FAILED) from None
+        return httpx.create_ssl_context()
+    except OSError as error:  # ssl.SSLError is one too
+        if error.errno in TOO_MANY:
+            raise CommandFailed(f"{error.strerror}. {TOO_MANY_ADVICE}", FAILED) from None
+        raise unreadable(error) from None
 
 
 def where_the_ca_belongs() -> str:
