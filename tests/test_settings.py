@@ -41,6 +41,14 @@ def test_arguments_win() -> None:
     assert "def" in repr(credentials)
 
 
+def test_a_secret_given_as_an_argument_wins(fake: FakeCognito, clock: ManualClock) -> None:
+    """Then the place in the settings is not looked at."""
+    settings = CognitoSettings(domain=fake.domain, client_id=fake.client_id, client_secret_file="/nowhere/at/all")
+    secret = fake.client_secret
+    with settings.credentials(client_secret=lambda: secret, clock=clock, http_client=plain_client) as credentials:
+        assert credentials.get_token().access_token
+
+
 def test_settings_nest() -> None:
     """Into any model."""
 

@@ -81,7 +81,7 @@ def test_words_are_shown_however_long_they_are(words: str) -> None:
     ],
 )
 def test_what_looks_like_a_credential_is_hidden(credential: str) -> None:
-    """Whosever it is: the server may say another one than was sent."""
+    """A server may say another credential than the one that was sent."""
     assert clean(credential, settings(), SECRET) == HIDDEN
     assert clean(f"No: {credential}, sorry", settings(), SECRET) == f"No: {HIDDEN}, sorry"
 

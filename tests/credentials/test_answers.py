@@ -20,7 +20,7 @@ from s2sauth import (
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.answers import jwt, with_
 from tests.support.fixtures import names
-from tests.support.shared_store import WatchedStore
+from tests.support.shared_store import WatchedStore, landed
 from tests.support.worlds import World
 
 Make = Callable[..., CognitoClientCredentials]
@@ -62,7 +62,9 @@ def test_scopes_that_were_granted_go_through_the_store(make: Make, fake: FakeCog
     """A process that takes the token knows them; one that is strict does not take it."""
     store = WatchedStore(clock)
     fake.answer_json(with_(scope="read"))
-    make(store=store, scopes="read write").get_token()
+    first = make(store=store, scopes="read write")
+    first.get_token()
+    landed(first)
     assert make(store=store, scopes="read write").get_token().scopes == ("read",)
     assert fake.counts()["token_requests"] == 1
     fake.answer_json(with_(access_token="another", scope="read write"))

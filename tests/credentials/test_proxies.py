@@ -137,8 +137,8 @@ def test_proxy_that_nothing_can_reach_is_named_with_its_variable(
 
     monkeypatch.setenv("HTTPS_PROXY", proxy)
     credentials = make(domain="auth.example.com", http_client=None, policy=RenewalPolicy(attempts=1))
-    with monkeypatch.context() as offline:
-        offline.setattr(socket, "getaddrinfo", unknown)
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", unknown)
         with pytest.raises(TokenUnavailable) as caught:
             credentials.get_token()
     assert f"through the proxy {place} (HTTPS_PROXY) failed" in str(caught.value)

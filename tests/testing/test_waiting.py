@@ -32,7 +32,7 @@ class Waiting:
 
 def waited_for(view: CognitoClientCredentials) -> bool:
     """Whether a thread waits for the latest renewal of this view. Private, because no public way shows who waits."""
-    return bool(view._slot.flight._locks)
+    return bool(view._slot.flight._waiters._locks)
 
 
 @pytest.fixture

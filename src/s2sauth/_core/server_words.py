@@ -1,6 +1,7 @@
 """A server's own words, fit for messages and logs: printable, short, and without credentials."""
 
 import re
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote_plus
 
@@ -43,19 +44,19 @@ def clean(text: object, settings: Settings, secret: Secret) -> str | None:
     # What holds the secret is never bound to a name here: a traceback may show the locals of its frames.
     for encodes in (True, False):
         text = text.replace(basic(settings.client_id, secret, encodes=encodes), HIDDEN)
-    text = _without(_without(text, quote_plus(secret.reveal())), secret.reveal())
+    text = _without(_without(text, lambda: quote_plus(secret.reveal())), secret.reveal)
     text = re.sub(_NOT_IN_A_DESCRIPTION, " ", text)
     words = re.sub(_LONG_RUN, lambda run: run[0] if _is_words(run[0], secret) else HIDDEN, text).strip()
     return (words if len(words) <= MAX_WORDS else words[: MAX_WORDS - 1] + "…") or None
 
 
-def _without(text: str, word: str) -> str:
+def _without(text: str, word: Callable[[], str]) -> str:
     """The text with HIDDEN for each occurrence of the word, whatever the case of its letters."""
     kept: list[str] = []
-    lowered, word, at = text.translate(_LOWER), word.translate(_LOWER), 0
-    while (found := lowered.find(word, at)) >= 0:
+    lowered, at = text.translate(_LOWER), 0
+    while (found := lowered.find(word().translate(_LOWER), at)) >= 0:
         kept += (text[at:found], HIDDEN)
-        at = found + len(word)
+        at = found + len(word())
     return "".join((*kept, text[at:]))
 
 
