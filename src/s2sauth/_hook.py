@@ -8,7 +8,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from ._core.bearer import refuses_bearer
 from ._core.errors import OriginNotAllowed, S2SAuthError, TokenUnavailable
@@ -17,38 +17,12 @@ from ._core.tokens import Tokens
 from ._core.values import AccessToken
 from .events import EventName
 
-REMEMBERED = 16
-"""Tokens that a credentials object recognises when a request brings one back: at 5 minutes a token, the latest hour."""
+if TYPE_CHECKING:
+    from ._slots import OurHeaders
+
 DRAINED_BYTES = 64 * 1024
 DRAINED_SECONDS = 0.5
 """A 401 is read on for this long, and each of its parts is waited for as long: 1 s in all."""
-
-
-class OurHeaders:
-    """Recognises an Authorization header that a hook of the same credentials object sent.
-
-    A request brings one back when it is `response.next_request` or is sent again. This remembers Python's
-    keyed hashes, which tell nothing about the tokens, and only those of the tokens that were sent or seen last.
-    """
-
-    __slots__ = ("_hashes",)
-
-    def __init__(self) -> None:
-        self._hashes: tuple[int, ...] = ()
-
-    def remember(self, header: str) -> None:
-        """Note what a hook sends."""
-        # Replaced as a whole, so no lock is needed. Of two threads, one may lose its note until the next request.
-        if (mark := hash(header)) not in self._hashes:
-            self._hashes = (*self._hashes[1 - REMEMBERED :], mark)
-
-    def recognise(self, header: str) -> bool:
-        """Whether a hook sent it; then it stays remembered, because it may come with every request."""
-        mark, hashes = hash(header), self._hashes
-        if mark not in hashes:
-            return False
-        self._hashes = (*(other for other in hashes if other != mark), mark)
-        return True
 
 
 class Hook:
@@ -73,13 +47,13 @@ class Hook:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         report: Callable[[EventName], object] | None = None,
-        ours: OurHeaders | None = None,
+        ours: "OurHeaders | None" = None,
     ) -> None:
         self._tokens = tokens
         self._origins = origins
         self._monotonic = monotonic
         self._tell = report
-        self._ours = OurHeaders() if ours is None else ours
+        self._ours = ours
         self._told: dict[EventName, object] = {}
         """What this hook reports once only."""
 
@@ -170,11 +144,14 @@ class Hook:
         headers = sent.headers
         own = len(headers)
         headers["Authorization"] = token.authorization
-        self._ours.remember(token.authorization)
-        if len(headers) <= own and not self._ours.recognise(request.headers["Authorization"]):
+        if len(headers) <= own and not self._is_ours(request.headers["Authorization"], token):
             # A client that always sends one (the OpenAI SDK does) is told once, not with every request.
             self._report_once("authorization_replaced")
         return sent
+
+    def _is_ours(self, header: str, token: AccessToken) -> bool:
+        """Whether a request brings back what a hook has put on it: `response.next_request`, or one sent again."""
+        return header == token.authorization or (self._ours is not None and self._ours.recognise(header))
 
     def _raise_unavailable(self, error: TokenUnavailable, request: Any) -> NoReturn:
         raise self._unavailable(error, request) from None

@@ -12,7 +12,7 @@ from ._core.tokens import Tokens
 from ._flight import Flight, Outcome, Sender
 from ._gate import IMPORT_WAIT, Work
 from ._process import Clock
-from ._slots import Client, Slot, SlotMap
+from ._slots import Client, Slot, SlotMap, State, state
 from ._supply import Supply
 from .events import OnEvent, Reporter
 from .secret_sources import SecretInput
@@ -21,7 +21,7 @@ from .secret_sources.base import prepare_source
 if TYPE_CHECKING:
     from ._core.origin import OriginList
     from ._fleet import Fleet
-    from ._hook import Hook, OurHeaders
+    from ._hook import Hook
     from ._renewal import Renewal
     from .stores import Store
 
@@ -53,7 +53,6 @@ class Shared:
         self.client = Client()
         self.slots = SlotMap(self.client)
         self.report = Reporter(clock, on_event)
-        self._ours: dict[None, OurHeaders] = {}
         self._secrets = secrets
         self._http_client = http_client
         self._policy = policy
@@ -94,10 +93,12 @@ class Shared:
 
     def hook(self, kind: type[AnyHook], tokens: Tokens, origins: "OriginList", *, key: str) -> AnyHook:
         """A family's hook; its events have this key."""
-        from ._hook import OurHeaders  # noqa: PLC0415  # which the family's module has imported
+        report = partial(self.report, key=key)
+        return kind(tokens, origins, monotonic=self.clock.monotonic, report=report, ours=self.client.ours)
 
-        ours = self._ours.setdefault(None, OurHeaders())  # one step: two threads may make the first hook
-        return kind(tokens, origins, monotonic=self.clock.monotonic, report=partial(self.report, key=key), ours=ours)
+    def state(self, slot: Slot) -> State:
+        """What is known of one key now."""
+        return state(slot, self.supply.now(), self._policy)
 
     def forget(self) -> None:
         """Drop what token requests brought: tokens, accepted secrets, failures."""

@@ -15,7 +15,7 @@ from ._core.policy import RenewalPolicy
 from ._core.values import AccessToken
 from ._process import Clock, SystemClock
 from ._shared import AS_AUTH, Shared
-from ._slots import Slot, State, state
+from ._slots import Slot, State
 from .events import OnEvent
 from .secret_sources import EnvironmentSecret, SecretInput
 
@@ -278,7 +278,7 @@ class CognitoClientCredentials(Closing):
 
     def state(self) -> State:
         """What is known now, for people: freshness, times, the last error, what it cost."""
-        return state(self._slot, self._shared.supply.now())
+        return self._shared.state(self._slot)
 
     def close(self) -> None:
         """Forget the tokens; whoever waits, and every later call, gets CredentialsClosed. Closes all views too."""

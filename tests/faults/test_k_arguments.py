@@ -86,7 +86,9 @@ def test_151_wrong_client_id(client_id: object) -> None:
 def test_151_colon_in_client_id() -> None:
     """Basic authentication cannot carry it; the body can."""
     elsewhere = {"domain": None, "token_url": "https://auth.example.com/token", "client_id": "a:b"}
-    assert 'auth_method="client_secret_post"' in mistake(**elsewhere, auth_method="client_secret_basic")
+    raw = {"domain": "http://localhost:9229", "client_id": "a:b"}
+    assert 'auth_method="client_secret_post"' in mistake(**raw, auth_method="client_secret_basic")
+    build(**elsewhere, auth_method="client_secret_basic")  # form-encoded, where the server is not Cognito
     build(**elsewhere)
     build(**elsewhere, auth_method="client_secret_post")
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials, ConfigurationError, Event
-from s2sauth._hook import REMEMBERED, OurHeaders
+from s2sauth._slots import REMEMBERED, OurHeaders
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.worlds import WORLDS, World

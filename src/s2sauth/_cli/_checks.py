@@ -6,11 +6,11 @@ import errno
 import os
 import socket
 import ssl
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal
 
 from .._core import cognito
 from .._core.errors import ConfigurationError, S2SAuthError, hint
+from .._core.http_dates import http_date
 from .._core.origin import is_loopback, parse_url
 from .._core.record import Record
 from ..secret_sources import SourceFailed, read_secrets
@@ -211,10 +211,9 @@ def clock(url: str, now: Callable[[], float]) -> Check:
             middle = (before + now()) / 2
     except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, CommandFailed, ConfigurationError) as error:
         return Check("clock", "skip", f"the token endpoint does not say the time: {type(error).__name__}")
-    try:
-        skew = middle - parsedate_to_datetime(date).timestamp() - 0.5  # Date is cut to the second
-    except ValueError:
+    if (said := http_date(date)) is None:
         return Check("clock", "skip", "the token endpoint does not say the time")
+    skew = middle - said - 0.5  # Date is cut to the second
     if abs(skew) < SKEW_WARNS:
         return Check("clock", "pass", f"is within {SKEW_WARNS:g} seconds of the server's")
     text = f"is {duration(skew)} {'ahead of' if skew > 0 else 'behind'} the server's"
