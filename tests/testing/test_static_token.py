@@ -42,12 +42,18 @@ def test_repr_never_shows_the_value():
     assert repr(StaticToken("abcdef")) == str(StaticToken("abcdef")) == shown
 
 
-@pytest.mark.parametrize("ask", [pickle.dumps, copy.copy, copy.deepcopy, StaticToken.__getstate__])
-def test_it_cannot_be_pickled_or_copied(ask):
-    """As the credentials that it stands for, and without its value in the text."""
-    with pytest.raises(TypeError, match=r"^StaticToken cannot be pickled or copied") as caught:
+@pytest.mark.parametrize("ask", [pickle.dumps, copy.deepcopy, StaticToken.__getstate__])
+def test_it_cannot_be_pickled(ask):
+    """As its token cannot, whose value is not in the text."""
+    with pytest.raises(TypeError, match=r"^AccessToken cannot be pickled or copied: ") as caught:
         ask(StaticToken("abcdef"))
     assert "abcdef" not in str(caught.value)
+
+
+def test_a_shallow_copy_has_the_same_token():
+    """A copy of an object that has it as an attribute needs one."""
+    static = StaticToken("abcdef")
+    assert copy.copy(static).get_token() is static.get_token()
 
 
 def test_formatting_it_is_an_error_that_says_what_to_use():

@@ -78,11 +78,13 @@ class StaticToken:
     def __format__(self, format_spec: str) -> NoReturn:
         raise TypeError(f"StaticToken cannot be formatted, because it hides its value: {_INSTEAD}.")
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("StaticToken cannot be pickled or copied, as the credentials cannot: make another one instead.")
+    def __copy__(self) -> "StaticToken":
+        twin = object.__new__(StaticToken)
+        twin.__dict__.update(vars(self))
+        return twin
 
     def __getstate__(self) -> NoReturn:
-        self.__reduce_ex__(0)
+        self._token.__getstate__()
 
     def __repr__(self) -> str:
         return f"<StaticToken: value hidden; {_INSTEAD}>"
