@@ -98,12 +98,12 @@ def test_a_token_that_arrives_is_an_entry_of_its_flight(forced: bool, suspected:
     flight = Flight(7, limit=(asked_at, 8.0), replaces=entry() if forced else None)
     held.forced = Forced(asked_at, 960.0, 7, 60.0)
     clock.suspend(100.0)
-    issued = Issued("abc", 3600.0, ("demo/a",))
+    issued = Issued("abc", 3600.0, ("demo/a",), issued_life=7200.0)
     known = {"suspected": True} if suspected else {}
     found = held.arrived(issued, flight, asked_at=asked_at, policy=POLICY, clock=clock, **known)
     assert (found.number, found.forced, found.suspected) == (7 - suspected, forced, suspected)
     assert (found.asked_at, found.life, found.usable_for) == (asked_at, 3600.0, POLICY.usable_for(3600.0))
-    assert found.renew_after == POLICY.renew_after(3600.0, 0.25)
+    assert (found.renew_after, found.issued_life) == (POLICY.renew_after(3600.0, 0.25), 7200.0)
     token = found.token
     assert (token.access_token, token.scopes, token.expires_in) == ("abc", ("demo/a",), 3600.0)
     assert token.expires_at.timestamp() == asked_at.wall + 3600.0

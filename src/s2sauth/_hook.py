@@ -156,6 +156,16 @@ class Hook:
     def _raise_unavailable(self, error: TokenUnavailable, request: Any) -> NoReturn:
         raise self._unavailable(error, request) from None
 
+    def _replayable(self, request: Any) -> bool:
+        """Whether the body is in memory: any other has been used up by the first sending."""
+        if isinstance(request.stream, self._bytes):
+            return True  # also of `response.next_request`, which has no content
+        try:
+            request.content  # noqa: B018  # the one public question that tells
+        except Exception:  # noqa: BLE001  # RequestNotRead, whose class is the family's
+            return False
+        return True
+
     def _worth_another(self, request: Any, sent: Any, response: Any, token: AccessToken) -> bool:
         """Whether this 401 may be answered by sending the request again with another token."""
         if refuses_bearer(response.headers.get_list("www-authenticate")):
@@ -169,7 +179,7 @@ class Hook:
                 self._report("redirect_dropped_token")
             return False
         self._report("token_rejected")
-        if not _replayable(request):
+        if not self._replayable(request):
             self._tokens.invalidate(token)
             return False
         return True
@@ -240,12 +250,3 @@ def _patience(request: Any) -> float | None:
         return None
     connect, read = limits.get("connect"), limits.get("read")
     return None if connect is None or read is None else connect + read
-
-
-def _replayable(request: Any) -> bool:
-    """Whether the body is in memory: any other has been used up by the first sending."""
-    try:
-        request.content  # noqa: B018  # the one public question that tells
-    except Exception:  # noqa: BLE001  # RequestNotRead, whose class is the family's
-        return False
-    return True

@@ -193,17 +193,21 @@ def _causes(error: BaseException | None) -> Iterable[BaseException]:
 
 
 def _mock_library(error: Exception) -> str | None:
-    """The mock library that refused the request, if one did: what raised it is in the traceback."""
-    traceback = error.__traceback__
-    while traceback is not None:
-        library = str(traceback.tb_frame.f_globals.get("__name__", "")).partition(".")[0]
-        if library in _MOCKS:
+    """The mock library that refused the request, if one did; an outage that a test mocks on purpose is none."""
+    for cause in _causes(error):
+        library = type(cause).__module__.partition(".")[0]
+        if library in _MOCKS and type(cause).__name__ != _MEANT:
             return library
-        traceback = traceback.tb_next
+        if str(cause).startswith(_PYTEST_HTTPX):
+            return "pytest_httpx"
     return None
 
 
 _MOCKS: Final = frozenset({"mocket", "pook", "pytest_httpx", "pytest_httpx2", "pytest_socket", "respx", "vcr"})
+"""Each refuses with an exception class of its own, but pytest-httpx: that raises httpx's TimeoutException."""
+_MEANT: Final = "SideEffectError"
+"""What respx raises inside itself to deliver an error that a test's route has."""
+_PYTEST_HTTPX: Final = "No response can be found for "
 _MOCKED: Final = "Mock the token endpoint as well, or use the fixtures of s2sauth's pytest plugin (docs/testing.md)."
 _PROXY_WOULD_READ: Final = (
     "http_client: it sends the token request through a proxy, in plain http, and the proxy would read the client "

@@ -145,6 +145,7 @@ class Slot:
             number=flight.number - suspected,  # what the flight itself brings goes before a suspected one
             forced=forced,
             suspected=suspected,
+            issued_life=issued.issued_life,
         )
 
     def remember(

@@ -71,7 +71,7 @@ _SAYS: dict[EventName, str] = {
     "store_failed": "the shared store cannot be used: tokens are fetched without it for some seconds",
     "store_recovered": "the shared store can be used again",
     "thread_refused": "no thread could be started: a caller did the renewal itself",
-    "token_rejected": "an API answered 401 to a token",
+    "token_rejected": "an API answered 401 to a token, and another token might cure it",
     "token_suspected": "the cached token was marked by invalidate()",
     "token_taken": "another process's token was taken from the shared store",
 }

@@ -61,7 +61,9 @@ def test_the_clock_that_is_ahead_counts(wall: float, boot: float, state: Freshne
         (3600, 10.0, None),
         (300, 10.0, None),
         (200, 10.0, None),
-        (199.9, 10.0, pytest.approx(9.995)),
+        (199, 10.0, None),
+        (198.9, 10.0, pytest.approx(9.945)),
+        (1199, 60.0, None),
         (60, 10.0, 3.0),
         (1200, 60.0, None),
         (300, 60.0, 15.0),
@@ -72,8 +74,26 @@ def test_the_clock_that_is_ahead_counts(wall: float, boot: float, state: Freshne
 def test_a_margin_is_cut_when_it_is_more_than_a_twentieth_of_the_life(
     life: float, margin: float, cut: float | None
 ) -> None:
-    """10 s are a twentieth of 200 s. No margin cannot be cut."""
+    """10 s are a twentieth of 200 s, of which the answer may have taken one. No margin cannot be cut."""
     assert cut_margin(life, RenewalPolicy(expiry_margin=margin)) == cut
+
+
+@pytest.mark.parametrize(
+    ("life", "issued_life", "cut"),
+    [(150, 3600, None), (199, 200, None), (199, 199.9, 9.95), (150, 199, 7.5)],
+    ids=["cached for long", "a second later", "short", "short and cached"],
+)
+def test_a_margin_is_judged_by_the_life_that_the_token_was_issued_with(
+    life: float, issued_life: float, cut: float | None
+) -> None:
+    """What a caching proxy has left of it is no short token expiration."""
+    assert cut_margin(life, RenewalPolicy(), issued_life) == (None if cut is None else pytest.approx(cut))
+
+
+def test_an_entry_knows_the_life_that_its_token_was_issued_with() -> None:
+    """Also when it is suspected; without a word about it, it is the life that it has."""
+    assert entry().issued_life == entry().life
+    assert entry(issued_life=7200.0).under_suspicion().issued_life == 7200.0
 
 
 def test_no_token_is_expired() -> None:

@@ -422,3 +422,36 @@ def test_a_jwt_without_life_by_any_clock_is_dead() -> None:
 def test_an_instant_beyond_the_year_5138_is_none(exp: float, lifetime: float) -> None:
     """The sum of two such numbers would not be exact."""
     assert issued(date=1e11 - 601, access_token=jwt(exp=exp)).lifetime == lifetime
+
+
+@pytest.mark.parametrize(
+    ("members", "date", "life"),
+    [
+        pytest.param(
+            {"access_token": jwt(iat=NOW, exp=NOW + 1200), "expires_in": 1200}, NOW + 1, 1200, id="a second later"
+        ),
+        pytest.param({"access_token": jwt(iat=NOW, exp=NOW + 3600)}, NOW + 3450, 3600, id="from a cache"),
+        pytest.param(
+            {"access_token": jwt(iat=NOW, exp=NOW + 3600), "expires_in": 150}, NOW, 3600, id="a cache that counts"
+        ),
+        pytest.param({"access_token": jwt(exp=NOW + 150)}, NOW, 3600, id="no iat"),
+        pytest.param({"access_token": jwt(exp=NOW + 150), "expires_in": ...}, NOW, 150, id="no iat, no expires_in"),
+        pytest.param({}, NOW, 3600, id="opaque"),
+        pytest.param({"expires_in": "600"}, NOW, 600, id="opaque, a text"),
+        pytest.param({"expires_in": 10**400}, NOW, LONGEST_LIFE, id="beyond every float"),
+        pytest.param({"access_token": jwt(iat=NOW + 60, exp=NOW), "expires_in": 600}, None, 0, id="iat after exp"),
+    ],
+)
+def test_the_life_that_a_token_was_issued_with(members: dict[str, Any], date: float | None, life: float) -> None:
+    """What the JWT says, else the answer, and never less than what is left."""
+    token = read(date, **members)
+    if isinstance(token, Issued):
+        assert token.issued_life == life
+    else:
+        assert life == 0
+
+
+def test_a_token_without_a_word_about_it_was_issued_with_the_life_that_it_has() -> None:
+    """And never with less."""
+    assert Issued("abc", 300.0, None).issued_life == 300.0
+    assert Issued("abc", 300.0, None, (), 60.0).issued_life == 300.0

@@ -1,5 +1,9 @@
 """Which origins may see the token."""
 
+from typing import Any
+from unicodedata import normalize
+from urllib.parse import urlsplit
+
 import httpx
 import pytest
 from hypothesis import given
@@ -40,6 +44,7 @@ def test_an_origin_is_written_as_a_url(value: Origin, text: str) -> None:
     assert str(value) == text
 
 
+SEVERAL = "contains several origins: split it, and pass them one by one"
 WILDCARD = "contains a wildcard: list each service by its own host, or pass ANY_ORIGIN for all of them"
 
 LISTED = [
@@ -66,6 +71,12 @@ LISTED = [
     pytest.param("https://bücher.example", "https://bücher.example/", True, id="IDN"),
     pytest.param("https://BÜCHER.example", "https://xn--bcher-kva.example/", True, id="IDN and its punycode"),
     pytest.param("https://xn--bcher-kva.example", "https://bücher.example/", True, id="punycode and its IDN"),
+    pytest.param(
+        normalize("NFD", "https://bücher.example"), "https://bücher.example/", True, id="IDN in decomposed letters"
+    ),
+    pytest.param(
+        "https://api.example/a,b;c?u=https://b.example,https://c.example", "https://api.example/", True, id="comma"
+    ),
     pytest.param("https://faß.example", "https://faß.example/", True, id="IDN where IDNA 2003 and 2008 differ"),
     pytest.param("https://faß.example", "https://fass.example/", False, id="what IDNA 2003 would make of it"),
     pytest.param("https://[::1]:8443", "https://[::1]:8443/", True, id="IPv6"),
@@ -129,7 +140,23 @@ def test_any_origin_says_its_name() -> None:
 @pytest.mark.parametrize(
     ("item", "wrong"),
     [
-        pytest.param("", "needs https://", id="empty"),
+        pytest.param("", "is empty: check the setting that it comes from", id="empty"),
+        pytest.param(" ", "is empty", id="blank"),
+        pytest.param("https://a.example,https://b.example", SEVERAL, id="comma"),
+        pytest.param("https://a.example, https://b.example", SEVERAL, id="comma and blank"),
+        pytest.param("https://a.example;https://b.example", SEVERAL, id="semicolon"),
+        pytest.param("https://a.example|https://b.example", SEVERAL, id="bar"),
+        pytest.param("https://a.example https://b.example", SEVERAL, id="blank between two"),
+        pytest.param("https://a.example\nhttps://b.example\n", SEVERAL, id="lines"),
+        pytest.param("https://a.example,b.example", SEVERAL, id="two hosts"),
+        pytest.param("https://a.example/v1,https://b.example", SEVERAL, id="comma after a path"),
+        pytest.param('["https://a.example", "https://b.example"]', SEVERAL, id="JSON"),
+        pytest.param("https://[fe80::1%eth0]", "contains an IPv6 zone id", id="zone"),
+        pytest.param("https://[fe80::1%25eth0]:8443", "contains an IPv6 zone id", id="zone, percent-encoded"),
+        pytest.param(httpx.URL("https://api.example"), "is of type URL, not a string: pass str(url)", id="httpx.URL"),
+        pytest.param(type("HttpUrl", (), {})(), "type HttpUrl, not a string: pass str(url)", id="pydantic's"),
+        pytest.param(urlsplit("https://api.example"), "SplitResult, not a string: pass its geturl()", id="urllib's"),
+        pytest.param(iter(["https://api.example"]), "pass origins one by one", id="iterator"),
         pytest.param("api.example", "needs https://", id="no scheme"),
         pytest.param("api.example:443", "needs https://", id="host and port"),
         pytest.param("//api.example", "needs https://", id="scheme-relative"),
@@ -169,7 +196,7 @@ def test_any_origin_says_its_name() -> None:
         pytest.param("http://api.example", "is http", id="http"),
         pytest.param("http://localhost.example", "is http", id="http to a host that begins like loopback"),
         pytest.param(None, "is of type NoneType, not a string: is the setting", id="None"),
-        pytest.param(b"https://api.example", "bytes", id="bytes"),
+        pytest.param(b"https://api.example", "is of type bytes, not a string: pass its decode()", id="bytes"),
     ],
 )
 def test_an_origin_that_is_none_is_refused_at_once(item: str, wrong: str) -> None:
@@ -210,7 +237,6 @@ def test_any_origin_stands_alone() -> None:
         ),
         pytest.param("https://api.example", False, "http", b"api.example", None, "without TLS", id="http"),
         pytest.param("https://api.example", False, "http", b"api.example", 99, "http://api.example:99", id="http port"),
-        pytest.param("https://api.example", False, "ftp", b"api.example", 21, "without TLS", id="another scheme"),
         pytest.param("https://api.example", False, "http", b"localhost", 99, "not one of the listed", id="loopback"),
         pytest.param("http://files", True, "http", b"other", None, "not one of the listed", id="http, allowed"),
     ],
@@ -223,6 +249,73 @@ def test_a_refusal_says_what_why_and_what_to_do(
     assert not origins.allows(scheme, host, port)
     assert said in origins.explain(scheme, host, port)
     assert "httpx_auth(" in origins.explain(scheme, host, port)
+
+
+NOT_ABSOLUTE = (
+    "the token was not sent, because the URL is not absolute. Set base_url on the client, or begin the URL with "
+    "https:// and the host"
+)
+
+
+@pytest.mark.parametrize("listed", ["https://api.example", ANY_ORIGIN], ids=["listed", "any"])
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("/files", NOT_ABSOLUTE),
+        ("api.example/files", NOT_ABSOLUTE),
+        ("localhost:8000/files", NOT_ABSOLUTE),
+        ("//api.example/files", NOT_ABSOLUTE),
+        ("http:///files", NOT_ABSOLUTE),
+        (
+            "ftp://api.example/files",
+            "the token was not sent to ftp://api.example, because ftp is not a scheme for HTTP. Use https",
+        ),
+        (
+            "unix://api.example:99",
+            "the token was not sent to unix://api.example:99, because unix is not a scheme for HTTP. Use https",
+        ),
+    ],
+    ids=["path", "no scheme", "host and port", "scheme-relative", "no host", "ftp", "unix"],
+)
+def test_a_url_that_names_no_http_origin_is_told_so(listed: str | AnyOrigin, url: str, said: str) -> None:
+    """TLS is not what is missing there."""
+    asked = httpx.URL(url)
+    origins = parse_origins([listed], allow_http=False)
+    assert not origins.allows(asked.scheme, asked.raw_host, asked.port)
+    assert origins.explain(asked.scheme, asked.raw_host, asked.port) == said
+
+
+@pytest.mark.parametrize("origins", [["https://api.example"], [ANY_ORIGIN], []], ids=["listed", "any", "none"])
+@pytest.mark.parametrize("allow_http", ["false", "", 1, 0, None], ids=repr)
+def test_allow_http_is_true_or_false(origins: list[str | AnyOrigin], allow_http: object) -> None:
+    """A setting read from the environment is a string, and "false" would count as true."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse_origins(origins, allow_http=allow_http)  # type: ignore[arg-type]  # that is the test
+    assert str(caught.value) == (f"allow_http: use True or False; got a value of type {type(allow_http).__name__}")
+
+
+def test_one_string_that_was_spread_is_one_mistake() -> None:
+    """Not one line for each character."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse_origins([*"https://api.example"], allow_http=False)
+    assert str(caught.value) == (
+        "origins: one string was passed as its single characters: leave out the *; list the services that may see the "
+        'token, as httpx_auth("https://files.example.com")'
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "method"), [("httpx", "httpx_auth"), ("httpx2._models", "httpx2_auth")], ids=["httpx", "httpx2"]
+)
+def test_a_request_among_the_origins_means_that_the_method_was_not_called(module: str, method: str) -> None:
+    """An HTTP client calls what it is given as auth."""
+    request: Any = type("Request", (), {"__module__": module})()
+    with pytest.raises(ConfigurationError) as caught:
+        parse_origins([request], allow_http=False)
+    assert str(caught.value) == (
+        f"origins: auth= was given the method {method} itself, and the HTTP client called it with a request. Call the "
+        f'method yourself: auth=credentials.{method}("https://files.example.com")'
+    )
 
 
 def test_a_refusal_under_any_origin_is_about_http() -> None:

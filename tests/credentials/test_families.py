@@ -1,5 +1,6 @@
 """httpx and httpx2 side by side: which of them sends the token requests, and that neither needs the other."""
 
+import asyncio
 import importlib
 import json
 import subprocess
@@ -10,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from s2sauth import CognitoClientCredentials, RenewalPolicy, TokenUnavailable
+from s2sauth import CognitoClientCredentials, ConfigurationError, RenewalPolicy, TokenUnavailable
 from s2sauth.testing import FakeCognito, ManualClock, StaticToken
 from tests.support.families import FAMILIES
 from tests.support.fixtures import NO_TLS
@@ -239,3 +240,37 @@ def test_websocket_handshake_carries_the_token_and_is_sent_again_after_a_401(
             pass  # the fake API knows no WebSockets: it answers 200 where 101 would begin one
     assert [request.status for request in fake.api_requests] == [401, 200]
     assert fake.api_requests[1].header("upgrade") == "websocket"
+
+
+@pytest.mark.parametrize("awaits", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize("static", [False, True], ids=["credentials", "StaticToken"])
+@pytest.mark.parametrize("library", FAMILIES)
+def test_a_method_that_was_given_as_auth_without_a_call_says_to_call_it(
+    library: str, static: bool, awaits: bool
+) -> None:
+    """Whichever of the two methods it is, the client's own is the one to call."""
+    family = importlib.import_module(library)
+    credentials = CognitoClientCredentials(domain="auth.example.com", client_id="abc", client_secret="s" * 40)
+    methods = StaticToken() if static else credentials
+    transport = family.MockTransport(lambda request: family.Response(200))
+
+    async def aask(method: Any) -> None:
+        async with family.AsyncClient(auth=method, transport=transport) as client:
+            await client.get(ORIGIN)
+
+    def ask(method: Any) -> None:
+        with family.Client(auth=method, transport=transport) as client:
+            client.get(ORIGIN)
+
+    for method in (methods.httpx_auth, methods.httpx2_auth):
+        with pytest.raises(ConfigurationError, match=rf"Call the method yourself: auth=credentials\.{library}_auth\("):
+            asyncio.run(aask(method)) if awaits else ask(method)
+
+
+@pytest.mark.parametrize("name", [f"{library}_auth" for library in FAMILIES])
+def test_allow_http_of_every_hook_is_true_or_false(name: str) -> None:
+    """A string would count as true, whatever it says."""
+    credentials = CognitoClientCredentials(domain="auth.example.com", client_id="abc", client_secret="s" * 40)
+    for methods in (credentials, StaticToken()):
+        with pytest.raises(ConfigurationError, match="allow_http: use True or False; got a value of type str"):
+            getattr(methods, name)("http://files", allow_http="false")

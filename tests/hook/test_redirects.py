@@ -1,5 +1,7 @@
 """Redirects: httpx follows them below the hook, and strips the header when it leaves the origin."""
 
+import asyncio
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -188,6 +190,46 @@ def test_a_redirect_that_the_caller_follows_takes_the_token_to_another_listed_or
             assert response.next_request is not None
             client.send(response.next_request)
         assert other.api_requests[0].header("authorization") == credentials.get_token().authorization
+
+
+@pytest.mark.parametrize("awaits", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize(
+    ("method", "body"),
+    [("GET", {}), ("POST", {"json": [1]}), ("POST", {"content": b"x"})],
+    ids=["none", "json", "bytes"],
+)
+def test_401_to_a_redirect_that_the_caller_follows_is_sent_again_with_another_token(
+    credentials: CognitoClientCredentials,
+    fake: FakeCognito,
+    clock: ManualClock,
+    method: str,
+    body: dict[str, Any],
+    awaits: bool,
+) -> None:
+    """`response.next_request` has no content of its own, but its body is in memory."""
+    hook = credentials.httpx_auth(fake.api_url)
+    url = f"{fake.api_url}/redirect?status=307&to=/files"
+
+    def reject() -> None:
+        clock.advance(60)
+        fake.revoke()
+
+    def follow() -> Any:
+        with httpx.Client(auth=hook, trust_env=False) as client:
+            response = client.request(method, url, **body)
+            reject()
+            return client.send(response.next_request)
+
+    async def afollow() -> Any:
+        async with httpx.AsyncClient(auth=hook, trust_env=False) as client:
+            response = await client.request(method, url, **body)
+            reject()
+            return await client.send(response.next_request)
+
+    assert (asyncio.run(afollow()) if awaits else follow()).status_code == 200
+    rejected, accepted = fake.api_requests[-2:]
+    assert rejected.body == accepted.body
+    assert rejected.header("authorization") != accepted.header("authorization")
 
 
 def test_redirect_that_is_not_followed_is_the_callers(auth: httpx.Auth, fake: FakeCognito, world: World) -> None:

@@ -29,7 +29,7 @@ def test_fixtures_work_beside_pytest_httpx(python: Path, tmp_path: Path) -> None
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=tmp_path, env=ENVIRON, capture_output=True, text=True, check=False)
     # The one that fails swallowed the error of a request that was blocked.
-    assert "1 failed, 4 passed" in done.stdout, done.stdout[-4000:]
+    assert "1 failed, 6 passed" in done.stdout, done.stdout[-4000:]
     assert "A test asked demo.auth.eu-central-1.amazoncognito.com" in done.stdout
     assert "test_a_request_that_it_lets_through_is_blocked" in done.stdout.rpartition("short test summary")[2]
 

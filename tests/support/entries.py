@@ -31,6 +31,7 @@ def entry(
     forced: bool = False,
     suspected: bool = False,
     value: str = "abc",
+    issued_life: float | None = None,
 ) -> Entry:
     """An entry asked for at START."""
     return new_entry(
@@ -42,6 +43,7 @@ def entry(
         number=number,
         forced=forced,
         suspected=suspected,
+        issued_life=issued_life,
     )
 
 

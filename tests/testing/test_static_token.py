@@ -1,6 +1,8 @@
 """StaticToken: always the same token."""
 
 import asyncio
+import copy
+import pickle
 
 import httpx
 import pytest
@@ -38,6 +40,14 @@ def test_repr_never_shows_the_value():
         'static_token.httpx2_auth("https://api.example.com"), or static_token.get_token().authorization>'
     )
     assert repr(StaticToken("abcdef")) == str(StaticToken("abcdef")) == shown
+
+
+@pytest.mark.parametrize("ask", [pickle.dumps, copy.copy, copy.deepcopy, StaticToken.__getstate__])
+def test_it_cannot_be_pickled_or_copied(ask):
+    """As the credentials that it stands for, and without its value in the text."""
+    with pytest.raises(TypeError, match=r"^StaticToken cannot be pickled or copied") as caught:
+        ask(StaticToken("abcdef"))
+    assert "abcdef" not in str(caught.value)
 
 
 def test_formatting_it_is_an_error_that_says_what_to_use():

@@ -61,6 +61,7 @@ class Entry:
         "forced",
         "fresh_until_boot",
         "fresh_until_wall",
+        "issued_life",
         "life",
         "number",
         "renew_after",
@@ -80,11 +81,14 @@ class Entry:
         number: int,
         forced: bool = False,
         suspected: bool = False,
+        issued_life: float | None = None,
     ) -> None:
         self.token = token
         self.asked_at = asked_at
         """The moment before its request was sent: its life counts from here."""
         self.life = life
+        self.issued_life = life if issued_life is None else issued_life
+        """The life with which the server issued it: more than `life` when a caching proxy returns it later."""
         self.renew_after = renew_after
         self.usable_for = usable_for
         self.number = number
@@ -108,6 +112,7 @@ class Entry:
             number=self.number,
             forced=self.forced,
             suspected=True,
+            issued_life=self.issued_life,
         )
 
     @property
@@ -134,10 +139,17 @@ def freshness(entry: Entry | None, now: Instant) -> Freshness:
     return Freshness.STALE if age >= entry.renew_after else Freshness.FRESH
 
 
-def cut_margin(life: float, policy: RenewalPolicy) -> float | None:
-    """The expiry margin of a token in seconds, if its short life cuts the configured one down; else None."""
-    margin = policy.margin(life)
-    return margin if margin < policy.expiry_margin else None
+UNSEEN = 1.0
+"""Seconds of its life that a token may lose before its answer's Date: `iat` and Date are whole seconds."""
+
+
+def cut_margin(life: float, policy: RenewalPolicy, issued_life: float | None = None) -> float | None:
+    """The expiry margin of a token in seconds, if the short life that it was issued with cuts it down; else None.
+
+    The rest of a longer life, as a caching proxy returns it, is not the app client's token expiration.
+    """
+    whole = life + UNSEEN if issued_life is None else issued_life
+    return policy.margin(life) if policy.margin(whole) < policy.expiry_margin else None
 
 
 def new_entry(
@@ -150,6 +162,7 @@ def new_entry(
     number: int,
     forced: bool,
     suspected: bool = False,
+    issued_life: float | None = None,
 ) -> Entry:
     """The entry of a token that just arrived; `chance` from [0, 1) places its renewal point."""
     return Entry(
@@ -161,4 +174,5 @@ def new_entry(
         number=number,
         forced=forced,
         suspected=suspected,
+        issued_life=issued_life,
     )

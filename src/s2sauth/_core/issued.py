@@ -23,14 +23,21 @@ class Finding(Record):
 class Issued:
     """A usable token, which no repr shows."""
 
-    __slots__ = ("access_token", "findings", "lifetime", "scopes")
+    __slots__ = ("access_token", "findings", "issued_life", "lifetime", "scopes")
 
     def __init__(
-        self, access_token: str, lifetime: float, scopes: tuple[str, ...] | None, findings: tuple[Finding, ...] = ()
+        self,
+        access_token: str,
+        lifetime: float,
+        scopes: tuple[str, ...] | None,
+        findings: tuple[Finding, ...] = (),
+        issued_life: float | None = None,
     ) -> None:
         self.access_token = access_token
         self.lifetime = lifetime
         """Seconds from the moment before the request was sent."""
+        self.issued_life = lifetime if issued_life is None else max(lifetime, issued_life)
+        """Seconds that it was valid for when it was issued: more than `lifetime` when a cache has returned it."""
         self.scopes = scopes
         """Those that the answer says were granted, else those in the JWT, else those asked for, else None."""
         self.findings = findings
@@ -66,7 +73,7 @@ def read_token(members: Mapping[str, object], date: float | None, settings: Sett
     if claims.get("client_id", settings.client_id) != settings.client_id:
         findings.append(Finding("client_mismatch", "the token was issued to another client_id"))
     scopes = _scopes((members.get("scope"), claims.get("scope"), claims.get("scp")), settings.scopes, findings)
-    return Issued(token, lifetime, scopes, tuple(findings))
+    return Issued(token, lifetime, scopes, tuple(findings), _issued_life(members, claims))
 
 
 def _wrong_with_token(token: str, token_type: object) -> str | None:
@@ -127,6 +134,15 @@ def _jwt_life(claims: Mapping[str, object], date: float | None, findings: list[F
         findings.append(Finding("clocks_disagree", text))
         return by_iat
     return by_date
+
+
+def _issued_life(members: Mapping[str, object], claims: Mapping[str, object]) -> float | None:
+    """The life that the JWT says it was issued with, else the answer's expires_in; None if neither says one."""
+    exp, iat = _instant(claims.get("exp")), _instant(claims.get("iat"))
+    if exp is not None and iat is not None:
+        return exp - iat
+    expires_in = _seconds(members.get("expires_in"))
+    return None if expires_in is None else float(min(expires_in, LONGEST_LIFE))
 
 
 def _instant(claim: object) -> float | None:

@@ -46,7 +46,7 @@ class Origin(Record):
     def __str__(self) -> str:
         host = self.host.decode("ascii", "backslashreplace")
         host = f"[{host}]" if ":" in host else host
-        return f"{self.scheme}://{host}" + ("" if self.port == _PORTS.get(self.scheme) else f":{self.port}")
+        return f"{self.scheme}://{host}" + ("" if self.port in (0, _PORTS.get(self.scheme)) else f":{self.port}")
 
 
 def origin(scheme: str, raw_host: bytes, port: int | None) -> Origin:
@@ -80,6 +80,8 @@ def parse_url(text: str) -> Url:
         raise ValueError("holds a user name or password")
     if port == 0 or parts.netloc.endswith(":"):
         raise ValueError("has no valid host or port")
+    if "%" in host and parts.netloc.startswith("["):
+        raise ValueError("contains an IPv6 zone id, which no origin has: use a host name, or an address without one")
     raw_host = _raw_host(host, in_brackets=parts.netloc.startswith("["))
     return Url(origin(parts.scheme, raw_host, port), parts.path, parts.query if "?" in text else None)
 
@@ -92,12 +94,21 @@ def _raw_host(host: str, *, in_brackets: bool) -> bytes:
         elif host.replace(".", "").isdecimal():
             IPv4Address(host)
         else:
-            host = ".".join(map(_ascii_label, re.split(_DOTS, host)))
+            host = ".".join(map(_ascii_label, re.split(_DOTS, _composed(host))))
             if not re.fullmatch(_NAME, host):
                 raise ValueError
         return host.encode("ascii")
     except ValueError:
         raise ValueError("has no valid host") from None
+
+
+def _composed(host: str) -> str:
+    """The host with each letter as one character, as RFC 5891 4.2.1 asks for; a Mac's file names take them apart."""
+    if host.isascii():
+        return host
+    from unicodedata import normalize  # noqa: PLC0415  # for the few hosts that need it
+
+    return normalize("NFC", host)
 
 
 def _ascii_label(label: str) -> str:
@@ -130,7 +141,14 @@ class OriginList(Record):
 
     def explain(self, scheme: str, raw_host: bytes, port: int | None) -> str:
         """The message of OriginNotAllowed: what was asked for, why not, what to do. No path, query or userinfo."""
+        if not scheme or not raw_host:
+            return (
+                "the token was not sent, because the URL is not absolute. Set base_url on the client, or begin the URL "
+                "with https:// and the host"
+            )
         asked = origin(scheme, raw_host, port)
+        if asked.scheme not in _PORTS:
+            return f"the token was not sent to {asked}, because {asked.scheme} is not a scheme for HTTP. Use https"
         if asked.scheme not in _TLS and not (asked.scheme in ("http", "ws") and self._http_is_fine(asked.host)):
             return (
                 f"the token was not sent to {asked}: without TLS anyone on the way could read it. Use https, or, where "
@@ -161,12 +179,13 @@ def parse_origins(origins: Iterable[str | AnyOrigin], allow_http: bool) -> Origi
     Raises ConfigurationError with a line for each mistake.
     """
     given = list(origins)
+    _check(given, allow_http)
     if any(item is ANY_ORIGIN for item in given):
         if len(given) > 1:
             raise ConfigurationError("origins: ANY_ORIGIN already means all of them; pass it alone or list the origins")
         return OriginList(None, allow_http)
     listed: set[tuple[str, bytes, int | None]] = set()
-    mistakes = [] if given else [f"origins: none given; {_FORM}"]
+    mistakes: list[str] = []
     for number, item in enumerate(given, 1):
         try:
             found = _listed_origin(item, allow_http=allow_http)
@@ -181,16 +200,52 @@ def parse_origins(origins: Iterable[str | AnyOrigin], allow_http: bool) -> Origi
     return OriginList(frozenset(listed), allow_http)
 
 
+def _check(given: list[object], allow_http: object) -> None:
+    """Raises ConfigurationError for what is wrong with all of them."""
+    if not isinstance(allow_http, bool):
+        raise ConfigurationError(f"allow_http: use True or False; got a value of type {type(allow_http).__name__}")
+    if not given:
+        raise ConfigurationError(f"origins: none given; {_FORM}")
+    if (kind := type(given[0])).__name__ == "Request":
+        # An HTTP client calls what it is given as auth, if that can be called.
+        method = "httpx2_auth" if kind.__module__.startswith("httpx2") else "httpx_auth"
+        raise ConfigurationError(
+            f"origins: auth= was given the method {method} itself, and the HTTP client called it with a request. "
+            f'Call the method yourself: auth=credentials.{method}("https://files.example.com")'
+        )
+    if len(given) > 1 and all(isinstance(item, str) and len(item) == 1 for item in given):
+        raise ConfigurationError(f"origins: one string was passed as its single characters: leave out the *; {_FORM}")
+
+
 def _not_a_string(item: object) -> str:
-    wrong = f"is of type {type(item).__name__}, not a string"
-    if isinstance(item, (list, tuple, set, frozenset)):
-        return f"{wrong}: pass origins one by one, as httpx_auth(*origins)"
-    return f"{wrong}: is the setting that it comes from empty?" if item is None else wrong
+    kind = type(item).__name__
+    wrong = f"is of type {kind}, not a string"
+    if item is None:
+        return f"{wrong}: is the setting that it comes from empty?"
+    if isinstance(item, bytes):
+        return f"{wrong}: pass its decode()"
+    if hasattr(item, "geturl"):  # urllib's results, which are tuples
+        return f"{wrong}: pass its geturl()"
+    if kind.lower().endswith("url"):  # httpx.URL, pydantic's HttpUrl, yarl.URL
+        return f"{wrong}: pass str(url)"
+    return f"{wrong}: pass origins one by one, as httpx_auth(*origins)" if isinstance(item, Iterable) else wrong
+
+
+def _are_several(item: str) -> bool:
+    """Whether this contains several origins, which settings separate by commas, semicolons, blanks or line breaks."""
+    before_query = re.split("[?#]", item, maxsplit=1)[0]
+    parts = re.split(r"[,;|\s]+", before_query.strip())
+    host = before_query.partition("://")[2].partition("/")[0]
+    return sum("://" in part for part in parts) > 1 or re.search("[,;|]", host) is not None
 
 
 def _listed_origin(item: object, *, allow_http: bool) -> Origin:
     if not isinstance(item, str):
         raise ValueError(_not_a_string(item))  # noqa: TRY004  # becomes one line of the error
+    if not item.strip():
+        raise ValueError("is empty: check the setting that it comes from")
+    if _are_several(item):
+        raise ValueError("contains several origins: split it, and pass them one by one")
     if (wrong := pasted.wrong_with_address(item)) is not None:
         raise ValueError(wrong)
     if "*" in item.partition("://")[2].partition("/")[0] or item.startswith("*"):

@@ -8,6 +8,16 @@ from .bearer import is_b64token
 from .errors import ConfigurationError
 
 
+@final
+class AuthHeaders(dict[str, str]):
+    """Headers with a token. A dict like any other, but its repr hides the token: HTTP clients put that into errors."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "<Authorization header: value hidden; pass it as headers=credentials.auth_headers()>"
+
+
 class _Opaque:
     """What must not be copied, pickled or put into a text; the message says what to do instead."""
 
@@ -21,6 +31,9 @@ class _Opaque:
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(f"{type(self).__name__} cannot be pickled or copied: {self._instead}")
+
+    def __getstate__(self) -> NoReturn:
+        self.__reduce_ex__(0)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is frozen")

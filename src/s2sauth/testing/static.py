@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn, final
 
 from .._core.origin import AnyOrigin, parse_origins
-from .._core.values import AccessToken, scope_set
+from .._core.values import AccessToken, AuthHeaders, scope_set
 
 if TYPE_CHECKING:
     from .._httpx import HttpxAuth
@@ -57,7 +57,7 @@ class StaticToken:
 
     def auth_headers(self) -> dict[str, str]:
         """`{"Authorization": "Bearer …"}`"""
-        return {"Authorization": self._token.authorization}
+        return AuthHeaders(Authorization=self._token.authorization)
 
     def httpx_auth(self, *origins: str | AnyOrigin, allow_http: bool = False) -> "HttpxAuth":
         """The hook for `httpx.Client(auth=...)`, with the rules of `CognitoClientCredentials.httpx_auth()`."""
@@ -77,6 +77,12 @@ class StaticToken:
 
     def __format__(self, format_spec: str) -> NoReturn:
         raise TypeError(f"StaticToken cannot be formatted, because it hides its value: {_INSTEAD}.")
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("StaticToken cannot be pickled or copied, as the credentials cannot: make another one instead.")
+
+    def __getstate__(self) -> NoReturn:
+        self.__reduce_ex__(0)
 
     def __repr__(self) -> str:
         return f"<StaticToken: value hidden; {_INSTEAD}>"

@@ -51,6 +51,16 @@ def test_a_token_request_that_it_does_not_know_is_said_to_be_refused_by_it(httpx
         _real().get_token()
 
 
+@pytest.mark.parametrize("awaits", [False, True])
+def test_an_outage_that_it_mocks_is_reported_like_a_real_one(httpx_mock, awaits):
+    """add_exception() raises what it was given, from a frame of pytest-httpx."""
+    httpx_mock.add_exception(httpx.ConnectError("refused"), is_reusable=True)
+    with pytest.raises(
+        TokenUnavailable, match=r"^The token request failed, ConnectError: refused\. Check that the domain"
+    ):
+        asyncio.run(_real().aget_token()) if awaits else _real().get_token()
+
+
 @pytest.mark.httpx_mock(should_mock=lambda request: False)
 def test_a_request_that_it_lets_through_is_blocked(httpx_mock):
     """As without pytest-httpx; the run that this file is part of expects the failure."""
