@@ -267,8 +267,7 @@ def find(status: int, headers: Mapping[str, str], body: bytes) -> Refusal | None
     if challenged := by_challenge([headers.get("www-authenticate", "")]):
         return challenged
     members = json_object(body) or {}
-    found = members.get("message", members.get("Message"))  # the second one in answers of a resource policy
-    message = found.casefold() if isinstance(found, str) else ""
+    message = str(members.get("message") or members.get("Message")).casefold()  # the second one: a resource policy's
     said = re.fullmatch(_NAME, headers.get("x-amzn-errortype", ""))
     if said is None:
         return next((row for row in API_GATEWAY if row.status == status and _begins(message, row)), None)
