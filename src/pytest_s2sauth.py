@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 if TYPE_CHECKING:
+    from s2sauth._flight import Flight
     from s2sauth.testing import FakeCognito, ManualClock
 
 INI = "s2sauth_block_real_requests"
@@ -69,18 +70,23 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    """As in the setup."""
-    return (yield from _unless_kept_in(item))
+    """As in the setup; and before any fixture ends, wait for renewals, which may need it."""
+    return (yield from _unless_kept_in(item, item.stash.get(_BEGUN, None)))
 
 
-def _unless_kept_in(item: pytest.Item) -> Generator[None, object, object]:
-    block = item.config.stash.get(_BLOCK, None)
-    if block is None:
-        return (yield)
-    block.kept_in.clear()
+def _unless_kept_in(item: pytest.Item, begun: "list[Flight] | None" = None) -> Generator[None, object, object]:
+    block, late = item.config.stash.get(_BLOCK, None), None
+    if block is not None:
+        block.kept_in.clear()
+    try:
+        _wait_for(begun or [])
+    except TimeoutError as error:  # raised once the fixtures have ended
+        late = error
     result = yield
-    if block.kept_in:
+    if block is not None and block.kept_in:
         pytest.fail(_advice(block.kept_in[0]), pytrace=False)
+    if late is not None:
+        raise late
     return result
 
 
@@ -124,15 +130,16 @@ def s2sauth_mock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 def s2sauth_wait_for_renewals(request: pytest.FixtureRequest) -> Iterator[None]:
     """After the test, wait for the renewals that began in it, of any credentials, so that none reaches the next test.
 
-    The mocks of respx (`respx_mock`) and pytest-httpx (`httpx_mock`) answer until then. TimeoutError after 10 s.
+    The test's other fixtures last until then, and so do the mocks in them. What a fixture begins when it ends is waited
+    for as well; the mocks of respx (`respx_mock`) and pytest-httpx (`httpx_mock`) answer that too. TimeoutError after
+    10 s.
     """
     from s2sauth._flight import Flight  # noqa: PLC0415  # not before a test wants it
-    from s2sauth.testing._waiting import wait_for_flights  # noqa: PLC0415  # as above
 
     for name in ("httpx_mock", "respx_mock"):
         if name in request.fixturenames:
             request.getfixturevalue(name)  # what is set up first ends last
-    begun: list[Flight] = []
+    request.node.stash[_BEGUN] = begun = list[Flight]()
     launch = Flight.launch
 
     def noted(flight: Flight, work: Any) -> bool:
@@ -142,7 +149,23 @@ def s2sauth_wait_for_renewals(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Flight, "launch", noted)
         yield
-        wait_for_flights(begun, time.monotonic() + 10.0)
+        _wait_for(begun)
+
+
+def _wait_for(begun: "list[Flight]") -> None:
+    """Wait for them, and for those that begin meanwhile. After a TimeoutError they are not waited for again."""
+    if not begun:
+        return
+    from s2sauth.testing._waiting import wait_for_flights  # noqa: PLC0415  # not before a renewal began
+
+    until = time.monotonic() + 10.0
+    try:
+        while begun:
+            wait_for_flights(begun[:1], until)
+            del begun[0]
+    except TimeoutError:
+        begun.clear()
+        raise
 
 
 class _Block:
@@ -196,6 +219,7 @@ class _Block:
 
 
 _BLOCK = pytest.StashKey[_Block]()
+_BEGUN = pytest.StashKey["list[Flight]"]()
 
 
 def _advice(host: str) -> str:

@@ -54,6 +54,7 @@ class Flight:
 
     __slots__ = (
         "_claim",
+        "_landed",
         "_outcome",
         "_successor",
         "_waiters",
@@ -98,6 +99,9 @@ class Flight:
         """What it does now, for what is said when that takes too long or fails."""
         self.sender: Sender | None = None
         """The client of the token request."""
+        self._landed = _thread.allocate_lock()
+        """Held until its thread has done its last."""
+        self._landed.acquire()
         self._claim: dict[None, object] = {}
         self._outcome: dict[None, Outcome] = {}
         self._successor: dict[None, Flight] = {}
@@ -183,6 +187,13 @@ class Flight:
             self.thread = None
             if not here:
                 leave()
+            release(self._landed)
+
+    def landed_within(self, seconds: float) -> bool:
+        """Whether its thread has done its last, after so many seconds at most: also what it does once it is settled."""
+        if landed := self._landed.acquire(timeout=seconds):
+            self._landed.release()
+        return landed
 
     def wait_in_thread(self, clock: Clock, seconds: float) -> None:
         """Return when there is an outcome, or after `seconds`. A flight cannot wait for itself."""

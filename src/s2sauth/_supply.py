@@ -48,6 +48,8 @@ class Supply:
         self._clock = clock
         self._report = report
         self._renew = renew
+        self.working: dict[Flight, None] = {}
+        """Flights whose thread works, also those that were closed or given up meanwhile."""
 
     def now(self) -> Instant:
         """This moment by both clocks."""
@@ -193,8 +195,15 @@ class Supply:
         return flight
 
     def _begin(self, slot: Slot, flight: Flight) -> None:
-        if not flight.begun and not flight.launch(lambda flight: self._renew(slot, flight)):
+        if not flight.begun and not flight.launch(lambda flight: self._work(slot, flight)):
             self._report("thread_refused", slot.id)
+
+    def _work(self, slot: Slot, flight: Flight) -> Outcome:
+        self.working[flight] = None
+        try:
+            return self._renew(slot, flight)
+        finally:
+            self.working.pop(flight, None)
 
     def _handed_out(self, slot: Slot, entry: Entry, min_ttl: float) -> AccessToken:
         if entry.left(self.now()) < min_ttl:

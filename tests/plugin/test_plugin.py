@@ -4,6 +4,8 @@ import importlib.metadata
 import os
 import subprocess
 import sys
+import time
+import types
 
 import pytest
 
@@ -18,6 +20,7 @@ STRICT = """
 strict = true
 filterwarnings = error
 """
+INI_WAITS = "usefixtures = s2sauth_wait_for_renewals\n"
 BLOCKING = f"{STRICT}s2sauth_block_real_requests = true\n"
 REAL = 'domain="demo.auth.eu-central-1.amazoncognito.com", client_id="id", client_secret="secret"'
 
@@ -433,8 +436,8 @@ def test_module_level_credentials_find_the_mock(run, pytester):
 
 
 STOLEN = f"""
-    import threading
-    import httpx, pytest
+    import threading, time
+    import httpx, pytest, respx
     from s2sauth import CognitoClientCredentials
     from s2sauth.testing import ManualClock, wait_for_renewals
 
@@ -443,7 +446,10 @@ STOLEN = f"""
     gate.set()
 
     def secret():
-        assert gate.wait(10)
+        until = time.monotonic() + 10
+        while not gate.is_set() and not service._slot.flight._waiters._locks:  # until somebody waits for it
+            assert time.monotonic() < until
+            time.sleep(0.001)
         return "secret"
 
     service = CognitoClientCredentials({REAL.replace('"secret"', "secret")}, clock=clock)
@@ -453,11 +459,16 @@ STOLEN = f"""
         return [httpx.Response(200, json=dict(answer, access_token=token)) for token in tokens]
 
     @pytest.fixture
-    def a_moment_later():
-        yield
-        gate.set()
+    def own_mock():
+        with respx.mock as router:
+            yield router
 
-    def test_one(respx_mock, FIXTURES):
+    @pytest.fixture
+    def s2sauth_wait_first(s2sauth_wait_for_renewals, own_mock):
+        return own_mock
+
+    def test_one(FIXTURES):
+        respx_mock = MOCK
         respx_mock.post(URL).mock(side_effect=answers("one", "renewed"))
         service.get_token()
         gate.clear()
@@ -477,19 +488,111 @@ STOLEN = f"""
 @pytest.mark.parametrize(
     ("fixtures", "last", "ini", "outcome"),
     [
-        ("s2sauth_clock", "pass", "", {"passed": 1, "failed": 1}),
-        ("s2sauth_wait_for_renewals, a_moment_later", "pass", "", {"passed": 2}),
-        ("a_moment_later", "pass", "usefixtures = s2sauth_wait_for_renewals\n", {"passed": 2}),
-        ("s2sauth_clock", "gate.set(); wait_for_renewals(service)", "", {"passed": 2}),
+        ("respx_mock", "pass", "", {"passed": 1, "failed": 1}),
+        ("respx_mock, s2sauth_wait_for_renewals", "pass", "", {"passed": 2}),
+        ("s2sauth_wait_for_renewals, respx_mock", "pass", "", {"passed": 2}),
+        ("respx_mock", "pass", INI_WAITS, {"passed": 2}),
+        ("own_mock", "pass", INI_WAITS, {"passed": 2}),
+        ("own_mock, s2sauth_wait_for_renewals", "pass", "", {"passed": 2}),
+        ("s2sauth_wait_first", "pass", "", {"passed": 2}),
+        ("respx_mock", "gate.set(); wait_for_renewals(service)", "", {"passed": 2}),
     ],
-    ids=["without", "fixture", "ini", "call"],
+    ids=["without", "fixture", "fixture first", "ini", "ini, own mock", "fixture, own mock", "first, own mock", "call"],
 )
 def test_a_renewal_in_the_background_takes_the_next_tests_answer_unless_it_is_waited_for(
     run, fixtures, last, ini, outcome
 ):
     """Credentials at module level, whose token is renewed while the first test ends."""
-    code = STOLEN.replace("FIXTURES", fixtures).replace("LAST", last)
+    (mock,) = {"respx_mock", "own_mock", "s2sauth_wait_first"} & {*fixtures.split(", ")}
+    code = STOLEN.replace("FIXTURES", fixtures).replace("LAST", last).replace("MOCK", mock)
     run(code, ini=STRICT + ini).assert_outcomes(**outcome)
+
+
+@pytest.mark.parametrize("fixtures", ["s2sauth_mock, s2sauth_clock", "s2sauth_clock, s2sauth_mock"])
+def test_the_mock_answers_a_renewal_that_outlives_its_test(run, fixtures):
+    """It stops only when the renewal has its answer, which is why the latter is late."""
+    code = """
+        import pytest
+        from s2sauth import CognitoClientCredentials
+
+        events = []
+
+        def test_one(FIXTURES):
+            credentials = CognitoClientCredentials.from_env(on_event=lambda event: events.append(event.name))
+            credentials.get_token()
+            s2sauth_clock.advance(55 * 60)
+            s2sauth_mock.set_latency(0.1)
+            credentials.get_token()
+
+        def test_two():
+            assert events.count("renewed") == 2
+            assert "renewal_failed" not in events
+        """
+    run(code.replace("FIXTURES", fixtures), ini=STRICT + INI_WAITS).assert_outcomes(passed=2)
+
+
+def test_a_renewal_that_begins_when_a_fixture_ends_is_waited_for(run):
+    """The fixtures that are left answer it."""
+    code = """
+        import pytest
+        from s2sauth import CognitoClientCredentials
+
+        events = []
+
+        @pytest.fixture
+        def late(s2sauth_mock, s2sauth_clock):
+            credentials = CognitoClientCredentials.from_env(on_event=lambda event: events.append(event.name))
+            credentials.get_token()
+            yield
+            s2sauth_clock.advance(55 * 60)
+            s2sauth_mock.set_latency(0.1)
+            credentials.get_token()
+
+        def test_one(s2sauth_mock, s2sauth_wait_for_renewals, late):
+            pass
+
+        def test_two():
+            assert events.count("renewed") == 2
+        """
+    run(code).assert_outcomes(passed=2)
+
+
+def test_a_renewal_that_does_not_end_is_an_error_once_the_fixtures_have_ended(run, monkeypatch):
+    """It is waited for once."""
+    real = time.monotonic
+    monkeypatch.setattr("pytest_s2sauth.time", types.SimpleNamespace(monotonic=lambda: real() - 10.0))
+    code = """
+        import threading
+        import pytest
+        from s2sauth import CognitoClientCredentials
+        from s2sauth.testing import ManualClock
+
+        ended, gate = [], threading.Event()
+
+        @pytest.fixture
+        def own():
+            yield
+            ended.append(True)
+
+        def test_one(own):
+            def secret():
+                reading.set()
+                assert gate.wait(10)
+                return "secret"
+
+            reading = threading.Event()
+            credentials = CognitoClientCredentials(domain="127.0.0.1:1", client_id="id", client_secret=secret)
+            with pytest.raises(Exception, match="No token within 0 s"):
+                credentials.get_token(timeout=0)
+            assert reading.wait(10)
+
+        def test_two():
+            gate.set()
+            assert ended == [True]
+        """
+    result = run(code, ini=STRICT + INI_WAITS)
+    result.assert_outcomes(passed=2, errors=1)
+    result.stdout.fnmatch_lines(["*TimeoutError: A renewal is still in progress.*"])
 
 
 def test_waiting_leaves_nothing_behind(run):

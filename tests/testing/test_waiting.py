@@ -1,14 +1,16 @@
 """`wait_for_renewals`: it returns when no renewal of the object is in progress, and not before."""
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
 from s2sauth import CognitoClientCredentials, ConfigurationError, Event, Freshness, TokenUnavailable
 from s2sauth.stores import Found
-from s2sauth.testing import FakeCognito, ManualClock, MemoryStore, wait_for_renewals
+from s2sauth.testing import FakeCognito, ManualClock, MemoryStore, StaticToken, wait_for_renewals
 from tests.support.fixtures import clock, events, fake, make
 from tests.support.settled import eventually
 
@@ -85,7 +87,8 @@ def test_it_waits_for_a_renewal_that_fails(stale: list[CognitoClientCredentials]
 def test_a_renewal_that_does_not_end_is_an_error_that_says_so(stale: list[CognitoClientCredentials]) -> None:
     """By real time: the clock of these credentials stands still."""
     with pytest.raises(
-        TimeoutError, match=r"still in progress.*does not answer, or the renewal waits on a ManualClock"
+        TimeoutError,
+        match=r"still in progress.*does not answer, or the renewal waits on a ManualClock.*blocks the event loop",
     ):
         wait_for_renewals(stale[0], timeout=0.01)
 
@@ -149,6 +152,65 @@ def test_it_waits_for_a_renewal_that_begins_while_it_waits(make: Make, fake: Fak
     assert views[0].state().freshness is Freshness.FRESH
 
 
+@pytest.mark.parametrize("end", ["closed", "given up"])
+def test_it_waits_for_a_renewal_that_was_ended_while_its_thread_works(make: Make, clock: ManualClock, end: str) -> None:
+    """No caller waits any more, and the thread still reads the secret, and may send a request then."""
+    reading, gate, done = threading.Event(), threading.Event(), threading.Event()
+
+    def secret() -> str:
+        reading.set()
+        assert gate.wait(10)
+        done.set()
+        return "any_secret_of_the_client"
+
+    credentials = make(client_secret=secret)
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token(timeout=0)
+    assert reading.wait(10)
+    if end == "closed":
+        credentials.close()
+    else:
+        clock.advance(60)
+        with pytest.raises(TokenUnavailable):
+            credentials.get_token(timeout=0)
+        assert credentials.state().last_error == "TokenUnavailable"
+    with pytest.raises(TimeoutError):
+        wait_for_renewals(credentials, timeout=0.01)
+    gate.set()
+    wait_for_renewals(credentials)
+    assert done.is_set()
+    assert not credentials._shared.supply.working  # private, because no public way shows what a thread does
+
+
+@pytest.mark.parametrize("given", [StaticToken(), None, [], CognitoClientCredentials], ids=lambda one: str(one)[:12])
+def test_what_has_no_renewals_is_a_type_error_that_says_what_to_pass(given: Any) -> None:
+    """StaticToken above all, which stands for credentials elsewhere."""
+    with pytest.raises(TypeError) as caught:
+        wait_for_renewals(given)
+    name = getattr(given, "__name__", type(given).__name__)
+    assert str(caught.value) == (
+        f"wait_for_renewals() needs a CognitoClientCredentials or one of its views; got {name}. Pass one object at a "
+        "time. A StaticToken is never renewed, so it needs no wait."
+    )
+
+
+@pytest.mark.parametrize("timeout", [None, math.inf, math.nan, -1, "1", True])
+def test_a_timeout_is_a_number_of_seconds(make: Make, timeout: Any) -> None:
+    """None would be no limit, which a test should have."""
+    with pytest.raises(ConfigurationError, match=r"^timeout: seconds, 0 or more, such as 10\.0; got "):
+        wait_for_renewals(make(), timeout=timeout)
+
+
+def test_a_timeout_may_be_of_any_length(make: Make, fake: FakeCognito) -> None:
+    """More than a lock can wait for, even."""
+    credentials = make()
+    fake.set_latency(0.01)
+    with suppress(TokenUnavailable):
+        credentials.get_token(timeout=0)
+    wait_for_renewals(credentials, timeout=1e12)
+    assert credentials.state().freshness is Freshness.FRESH
+
+
 def test_a_renewal_cannot_wait_for_itself(make: Make) -> None:
     """In a secret source it is an error rather than a wait that never ends."""
     caught: list[BaseException] = []
@@ -164,4 +226,7 @@ def test_a_renewal_cannot_wait_for_itself(make: Make) -> None:
     made.append(make(client_secret=secret))
     with suppress(Exception):
         made[0].get_token()
-    assert "inside its own renewal" in str(caught[0])
+    assert str(caught[0]) == (
+        "wait_for_renewals() was called inside a renewal of the same credentials, by the secret source, on_event or a "
+        "log handler. A renewal cannot wait for itself. Call it as the last step of the test."
+    )
