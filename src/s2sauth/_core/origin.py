@@ -1,7 +1,7 @@
 """URLs as settings give them, and the origins (RFC 6454) that may see a token."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
@@ -200,7 +200,7 @@ def parse_origins(origins: Iterable[str | AnyOrigin], allow_http: bool) -> Origi
     return OriginList(frozenset(listed), allow_http)
 
 
-def _check(given: list[object], allow_http: object) -> None:
+def _check(given: Sequence[object], allow_http: object) -> None:
     """Raises ConfigurationError for what is wrong with all of them."""
     if not isinstance(allow_http, bool):
         raise ConfigurationError(f"allow_http: use True or False; got a value of type {type(allow_http).__name__}")
