@@ -45,8 +45,8 @@ def figures(report: Report) -> None:
         with zipfile.ZipFile(built) as archive:
             files = archive.infolist()
     code = [file for file in files if file.filename.endswith(".py")]
-    report.row("wheel", s2sauth=packed / 1024, at_most=220.0, unit="KiB")
-    report.row("  its files, unpacked", s2sauth=sum(file.file_size for file in files) / 1024, at_most=600.0, unit="KiB")
+    report.row("wheel", s2sauth=packed / 1024, at_most=260.0, unit="KiB")
+    report.row("  its files, unpacked", s2sauth=sum(file.file_size for file in files) / 1024, at_most=650.0, unit="KiB")
     testing = sum(file.compress_size for file in files if file.filename.startswith(TESTING))
     report.row("  of the wheel, for tests of your own", s2sauth=testing / 1024, unit="KiB")
     report.row("  modules", s2sauth=len(code))

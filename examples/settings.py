@@ -12,7 +12,7 @@ from s2sauth.settings import CognitoSettings
 class Settings(BaseSettings):
     """What this application is told by its environment."""
 
-    model_config = SettingsConfigDict(env_nested_delimiter="__", frozen=True)
+    model_config = SettingsConfigDict(env_nested_delimiter="__", frozen=True, hide_input_in_errors=True)
 
     files_service_url: str
     page_size: int = 20

@@ -9,6 +9,7 @@ from typing import Any
 import pydantic
 import pydantic_settings
 import pytest
+from pydantic import SecretStr
 
 from s2sauth import ConfigurationError, RenewalPolicy
 from s2sauth._arguments import Arguments
@@ -244,5 +245,14 @@ def test_wrong_forms_are_refused_when_credentials_are_made(wrong: dict[str, obje
 
 def test_settings_are_frozen() -> None:
     """Credentials are built once."""
-    with pytest.raises(pydantic.ValidationError):
+    with pytest.raises(AttributeError):
         CognitoSettings.model_validate(VALUES).domain = "other"
+
+
+def test_an_assignment_shows_no_value() -> None:
+    """The model is frozen; pydantic's own error would show what was assigned."""
+    settings = CognitoSettings(client_id="id", client_secret=SecretStr("secret_secret_1234"))
+    for name in ("client_secret", "unknown"):
+        with pytest.raises(AttributeError, match=f"so {name} cannot be set") as caught:
+            setattr(settings, name, "hunter22hunter22")
+        assert "hunter22" not in str(caught.value)

@@ -40,12 +40,16 @@ class Arguments(TypedDict, total=False):
     clock: Clock | None
 
 
-def unknown(function: str, names: Iterable[str]) -> str | None:
-    """What a TypeError says of the first name that is no argument; None if all are. Values are never looked at."""
+def unknown(function: str, names: Iterable[str], *others: str) -> str | None:
+    """What a TypeError says of the first name that is no argument; None if all are. Values are never looked at.
+
+    `others` are arguments of the function itself.
+    """
     for name in names:
         if name not in Arguments.__annotations__:
-            meant = similar.argument(name, Arguments.__annotations__)
-            hint = f"; did you mean {meant!r}?" if meant else f": use {', '.join(Arguments.__annotations__)}"
+            known = [*others, *Arguments.__annotations__]
+            meant = similar.argument(name, known)
+            hint = f"; did you mean {meant!r}?" if meant else f": use {', '.join(known)}"
             return f"{function} got an unexpected keyword argument {name!r}{hint}"
     return None
 

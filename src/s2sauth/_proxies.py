@@ -21,19 +21,22 @@ _NO_PROXY: Final = (
 )
 
 
-def in_use(url: str, connected: Mapping[str, Any]) -> str | None:
+def in_use(library: Any, url: str, connected: Mapping[str, Any]) -> str | None:
     """Host, port and variable of the proxy, if the connection for this URL is made to another place.
 
-    `connected` has the `host` and the `port` of that. A proxy's user name and password are not shown.
+    `connected` has the `host` and the `port` of that. A proxy's user name and password are not shown. Raises
+    ConfigurationError, before anything is sent, for a proxy to which no connection can be made.
     """
     wanted = urlsplit(url)
     host, port = connected["host"], connected["port"]
     if (host, port) == (wanted.hostname, wanted.port or {"http": 80}.get(wanted.scheme, 443)):
         return None
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    variable = _variable_of(host, port)
+    variable = _variable_of(library, host, port)
     if variable is not None and is_cut_short(os.environ.get(variable, "")):
-        return f"of {variable} (what counts as its host is a part of its user name or password: percent-encode that)"
+        raise ConfigurationError(f'{variable}: has a "/", "?" or "#" in its user name or password; {_FORM}')
+    if not all(host.removesuffix(".").split(".")) or not 0 < port < 65536:
+        raise ConfigurationError(f"{variable or 'http_client'}: its proxy has no valid host and port; {_FORM}")
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     return f"{place} ({variable or 'of http_client'})"
 
 
@@ -74,6 +77,12 @@ def _wrong_with(library: Any, value: str) -> Exception | None:
     return None
 
 
+def refusal(library: Any, error: Exception) -> str:
+    """What a proxy answered, without its own words: they may contain anything, what it was sent included."""
+    status = re.match(r"[1-5][0-9]{2}\b", str(error))
+    return f"{status[0]} {library.codes.get_reason_phrase(int(status[0]))}".strip() if status else ""
+
+
 def _advice(error: Exception, value: str) -> str:
     said = str(error)
     if not isinstance(error, ImportError):  # which names packages only
@@ -90,22 +99,21 @@ def _variable(scheme: str) -> str:
     return next(filter(os.environ.get, names), names[1])
 
 
-def _variable_of(host: str, port: int) -> str | None:
+def _variable_of(library: Any, host: str, port: int) -> str | None:
     found = getproxies()
-    return next((_variable(scheme) for scheme in _SCHEMES if _leads_to(found.get(scheme, ""), host, port)), None)
+    return next(
+        (_variable(scheme) for scheme in _SCHEMES if _leads_to(library, found.get(scheme, ""), host, port)), None
+    )
 
 
-def _leads_to(value: str, host: str, port: int) -> bool:
-    """Whether HTTP libraries connect there with this proxy."""
+def _leads_to(library: Any, value: str, host: str, port: int) -> bool:
+    """Whether the library connects there with this proxy."""
     try:
-        proxy = urlsplit(_with_scheme(value))
-        digits = re.search(r":(\d+)$", proxy.netloc)  # proxy.port is an error above 65535, which libraries let through
-        default = {"https": 443}.get(proxy.scheme, 1080 if proxy.scheme.startswith("socks") else 80)
-        named = proxy.hostname or ""
-        same = host in (named, named if named.isascii() else named.encode("idna").decode("ascii"))
-        return bool(value) and same and port == (int(digits[1]) if digits else default)
-    except ValueError:  # no URL; then it is not the one in use
+        proxy = library.URL(_with_scheme(value))
+    except Exception:  # noqa: BLE001  # no URL; then it is not the one in use
         return False
+    default = {"https": 443}.get(proxy.scheme, 1080 if proxy.scheme.startswith("socks") else 80)
+    return bool(value) and (proxy.raw_host.decode("ascii"), proxy.port or default) == (host, port)
 
 
 def _with_scheme(value: str) -> str:

@@ -18,7 +18,7 @@ from ._flight import Flight, Outcome, Sender
 from ._gate import NOT_FOR_A_FORK, Work
 from ._process import Clock, in_lambda, may_end_at_once, this_process
 from ._slots import Slot
-from .events import Reporter
+from .events import Reporter, logger
 from .secret_sources import SecretInput, SourceFailed, read_secrets
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class Renewal:
         finally:
             flight.sender = None
             with Work():
-                sender.close()
+                _close(sender)
                 del sender  # with it goes what OpenSSL frees
 
     def _candidates(self, slot: Slot, flight: Flight, known: list[Secret]) -> Iterator[Secret]:
@@ -253,3 +253,13 @@ class Renewal:
             return Failure(Cause.REQUEST_REFUSED, TokenResponseInvalid, (text, None, None))
         # Dead or alive: when the machine slept or its clock was set under the flight, whoever waits asks again.
         return entry
+
+
+def _close(sender: Sender) -> None:
+    """Close it; what a client of http_client raises then takes no token away that is there."""
+    try:
+        sender.close()
+    except KeyboardInterrupt:
+        raise  # Ctrl-C, where a caller does the work
+    except BaseException as error:  # noqa: BLE001  # a transport of a user's may raise anything
+        logger.debug("the HTTP client could not be closed: %s", type(error).__name__)

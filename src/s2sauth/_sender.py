@@ -42,6 +42,8 @@ class Senders:
             with Work():
                 client = self._factory()
         except Exception as error:  # noqa: BLE001  # whatever the user's function raises
+            if any(map(_is_starved, _causes(error))):
+                raise errors.TokenUnavailable(TOO_MANY_FILES) from None
             raise ConfigurationError(f"http_client: the factory raised {type(error).__name__}: {error}") from None
         return HttpSender(*_checked(client))
 
@@ -102,8 +104,8 @@ class HttpSender:
                 follow_redirects=False,
             )
             return _answer(response)
-        except _ProxyWouldRead:
-            return Failure(Cause.MISUSE, ConfigurationError, (_LOOPBACK,))
+        except ConfigurationError as error:  # of the proxy, before anything was sent
+            return Failure(Cause.MISUSE, ConfigurationError, (error.message,))
         except Exception as error:  # noqa: BLE001  # HTTPError, and what closing it in mid-request brings up
             return _failure(error, self._library, self.proxy)
 
@@ -125,10 +127,10 @@ class HttpSender:
     def _watch(self, event: str, info: Mapping[str, Any]) -> None:
         """httpcore's extension "trace": called around each of its steps, two of which return the connection made."""
         if event.endswith("connect_tcp.started"):
-            self.proxy = _proxies.in_use(self._url, info)
+            self.proxy = _proxies.in_use(self._library, self._url, info)
             # Plain http is allowed to loopback only, because it stays on this machine.
             if self.proxy is not None and self._url.startswith("http:"):
-                raise _ProxyWouldRead
+                raise ConfigurationError(_PROXY_WOULD_READ)
         stream = info.get("return_value")
         if stream is not None and hasattr(stream, "get_extra_info"):
             self._socket = stream.get_extra_info("socket")
@@ -154,13 +156,11 @@ def _chunks(response: Any) -> Iterable[bytes]:
     return (response.content,) if response.is_stream_consumed else response.iter_raw()
 
 
-class _ProxyWouldRead(Exception):
-    """The client of http_client sends a plain http request through a proxy. No byte of it has left."""
-
-
 def _failure(error: Exception, library: Library, proxy: str | None) -> Failure:
     said = type(error).__name__
-    if isinstance(error, (library.NetworkError, library.TimeoutException, library.ProxyError)) and str(error):
+    if isinstance(error, library.ProxyError):
+        said = f"{said}: {_proxies.refusal(library, error)}".removesuffix(": ")
+    elif isinstance(error, (library.NetworkError, library.TimeoutException)) and str(error):
         said += f": {error}"  # other errors may quote the header that they did not like
     if (mock := _mock_library(error)) is not None:
         what = f"The mock library {mock} did not let the token request through, {type(error).__name__}."
@@ -170,12 +170,16 @@ def _failure(error: Exception, library: Library, proxy: str | None) -> Failure:
             advice = _UNTRUSTED.get(cause.verify_code, _UNKNOWN_CA)
             text = f"The token endpoint's certificate was refused, {said}. {advice}"
             return Failure(Cause.UNTRUSTED, errors.TokenUnavailable, (text, None))
-        if isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
+        if _is_starved(cause):
             return _unreachable(TOO_MANY_FILES)
     if proxy is None:
         return _unreachable(f"The token request failed, {said}. {_HINTS.get(type(error).__name__, _HINT)}")
     advice = _PROXY_REFUSED if isinstance(error, library.ProxyError) else _PROXY
     return _unreachable(f"The token request through the proxy {proxy} failed, {said}. {advice}")
+
+
+def _is_starved(cause: BaseException) -> bool:
+    return isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE)
 
 
 def _unreachable(text: str) -> Failure:
@@ -205,7 +209,7 @@ _MEANT: Final = "SideEffectError"
 """What respx raises inside itself to deliver an error that a test's route has."""
 _PYTEST_HTTPX: Final = "No response can be found for "
 _MOCKED: Final = "Mock the token endpoint as well, or use the fixtures of s2sauth's pytest plugin (docs/testing.md)."
-_LOOPBACK: Final = (
+_PROXY_WOULD_READ: Final = (
     "http_client: it sends the token request through a proxy, in plain http, and the proxy would read the client "
     "secret. Set NO_PROXY=localhost,127.0.0.1,::1, or make the client without a proxy."
 )

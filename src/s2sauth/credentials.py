@@ -142,7 +142,7 @@ class CognitoClientCredentials(Closing):
         Raises:
             ConfigurationError: lists every variable that is missing or wrong, never a value.
         """
-        if (wrong := unknown("CognitoClientCredentials.from_env()", overrides)) is not None:
+        if (wrong := unknown("CognitoClientCredentials.from_env()", overrides, "prefix", "environ")) is not None:
             del environ, overrides  # a traceback may show the locals of its frames
             raise TypeError(wrong)
         environ = os.environ if environ is None else environ

@@ -2,6 +2,7 @@
 
 import contextvars
 import logging
+import threading
 from _thread import get_ident
 from collections.abc import Callable
 from contextlib import suppress
@@ -158,7 +159,9 @@ class Reporter:
             self._log(event)
             if self._on_event is not None:
                 self._on_event(event)
-        except Exception as error:  # noqa: BLE001  # whatever a handler or on_event raises must not reach a flight or a caller
+        except BaseException as error:  # whatever a handler or on_event raises must not reach a flight or a caller
+            if isinstance(error, KeyboardInterrupt) and get_ident() == threading.main_thread().ident:
+                raise  # Ctrl-C, and nothing that they raised
             self._complain(event, error)
 
     def _log(self, event: Event) -> None:
@@ -181,7 +184,7 @@ class Reporter:
         self._warned[(name, key)] = now
         return True
 
-    def _complain(self, event: Event, error: Exception) -> None:
+    def _complain(self, event: Event, error: BaseException) -> None:
         if not self._complained:
             self._complained = True
             text = "on_event or a log handler raised %s at %s; this is said once"

@@ -1,7 +1,7 @@
 """Settings as a pydantic model, to nest into an application's own settings. Nothing on the way to a token needs it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn, Self, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic.functional_validators import ModelWrapValidatorHandler
@@ -33,7 +33,8 @@ class CognitoSettings(BaseModel):
 
     Nest it into a `pydantic_settings.BaseSettings` of your own, and the application's one settings object says it all.
     With `env_nested_delimiter="__"` there each field is one variable: `COGNITO__CLIENT_SECRET_FILE`,
-    `COGNITO__DEADLINE`. A ValidationError never shows what was given, nested or not.
+    `COGNITO__DEADLINE`. No ValidationError about this model shows what was given. An error about another field of the
+    outer model does, unless that model has `hide_input_in_errors=True`.
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -85,6 +86,10 @@ class CognitoSettings(BaseModel):
         except ValidationError as error:
             wrong += [_mistake(one["type"], one["msg"], one["loc"]) for one in error.errors(include_input=False)]
         raise ValidationError.from_exception_data(cls.__name__, wrong)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        del value  # pydantic's own error for a frozen model shows it
+        raise AttributeError(f"CognitoSettings is frozen, so {name} cannot be set: make another one")
 
     def credentials(self, **arguments: "Unpack[Arguments]") -> CognitoClientCredentials:
         """The credentials of these settings; `arguments` are the constructor's, and win.

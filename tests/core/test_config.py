@@ -625,7 +625,6 @@ def test_scopes_that_are_written_out_in_the_query_are_the_ones_asked_for() -> No
     assert refused(domain=None, token_url=url, scopes="demo/read.file") == differ
     assert refused(domain=None, token_url=f"{TOKEN_URL}?scope=", scopes="demo/read.file") == differ
     assert refused(domain=None, token_url=url, scopes="").count("scopes:") == 1
-    assert made(domain=None, token_url=f"{TOKEN_URL}?scope=demo/read.file&scope=demo/write.file", scopes=both)
     assert made(domain=None, token_url=f"{TOKEN_URL}?x=scope", scopes=both).scopes == tuple(both.split())
 
 
@@ -760,9 +759,7 @@ def test_scopes_of_the_query_are_those_that_are_asked_for() -> None:
         ("scope={scope}&key={scope}", True),
         ("key={scope}", True),
         ("scope=a&key={scope}", False),
-        ("scope=b&scope={scope}", True),
         ("scope=a%20b", True),
-        ("scope=a&scope=b", True),
         ("scope=A%20b", False),
     ],
 )
@@ -783,9 +780,8 @@ def test_scopes_beside_the_query_are_those_that_it_says(query: str, fine: bool) 
         ("%7B%22a%22:%221%22%7D", False),
         ("", False),
         ("x", False),
-        ("%7B%22a%22:%221%22,%22b%22:%222%22%7D&aws_client_metadata=%7B%7D", False),
     ],
-    ids=["the same", "in another order", "less", "empty", "no JSON", "twice"],
+    ids=["the same", "in another order", "less", "empty", "no JSON"],
 )
 def test_metadata_beside_the_query_is_what_it_says(said: str, fine: bool) -> None:
     """Otherwise nothing would tell which of the two a token is of."""
@@ -850,3 +846,11 @@ def test_an_isolated_partition_that_is_not_known_needs_the_whole_url() -> None:
     assert (
         made(**given, token_url="https://cognito-idp.example.ic.gov").token_url == "https://cognito-idp.example.ic.gov/"
     )
+
+
+@pytest.mark.parametrize("name", ["grant_type", "scope", "aws_client_metadata"])
+def test_a_query_names_nothing_twice(name: str) -> None:
+    """RFC 6749 3.2: Cognito would answer invalid_request, which says nothing of it."""
+    value = {"grant_type": "client_credentials", "scope": "{scope}", "aws_client_metadata": "%7B%7D"}[name]
+    text = refused(domain=None, token_url=f"{TOKEN_URL}?{name}={value}&x=1&{name}={value}", scopes="a")
+    assert text.startswith(f"token_url: names {name} more than once in its query, which RFC 6749 3.2 forbids")

@@ -50,7 +50,11 @@ def test_scopes_may_stand_in_the_singular() -> None:
 
     with pytest.raises(ConfigurationError) as caught:
         from_environment("", {**COMPLETE, "COGNITO_SCOPE": HIDDEN, "COGNITO_SCOPES": "openid"})
-    assert str(caught.value) == "COGNITO_SCOPES and COGNITO_SCOPE: both are set and differ; set one of them"
+    differ, of_users = str(caught.value).splitlines()
+    assert differ == "COGNITO_SCOPES and COGNITO_SCOPE: both are set and differ; set one of them"
+    assert of_users.startswith("COGNITO_SCOPES: has scopes of signed-in users, which client_credentials cannot have.")
+    same = {"COGNITO_SCOPE": "demo/b  demo/a ", "COGNITO_SCOPES": "demo/a demo/b"}
+    assert from_environment("", {**COMPLETE, **same}).scopes == "demo/a demo/b"
 
 
 def test_the_region_is_a_variable() -> None:

@@ -305,8 +305,8 @@ SCOPES = [
     pytest.param(5, ("a", "b"), ("a", "b"), None, id="a number"),
     pytest.param(True, ("a", "b"), ("a", "b"), None, id="true"),
     pytest.param({"a": 1}, ("a", "b"), ("a", "b"), None, id="an object"),
-    pytest.param(["a", 5], ("a", "b"), ("a", "b"), None, id="a list with a number"),
-    pytest.param([["a"]], ("a", "b"), ("a", "b"), None, id="a list of lists"),
+    pytest.param(["a", 5], ("a", "b"), ("a",), "b", id="a list with a number"),
+    pytest.param([["a"]], ("a", "b"), (), "a, b", id="a list of lists"),
     pytest.param(..., (), None, None, id="nothing known"),
 ]
 

@@ -1,5 +1,7 @@
 """`http_client`: a factory whose clients carry the token request and nothing else of theirs."""
 
+import errno
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -242,3 +244,13 @@ def test_transport_that_raises_what_it_likes_is_an_outage(make: Make, clock: Man
     with pytest.raises(TokenUnavailable, match="ValueError") as caught:
         world.get(credentials)
     assert "Basic" not in str(caught.value)
+
+
+def test_factory_that_finds_no_file_descriptor_is_not_blamed(make: Make) -> None:
+    """TokenUnavailable: the next try may find one."""
+
+    def starved() -> httpx.Client:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with pytest.raises(TokenUnavailable, match="too many open files"):
+        make(http_client=starved).get_token()

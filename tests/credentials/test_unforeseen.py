@@ -256,3 +256,86 @@ def test_exception_of_a_flight_that_its_caller_flies_is_raised_once_concluded(
     assert names(events).count("renewal_failed") == 1
     with pytest.raises(TokenUnavailable, match="KeyboardInterrupt while the answer was read"):
         credentials.get_token()
+
+
+@pytest.mark.parametrize("kind", [ValueError, SystemExit, GeneratorExit, Own, KeyboardInterrupt])
+@pytest.mark.parametrize("name", ["renewal_started", "renewed", "renewal_failed"])
+def test_whatever_on_event_raises_is_dropped(
+    make: Make, fake: FakeCognito, kind: type[BaseException], name: str, world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Said once in the log; the token is there, and a failure is remembered."""
+
+    def on_event(event: Event) -> None:
+        if event.name == name:
+            raise kind("hunter22")
+
+    credentials = make(on_event=on_event)
+    if name == "renewal_failed":
+        fake.fail(403)
+        for _ in range(3):
+            with pytest.raises(S2SAuthError):
+                world.get(credentials)
+    else:
+        assert world.get(credentials) is world.get(credentials)
+    assert fake.counts()["token_requests"] == 1
+    assert f"raised {kind.__name__}" in caplog.text
+    assert "hunter22" not in caplog.text
+
+
+def test_what_on_event_raises_does_not_escape_from_a_caller(make: Make) -> None:
+    """invalidate() and close() report on the caller's thread."""
+
+    def on_event(event: Event) -> None:
+        if event.name in ("token_suspected", "closed"):
+            raise SystemExit
+
+    credentials = make(on_event=on_event)
+    credentials.invalidate(credentials.get_token())
+    credentials.close()
+
+
+def test_ctrl_c_during_on_event_is_the_callers(make: Make) -> None:
+    """It is nothing that on_event raised: a signal came on the main thread."""
+
+    def on_event(event: Event) -> None:
+        if event.name == "token_suspected":
+            raise KeyboardInterrupt
+
+    credentials = make(on_event=on_event)
+    token = credentials.get_token()
+    with pytest.raises(KeyboardInterrupt):
+        credentials.invalidate(token)
+
+
+@pytest.mark.parametrize("kind", [OSError, SystemExit, Own])
+def test_client_that_cannot_be_closed_takes_no_token_away(
+    make: Make, fake: FakeCognito, world: World, kind: type[BaseException]
+) -> None:
+    """It has been paid for."""
+
+    class Unclosable(httpx.HTTPTransport):
+        def close(self) -> None:
+            super().close()
+            raise kind
+
+    credentials = make(http_client=lambda: httpx.Client(transport=Unclosable(verify=False, trust_env=False)))
+    assert world.get(credentials) is world.get(credentials)
+    assert fake.counts()["token_requests"] == 1
+    assert credentials.state().last_error is None
+
+
+def test_ctrl_c_while_its_caller_closes_the_client_is_the_callers(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No thread can be started, so the caller does the work."""
+
+    class Interrupted(httpx.HTTPTransport):
+        def close(self) -> None:
+            super().close()
+            raise KeyboardInterrupt
+
+    def refuse(*_: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    credentials = make(http_client=lambda: httpx.Client(transport=Interrupted(verify=False, trust_env=False)))
+    monkeypatch.setattr("_thread.start_new_thread", refuse)
+    with pytest.raises(KeyboardInterrupt):
+        credentials.get_token()

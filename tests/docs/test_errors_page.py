@@ -31,6 +31,8 @@ NOT_SAID = (
     r"^th he in er an re ",  # pairs of letters
     r"^(takes the fields|has no attribute)$",  # the standard's own TypeError and AttributeError
     r"^(domain|token_url) (or|with) (token_url|get_client_token)$",  # names of forms
+    r"^the HTTP client could not be closed: .*",  # a line of the log
+    r"^No response can be found for$",  # pytest-httpx says so
     r"^(is not JSON|a member name occurs twice)$",  # caught where it is raised: `is no JSON object` is what is said
 )
 """Texts of three words or more that no error says."""

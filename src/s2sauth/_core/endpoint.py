@@ -17,6 +17,7 @@ UNKNOWN_REGION: Final = ""
 SCOPE: Final = "{scope}"
 """In the query of a `token_url`: the place of the scopes, for a cache that has the query in its key."""
 
+_ONCE: Final = ("grant_type", "scope", "aws_client_metadata")
 _REGION = r"[a-z]{2,6}(-[a-z]+)+-[0-9]{1,2}"
 _POOL_ID = rf"{_REGION}_\w+"
 _PREFIX = r"(?!localhost\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -58,6 +59,9 @@ def from_token_url(token_url: str) -> str:
         raise ValueError("holds credentials, which RFC 6749 2.3.1 forbids in a URL")
     if any(name == "grant_type" and value != "client_credentials" for name, value in pairs):
         raise ValueError("names a grant_type in its query other than client_credentials; leave it out")
+    names = [name for name, _ in pairs]
+    if twice := next((name for name in _ONCE if names.count(name) > 1), None):
+        raise ValueError(f"names {twice} more than once in its query, which RFC 6749 3.2 forbids")
     return f"{base}{path}" if query is None else f"{base}{path}?{query}"
 
 

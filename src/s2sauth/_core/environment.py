@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from . import pasted, similar
+from .cognito_names import USER_SCOPES
 from .errors import ConfigurationError
 from .record import Record
 from .secret_arn import SecretArn, parse_secret_arn
@@ -107,14 +108,25 @@ def _clashes(names: Mapping[str, tuple[str, ...]], environ: Mapping[str, str]) -
     """A line for aliases that differ, and for variables of which one says it all."""
     differ = [
         f"{' and '.join(set_ones)}: both are set and differ; set one of them"
-        for set_ones in names.values()
-        if len({environ[name] for name in set_ones}) > 1
+        for argument, set_ones in names.items()
+        if len({_meant(argument, environ[name]) for name in set_ones}) > 1
+    ]
+    differ += [
+        f"{name}: has scopes of signed-in users, which client_credentials cannot have. Likely cause: it is the setting "
+        "of a web login. Use a prefix, or pass scopes to from_env()"
+        for name in names["scopes"]
+        if len(names["scopes"]) > 1 and USER_SCOPES.issuperset(environ[name].split())
     ]
     return differ + [
         f"{' and '.join(places)}: {'both' if len(places) == 2 else 'all'} are set; set one of them"
         for places in (_places(names, ("domain", "token_url")), _places(names, _SECRET))
         if len(places) > 1
     ]
+
+
+def _meant(argument: str, value: str) -> object:
+    """What two aliases may both say: the order of scopes does not matter."""
+    return frozenset(value.split(" ")) - {""} if argument == "scopes" else value
 
 
 def _places(names: Mapping[str, tuple[str, ...]], arguments: tuple[str, ...]) -> list[str]:

@@ -167,10 +167,7 @@ def _scopes(said: Iterable[object], asked: tuple[str, ...] | None, findings: lis
 
 def _names(value: object) -> set[str] | None:
     """Scopes in a text, separated by blanks (RFC 6749 3.3), or in a list of such texts, as some servers write them."""
+    if not isinstance(value, str | list):
+        return None
     texts = cast(list[object], value) if isinstance(value, list) else [value]
-    names: set[str] = set()
-    for text in texts:
-        if not isinstance(text, str):
-            return None
-        names.update(text.split())
-    return names
+    return {name for text in texts if isinstance(text, str) for name in text.split()}

@@ -266,8 +266,8 @@ def find(status: int, headers: Mapping[str, str], body: bytes) -> Refusal | None
         return stopped
     if challenged := by_challenge([headers.get("www-authenticate", "")]):
         return challenged
-    found = (json_object(body) or {}).get("message")
-    message = found.casefold() if isinstance(found, str) else ""
+    members = json_object(body) or {}
+    message = str(members.get("message") or members.get("Message")).casefold()  # the second one: a resource policy's
     said = re.fullmatch(_NAME, headers.get("x-amzn-errortype", ""))
     if said is None:
         return next((row for row in API_GATEWAY if row.status == status and _begins(message, row)), None)
@@ -285,9 +285,9 @@ def by_challenge(www_authenticate: Iterable[str]) -> Refusal | None:
     return None
 
 
-def on_the_way(headers: Mapping[str, str]) -> str | None:
+def on_the_way(headers: Mapping[str, str], body: bytes = b"") -> str | None:
     """Why no token request came through, if these headers are API Gateway's or AWS WAF's; no full stop at the end."""
-    row = _by_waf(headers) or find(0, headers, b"")
+    row = _by_waf(headers) or find(0, headers, body)
     return None if row is None or row.about_token else f"Likely cause: {row.cause}. {row.fix}"
 
 

@@ -152,7 +152,7 @@ def _members(answer: Answer) -> Mapping[str, object]:
 def _encoding(answer: Answer) -> str:
     """The content-encoding that was not asked for, fit for a message; empty if there is none."""
     said = answer.headers.get("content-encoding", "").strip().lower()
-    if said in ("", "identity"):
+    if {coding.strip() for coding in said.split(",")} <= {"", "identity"}:
         return ""
     return said if re.fullmatch(_CODINGS, said) else "of an unknown name"
 
@@ -168,7 +168,7 @@ def _unavailable(answer: Answer, cause: Cause, what: str, likely: str, now: floa
 def _refused(answer: Answer, error: str | None, described: str | None, name: str | None) -> Failure:
     said = " ".join(filter(None, (error, f"({name})" if name else None))) or "no error code"
     what = f"refused the request: {said}" + (f", {described}" if described else "")
-    on_the_way = refusals.on_the_way(answer.headers) if error is None else None
+    on_the_way = refusals.on_the_way(answer.headers, answer.body) if error is None else None
     likely = client_token.likely_cause(name) or on_the_way or cognito.likely_cause(error, answer.status)
     return Failure(
         Cause.CLIENT_REFUSED if error in _OF_THE_CLIENT else Cause.REQUEST_REFUSED,
@@ -196,7 +196,7 @@ def _token(answer: Answer, members: Mapping[str, object], settings: Settings, no
 
 
 def _unusable(answer: Answer, what: str, likely: str | None = None) -> Failure:
-    likely = likely or refusals.on_the_way(answer.headers) or cognito.ANOTHER_SERVER
+    likely = likely or refusals.on_the_way(answer.headers, answer.body) or cognito.ANOTHER_SERVER
     return Failure(
         Cause.REQUEST_REFUSED,
         TokenResponseInvalid,

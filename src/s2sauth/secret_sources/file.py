@@ -43,10 +43,11 @@ class FileSecret:
         try:
             with open(self._path, "rb", opener=_open) as file:
                 content = file.read(MAX_FILE + 1) or b""
-        except OSError as error:
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             kind = type(error).__name__
             comma = "," if self._variable else ""
-            reason = f"the secret {self._place()}{comma} cannot be read: {kind}: {error.strerror}"
+            said = error.strerror if isinstance(error, OSError) else error
+            reason = f"the secret {self._place()}{comma} cannot be read: {kind}: {said}"
             raise SourceFailed(reason, kind) from None
         if len(content) > MAX_FILE:
             del content  # a traceback may show the locals of its frames
