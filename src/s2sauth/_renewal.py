@@ -122,7 +122,7 @@ class Renewal:
         if isinstance(outcome, Entry):
             slot.succeeded(outcome)
             self._report("renewed", slot.id, seconds=took)
-            if (margin := cut_margin(outcome.life, self._policy)) is not None:
+            if (margin := cut_margin(outcome.life, self._policy, outcome.issued_life)) is not None:
                 self._report("expiry_margin_cut", slot.id, seconds=margin)
         elif outcome.cause is not Cause.ELSEWHERE and flight.outcome is None:
             # else given up by a waiter: that one has remembered it, and this failure does not count

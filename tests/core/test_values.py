@@ -3,10 +3,8 @@
 import asyncio
 import copy
 import inspect
-import json
 import logging
 import pickle
-import pprint
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 
@@ -16,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2sauth import AccessToken, ConfigurationError
-from s2sauth._core.values import AuthHeaders, Secret, scope_set
+from s2sauth._core.values import Secret, scope_set
 from tests.support.labels import plainly
 
 SCOPE_CHARACTERS = "".join(chr(c) for c in range(0x21, 0x7F) if chr(c) not in '"\\')
@@ -268,17 +266,6 @@ def test_the_state_of_what_is_opaque_is_not_to_be_had() -> None:
         token().__getstate__()
     with pytest.raises(TypeError, match=r"^Secret cannot be pickled or copied: "):
         Secret("abc").__getstate__()
-
-
-def test_headers_are_a_dict_whose_repr_hides_the_token() -> None:
-    """An HTTP client that gets it as `auth=` puts the repr into its TypeError; the repr says what to do."""
-    headers = AuthHeaders(Authorization="Bearer value-of-the-token")
-    assert headers == {"Authorization": "Bearer value-of-the-token"} == {**headers} == dict(headers) == headers.copy()
-    assert json.loads(json.dumps(headers)) == copy.copy(headers) == copy.deepcopy(headers) == headers
-    assert pickle.loads(pickle.dumps(headers)) == headers
-    for shown in (repr(headers), str(headers), f"{headers}", pprint.pformat(headers), repr([headers])):
-        assert "value-of-the-token" not in shown
-        assert "pass it as headers=credentials.auth_headers()" in shown
 
 
 def test_secrets_that_differ_hash_apart() -> None:

@@ -1,7 +1,9 @@
 """A token is renewed ahead of time: the old one is served meanwhile, and a failure costs nobody anything."""
 
 from collections.abc import Callable
+from email.utils import formatdate
 
+import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials, Event, Freshness, RenewalPolicy, TokenUnavailable
@@ -315,3 +317,28 @@ def test_lives_over_a_day_are_clamped(make: Make, fake: FakeCognito, clock: Manu
     fake.set_expires_in(10**9)
     token = make().get_token()
     assert token.expires_in == 86_400
+
+
+@pytest.mark.parametrize("left", [1199, 150], ids=["a second late", "from a cache"])
+def test_a_margin_that_fits_the_life_a_token_was_issued_with_is_no_event(
+    make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], left: int
+) -> None:
+    """A caching proxy returns a token of 20 minutes late, with the expires_in that it was issued with."""
+    fake.set_expires_in(1200)
+    answers: list[bytes] = []
+
+    def from_a_cache(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=answers[0], headers={"Date": formatdate(clock.wall(), usegmt=True)})
+
+    with httpx.Client(trust_env=False) as client:
+        secret = (fake.client_id, fake.client_secret)
+        url = f"{fake.domain}/oauth2/token"
+        answers.append(client.post(url, data={"grant_type": "client_credentials"}, auth=secret).content)
+    clock.advance(1200 - left)
+    cached = make(
+        policy=RenewalPolicy(expiry_margin=60.0),
+        http_client=lambda: httpx.Client(transport=httpx.MockTransport(from_a_cache)),
+    )
+    assert cached.get_token().expires_in == pytest.approx(left, abs=1)
+    assert "renewed" in names(events)
+    assert "expiry_margin_cut" not in names(events)

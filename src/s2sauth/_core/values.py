@@ -8,16 +8,6 @@ from .bearer import is_b64token
 from .errors import ConfigurationError
 
 
-@final
-class AuthHeaders(dict[str, str]):
-    """Headers with a token. A dict like any other, but its repr hides the token: HTTP clients put that into errors."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "<Authorization header: value hidden; pass it as headers=credentials.auth_headers()>"
-
-
 class _Opaque:
     """What must not be copied, pickled or put into a text; the message says what to do instead."""
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NoReturn, final
 
 from .._core.origin import AnyOrigin, parse_origins
-from .._core.values import AccessToken, AuthHeaders, scope_set
+from .._core.values import AccessToken, scope_set
 
 if TYPE_CHECKING:
     from .._httpx import HttpxAuth
@@ -57,7 +57,7 @@ class StaticToken:
 
     def auth_headers(self) -> dict[str, str]:
         """`{"Authorization": "Bearer …"}`"""
-        return AuthHeaders(Authorization=self._token.authorization)
+        return {"Authorization": self._token.authorization}
 
     def httpx_auth(self, *origins: str | AnyOrigin, allow_http: bool = False) -> "HttpxAuth":
         """The hook for `httpx.Client(auth=...)`, with the rules of `CognitoClientCredentials.httpx_auth()`."""
