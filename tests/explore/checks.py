@@ -23,6 +23,7 @@ class Kind(StrEnum):
     REQUEST_AFTER_CLOSE = "a token request after close()"
     TOKEN_AFTER_CLOSE = "a token after close()"
     OLD_TOKEN = "an older token than the newest"
+    OLD_IN_THE_END = "an older token than the newest is cached in the end"
     OLD_ENTRY = "an older entry is cached again"
     REJECTED = "the rejected token, while another is to be had"
     OLD_FAILURE = "a failure remembered after a newer token"
@@ -91,7 +92,10 @@ def _of_a_call(world: World, call: Call) -> Iterator[Fault]:
         if call.after_close:
             yield Kind.TOKEN_AFTER_CLOSE, f"{call.name} was handed {call.result}"
         if world.numbers[call.result] < call.newest_before:
-            yield Kind.OLD_TOKEN, f"{call.name} was handed {call.result}; flight {call.newest_before} had settled before"
+            yield (
+                Kind.OLD_TOKEN,
+                f"{call.name} was handed {call.result}; flight {call.newest_before} had settled before",
+            )
         if call.result == call.rejected:
             yield Kind.REJECTED, f"{call.name} was handed {call.result}, which it said was rejected"
 
@@ -122,7 +126,7 @@ def _of_a_slot(world: World, slot: Slot) -> Iterator[Fault]:
     flights[slot.flight.number] = slot.flight  # perhaps one that never began
     failed = [number for number, flight in flights.items() if isinstance(flight.outcome, Failure) and number]
     if entry is not None and entry.number < world.newest(slot):
-        yield Kind.OLD_TOKEN, f"{entry.token.access_token} is cached in the end, of flight {entry.number}"
+        yield Kind.OLD_IN_THE_END, f"{entry.token.access_token}, of flight {entry.number}"
     if entry is not None and entry.number >= max(failed, default=0) and (slot.memory or slot.last_error):
         yield Kind.OLD_FAILURE, f"{slot.last_error}, though flight {entry.number} has brought a token"
     for memory in (slot.memory, slot.client.memory):

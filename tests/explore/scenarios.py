@@ -46,9 +46,9 @@ def scenario(
 
 @scenario(1)
 def cold(world: World) -> None:
-    """Two threads ask for the first token."""
+    """Two threads ask for the first token; one asks again."""
     credentials = world.credentials()
-    world.caller("a", credentials)
+    world.caller("a", credentials, again=1)
     world.caller("b", credentials)
 
 
@@ -56,9 +56,18 @@ def cold(world: World) -> None:
 def cold_mixed(world: World) -> None:
     """A thread, an asyncio task, and a thread whose patience ends at the moment of the answer."""
     credentials = world.credentials()
+    world.answers[1] = 1.0, None
     world.caller("a", credentials)
-    world.task("task", credentials)
+    world.tasks("task", credentials)
     world.caller("hasty", credentials, timeout=1.0, may_raise=FAILS)
+
+
+@scenario(1)
+def cold_tasks(world: World) -> None:
+    """Two tasks of one event loop and a thread ask for the first token."""
+    credentials = world.credentials()
+    world.tasks("tasks", credentials, count=2)
+    world.caller("a", credentials)
 
 
 @scenario(1)
@@ -74,18 +83,19 @@ def cold_signal(world: World) -> None:
 def cold_refused(world: World) -> None:
     """The endpoint refuses the first request; two threads and a task ask."""
     credentials = world.credentials()
-    world.answers[1] = 1.0, refusal()
+    world.answers[1] = 0.0, refusal()
     world.caller("a", credentials, may_raise=(Exception,))
     world.caller("b", credentials, may_raise=(Exception,))
-    world.task("task", credentials, may_raise=(Exception,))
+    world.tasks("task", credentials, may_raise=(Exception,))
 
 
 @scenario(1)
 def cold_cancelled(world: World) -> None:
     """Two tasks of two loops, one of which is cancelled at the moment of the answer; a thread."""
     credentials = world.credentials()
-    world.task("cancelled", credentials, cancel_after=1.0, may_raise=(BaseException,))
-    world.task("task", credentials)
+    world.answers[1] = 1.0, None
+    world.tasks("cancelled", credentials, cancel_after=1.0, may_raise=(BaseException,))
+    world.tasks("task", credentials)
     world.caller("a", credentials)
 
 
@@ -102,7 +112,7 @@ def stale_mixed(world: World) -> None:
     """A thread, a task and a signal handler find a STALE token."""
     credentials = _with_token(world, age=STALE_AT)
     first = world.caller("a", credentials)
-    world.task("task", credentials)
+    world.tasks("task", credentials)
     world.handler("handler", first, credentials)
 
 
@@ -112,7 +122,7 @@ def expired(world: World) -> None:
     credentials = _with_token(world, age=4000.0)
     world.caller("a", credentials)
     world.caller("b", credentials)
-    world.task("task", credentials)
+    world.tasks("task", credentials)
 
 
 @scenario(2, REJECTED=209)
@@ -130,7 +140,7 @@ def rejected_mixed(world: World) -> None:
     credentials = _with_token(world, age=100.0)
     token = credentials.get_token()
     first = world.caller("a", credentials, rejected=token)
-    world.task("task", credentials, rejected=token)
+    world.tasks("task", credentials, rejected=token)
     world.handler("handler", first, credentials, rejected=token)
 
 
@@ -147,7 +157,7 @@ def rejected_other(world: World) -> None:
     world.caller("b", credentials, rejected=token)
 
 
-@scenario(2)
+@scenario(2, OLD_ENTRY=211, OLD_TOKEN=211)
 def invalidated(world: World) -> None:
     """A STALE token is invalidated while a flight renews it; two threads ask."""
     credentials = _with_token(world, age=STALE_AT)
@@ -165,7 +175,7 @@ def late(world: World) -> None:
     world.caller("b", credentials, after=DEADLINE + 1)
 
 
-@scenario(2, OLD_ENTRY=211, OLD_TOKEN=211, OLD_FAILURE=213)
+@scenario((1, 2), OLD_ENTRY=211, OLD_TOKEN=211, OLD_FAILURE=213)
 def late_beside(world: World) -> None:
     """The first flight was given up, and its answer comes at the same time as the one of the next flight."""
     credentials = world.credentials()
@@ -184,7 +194,7 @@ def late_failing(world: World) -> None:
     world.caller("b", credentials, may_raise=FAILS)
 
 
-@scenario(1, REQUEST_GIVEN_UP=208, REQUESTS=208, OVERLAP=208)
+@scenario(1, REQUEST_GIVEN_UP=208, REQUESTS=208, OVERLAP=208, LOST_COUNT=215)
 def given_up_reading(world: World) -> None:
     """The secret source hangs beyond the deadline; the next flight gets the token."""
     credentials = world.credentials()
@@ -193,7 +203,7 @@ def given_up_reading(world: World) -> None:
     world.caller("b", credentials, after=DEADLINE + 1)
 
 
-@scenario((0, 1), CRASH=207, NO_OUTCOME=207, TOKEN_AFTER_CLOSE=210, REQUEST_AFTER_CLOSE=208)
+@scenario((0, 1), CRASH=207, NO_OUTCOME=207, TOKEN_AFTER_CLOSE=210, REQUEST_AFTER_CLOSE=208, REQUEST_GIVEN_UP=208)
 def close(world: World) -> None:
     """close() beside two threads that ask for the first token, and ask again."""
     credentials = world.credentials()
@@ -202,17 +212,17 @@ def close(world: World) -> None:
     world.closer("closer", credentials)
 
 
-@scenario((0, 1), CRASH=207, NO_OUTCOME=207, TOKEN_AFTER_CLOSE=210, REQUEST_AFTER_CLOSE=208)
+@scenario((0, 1), CRASH=207, NO_OUTCOME=207, TOKEN_AFTER_CLOSE=210, REQUEST_AFTER_CLOSE=208, REQUEST_GIVEN_UP=208)
 def close_mixed(world: World) -> None:
     """close() beside a task and a thread that is interrupted by a signal handler, all of which ask."""
     credentials = world.credentials()
-    world.task("task", credentials, may_raise=CLOSED)
+    world.tasks("task", credentials, may_raise=CLOSED)
     first = world.caller("a", credentials, may_raise=CLOSED)
     world.handler("handler", first, credentials, may_raise=CLOSED)
     world.closer("closer", credentials)
 
 
-@scenario(0, REQUESTS=208, REQUEST_AFTER_CLOSE=208)
+@scenario(0, REQUESTS=208, REQUEST_AFTER_CLOSE=208, REQUEST_GIVEN_UP=208)
 def close_reading(world: World) -> None:
     """close() while the secret source is slow."""
     credentials = world.credentials()
@@ -245,7 +255,7 @@ def interrupted_alone(world: World) -> None:
     credentials = world.credentials()
     first = world.caller("a", credentials, may_raise=(KeyboardInterrupt,))
     world.interruption("ctrl-c", first)
-    world.caller("b", credentials, after=4000.0)
+    world.caller("b", credentials, follows=first, after=4000.0)
 
 
 @scenario(1)

@@ -2,7 +2,8 @@
 
 An *actor* is a caller, a thread that the engine starts, or a signal handler that interrupts one of them. An actor stops
 before each *step*: a read or write of state that several threads share (`steps.py` says which), and each call of a lock.
-There the scheduler decides who goes on. Time stands still while any actor can go on, then it moves to the next deadline.
+There the scheduler decides who goes on. Time stands still while any actor can go on, then it moves to the next deadline;
+but who waits for an answer of the script may be chosen earlier, as if the others were held up until it came.
 
 The *default order* lets an actor run until it waits or ends, then the first actor in the list that can go on. An order is
 written as its departures from the default: `{37: "flight1"}` means that at decision 37 `flight1` goes on instead.
@@ -61,6 +62,8 @@ class Actor:
         """What it waits for; None if it does not wait."""
         self.until = inf
         """When it stops waiting in any case."""
+        self.asleep = False
+        """It waits for nothing but time: an answer that is on its way, a pause."""
         self.step = ""
         """The step that it will make next, for people."""
         self.baton = _new_lock()
@@ -175,7 +178,15 @@ class Scheduler:
 
     def sleep(self, seconds: float, what: str = "") -> None:
         """The current actor waits for nothing but time."""
-        self.wait(lambda: False, seconds, what)
+        actor = self.current
+        if actor is None:
+            self.now += seconds
+            return
+        actor.asleep = True
+        try:
+            self.wait(lambda: False, seconds, what)
+        finally:
+            actor.asleep = False
 
     def _go_on(self, actor: Actor) -> None:
         if self._abandoned:
@@ -242,16 +253,19 @@ class Scheduler:
     def _next(self, actor: Actor) -> Actor:
         self.on_step()
         while True:
-            able = [each for each in self.actors if each.host is None or each.started]
-            able = [each for each in able if each.enabled(self.now)]
-            signals = [each for each in self.actors if each.deliverable()]
-            if able:
-                default = actor if actor in able else able[0]
-                others = tuple(each.name for each in [*able, *signals] if each is not default)
-                return self._named(actor, self._chosen(default.name, others))
-            if signals and (name := self._chosen("time", tuple(each.name for each in signals))) != "time":
-                return self._named(actor, name)
+            able = [each for each in self.actors if (each.host is None or each.started) and each.enabled(self.now)]
+            more = [*self._sleepers(), *(each for each in self.actors if each.deliverable())]
+            default = (actor if actor in able else able[0]).name if able else "time"
+            others = tuple(each.name for each in [*able, *more] if each.name != default)
+            chosen = self._chosen(default, others)
+            if chosen != "time":
+                return self._named(actor, chosen)
             self._let_time_pass()
+
+    def _sleepers(self) -> list[Actor]:
+        """Who may go on although somebody else can: time passes, and whoever can go on is held up meanwhile."""
+        first = min((each.until for each in self.actors if not each.done), default=inf)
+        return [each for each in self.actors if each.asleep and self.now < each.until == first and not each.interrupted]
 
     def _chosen(self, default: str, others: tuple[str, ...]) -> str:
         number = len(self.decisions)
@@ -261,9 +275,12 @@ class Scheduler:
         return self._choose(number, default, others) if others else default
 
     def _named(self, actor: Actor, name: str) -> Actor:
-        if name != actor.name:
+        following = next(each for each in self.actors if each.name == name)
+        if following is not actor:
             self.switches.append((len(self.decisions) - 1, actor.name, actor.step, name))
-        return next(each for each in self.actors if each.name == name)
+        if following.asleep:
+            self.now = max(self.now, following.until)
+        return following
 
     def _let_time_pass(self) -> None:
         self.on_idle()

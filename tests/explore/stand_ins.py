@@ -130,6 +130,7 @@ def in_place(scheduler: Scheduler) -> Iterator[pytest.MonkeyPatch]:
             if scheduler.current is None:
                 function(*arguments)  # while a scenario is prepared, one thing happens after the other
             else:
+                scheduler.step("start_new_thread()")
                 numbers[kind] = numbers.get(kind, 0) + 1
                 scheduler.add(f"{kind}{numbers[kind]}", lambda: function(*arguments))
             return 0
@@ -147,5 +148,3 @@ def in_place(scheduler: Scheduler) -> Iterator[pytest.MonkeyPatch]:
         patch.setattr(_guarded, "_thread", threads("store"))
         patch.setattr(_slots, "threading", SimpleNamespace(RLock=lambda: RLock(scheduler)))
         yield patch
-
-

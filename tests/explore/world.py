@@ -4,6 +4,7 @@ import _thread
 import asyncio
 import logging
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import pytest
@@ -75,7 +76,7 @@ class World:
         self.closed = False
         """close() has returned."""
         self.answers: dict[int, tuple[float, Failure | None]] = {}
-        """By number of the request: after how many seconds, and the failure or None for a token; default: 1 s, a token."""
+        """By number of the request: after how many seconds, and the failure or None for a token; default: 0 s, a token."""
         self.secret_delays: list[float] = []
         """How long each reading of the secret takes."""
         self.numbers: dict[str, int] = {}
@@ -115,42 +116,48 @@ class World:
 
     def newest(self, slot: Slot) -> int:
         """The highest number of a flight that has brought a token to this slot, and has told those who wait."""
-        brought = [flight.number for each, flight in self.flights if each is slot and isinstance(outcome(flight), Entry)]
+        brought = [
+            flight.number for each, flight in self.flights if each is slot and isinstance(outcome(flight), Entry)
+        ]
         return max(brought, default=0)
 
     # Actors.
 
     def caller(self, name: str, credentials: CognitoClientCredentials, **arguments: Any) -> Actor:
-        """A thread that asks for a token."""
+        """A thread that asks for a token, `after` so many seconds, when the actor that it `follows` has ended."""
         return self.scheduler.add(name, self._asking(name, credentials, arguments))
 
     def handler(self, name: str, host: Actor, credentials: CognitoClientCredentials, **arguments: Any) -> Actor:
         """A signal handler that asks for a token, on the thread of `host`, at any of its steps or never."""
         return self.scheduler.add(name, self._asking(name, credentials, arguments), interrupts=host)
 
-    def task(
-        self, name: str, credentials: CognitoClientCredentials, *, cancel_after: float | None = None, **arguments: Any
+    def tasks(
+        self,
+        name: str,
+        credentials: CognitoClientCredentials,
+        *,
+        count: int = 1,
+        cancel_after: float | None = None,
+        **arguments: Any,
     ) -> Actor:
-        """A thread with an event loop and a task that asks; cancelled after so many seconds."""
-        call = self._called(name, arguments)
+        """A thread with an event loop and so many tasks that ask; the first is cancelled after so many seconds."""
+        may_raise = arguments.pop("may_raise", ())
+        calls = [self._called(name, {**arguments, "may_raise": may_raise}) for _ in range(count)]
 
-        async def ask() -> None:
+        async def ask(call: Call) -> None:
             self._begins(call, credentials)
             try:
                 call.result = (await credentials.aget_token(**arguments)).access_token
             except BaseException as error:
                 call.error = error
-                raise
 
         def run() -> None:
             loop = Loop(self.scheduler)
             try:
-                task = loop.create_task(ask())
+                tasks = [loop.create_task(ask(call)) for call in calls]
                 if cancel_after is not None:
-                    loop.call_later(cancel_after, task.cancel)
-                loop.run_until_complete(asyncio.wait([task]))
-                if task.done() and not task.cancelled():
-                    task.exception()  # seen: it is in `call`
+                    loop.call_later(cancel_after, tasks[0].cancel)
+                loop.run_until_complete(asyncio.wait(tasks))
             finally:
                 loop.close()
 
@@ -180,7 +187,7 @@ class World:
         def do() -> None:
             call.begun = True
             if after:
-                self.scheduler.sleep(after, "a pause")
+                self.scheduler.wait(lambda: False, after, "a pause")
             try:
                 act()
                 call.result = "done"
@@ -207,14 +214,16 @@ class World:
     def _asking(
         self, name: str, credentials: CognitoClientCredentials, arguments: dict[str, Any]
     ) -> Callable[[], None]:
-        after = arguments.pop("after", 0.0)
+        after, follows = arguments.pop("after", 0.0), arguments.pop("follows", None)
         again = arguments.pop("again", 0)
         calls = [self._called(name, arguments)]
         calls += [self._called(name, {**arguments, "may_raise": calls[0].may_raise}) for _ in range(again)]
 
         def ask() -> None:
+            if follows is not None:
+                self.scheduler.wait(lambda: follows.done, inf, f"the end of {follows.name}")
             if after:
-                self.scheduler.sleep(after, "a pause")
+                self.scheduler.wait(lambda: False, after, "a pause")
             for call in calls:
                 self._begins(call, credentials)
                 try:
@@ -253,11 +262,19 @@ class Sender:
         """The answer that the script has for this request."""
         world = self._world
         sent = Request(world.flying[_thread.get_ident()], request.body.decode(), after_close=world.closed)
-        sent.beside = [each for each in world.requests if not each.answered and each.scopes == sent.scopes and outcome(each.flight) is None]
+        sent.beside = [
+            each
+            for each in world.requests
+            if not each.answered and each.scopes == sent.scopes and outcome(each.flight) is None
+        ]
         world.requests.append(sent)
         number = len(world.requests)
-        seconds, failure = world.answers.get(number, (1.0, None))
-        world.scheduler.sleep(seconds, f"token request {number} is answered")
+        seconds, failure = world.answers.get(number, (0.0, None))
+        what = f"token request {number} is answered"
+        if seconds:
+            world.scheduler.sleep(seconds, what)
+        else:
+            world.scheduler.step(what)
         sent.answered = True
         if failure is not None:
             return failure
