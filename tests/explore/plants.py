@@ -1,7 +1,7 @@
 """Races that are put into the engine on purpose: the explorer must find each of them.
 
-A plant replaces the code of one function by what the changed source gives. Its text must occur in the source exactly once,
-so a plant that no longer fits the engine is noticed.
+A plant replaces the code of one function by what the changed source gives. Its text must occur in the source exactly
+once, so a plant that no longer fits the engine is noticed.
 """
 
 import inspect

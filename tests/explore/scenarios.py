@@ -28,6 +28,20 @@ SCENARIOS: dict[str, Scenario] = {}
 CLOSED = (CredentialsClosed,)
 FAILS = (TokenUnavailable,)
 
+BESIDE_CLOSE = {
+    "CRASH": 207,
+    "NO_OUTCOME": 207,
+    "REQUESTS": 208,
+    "REQUEST_AFTER_CLOSE": 208,
+    "REQUEST_GIVEN_UP": 208,
+    "OVERLAP": 208,
+    "TOKEN_AFTER_CLOSE": 210,
+    "OLD_ENTRY": 211,
+    "OLD_TOKEN": 211,
+    "LOST_COUNT": 215,
+}
+"""What is known of close() beside flights."""
+
 
 def scenario(
     requests: int | tuple[int, int], **known: int
@@ -157,13 +171,28 @@ def rejected_other(world: World) -> None:
     world.caller("b", credentials, rejected=token)
 
 
-@scenario(2, OLD_ENTRY=211, OLD_TOKEN=211)
+@scenario(2, OLD_ENTRY=211, OLD_TOKEN=211, REQUESTS=211)
 def invalidated(world: World) -> None:
     """A STALE token is invalidated while a flight renews it; two threads ask."""
     credentials = _with_token(world, age=STALE_AT)
     world.caller("a", credentials, again=1)
     world.doer("api", lambda: credentials.invalidate("T1"))
     world.caller("b", credentials)
+
+
+@scenario(2, OLD_ENTRY=211, OLD_TOKEN=211, REQUESTS=211)
+def invalidated_mixed(world: World) -> None:
+    """A STALE token is invalidated by a thread that asks before and after; a task and a signal handler ask."""
+    credentials = _with_token(world, age=STALE_AT)
+
+    def report() -> None:
+        credentials.get_token()
+        credentials.invalidate("T1")
+        credentials.get_token()
+
+    first = world.doer("api", report)
+    world.tasks("task", credentials)
+    world.handler("handler", first, credentials)
 
 
 @scenario((1, 2), OLD_FAILURE=213)
@@ -173,6 +202,16 @@ def late(world: World) -> None:
     world.answers[1] = DEADLINE, None
     world.caller("a", credentials, may_raise=FAILS)
     world.caller("b", credentials, after=DEADLINE + 1)
+
+
+@scenario((1, 2), OLD_FAILURE=213)
+def late_mixed(world: World) -> None:
+    """The same for a task, a thread that waits for less than the deadline, and a signal handler."""
+    credentials = world.credentials()
+    world.answers[1] = DEADLINE, None
+    world.tasks("task", credentials, may_raise=FAILS)
+    hasty = world.caller("hasty", credentials, timeout=DEADLINE - 1, may_raise=FAILS, again=1)
+    world.handler("handler", hasty, credentials, may_raise=FAILS)
 
 
 @scenario((1, 2), OLD_ENTRY=211, OLD_TOKEN=211, OLD_FAILURE=213)
@@ -194,7 +233,7 @@ def late_failing(world: World) -> None:
     world.caller("b", credentials, may_raise=FAILS)
 
 
-@scenario(1, REQUEST_GIVEN_UP=208, REQUESTS=208, OVERLAP=208, LOST_COUNT=215)
+@scenario(1, REQUEST_GIVEN_UP=208, REQUESTS=208, OVERLAP=208, OLD_ENTRY=211, OLD_TOKEN=211, LOST_COUNT=215)
 def given_up_reading(world: World) -> None:
     """The secret source hangs beyond the deadline; the next flight gets the token."""
     credentials = world.credentials()
@@ -203,7 +242,7 @@ def given_up_reading(world: World) -> None:
     world.caller("b", credentials, after=DEADLINE + 1)
 
 
-@scenario((0, 1), CRASH=207, NO_OUTCOME=207, TOKEN_AFTER_CLOSE=210, REQUEST_AFTER_CLOSE=208, REQUEST_GIVEN_UP=208)
+@scenario((0, 1), **BESIDE_CLOSE)
 def close(world: World) -> None:
     """close() beside two threads that ask for the first token, and ask again."""
     credentials = world.credentials()
@@ -212,7 +251,7 @@ def close(world: World) -> None:
     world.closer("closer", credentials)
 
 
-@scenario((0, 1), CRASH=207, NO_OUTCOME=207, TOKEN_AFTER_CLOSE=210, REQUEST_AFTER_CLOSE=208, REQUEST_GIVEN_UP=208)
+@scenario((0, 1), **BESIDE_CLOSE)
 def close_mixed(world: World) -> None:
     """close() beside a task and a thread that is interrupted by a signal handler, all of which ask."""
     credentials = world.credentials()
@@ -261,10 +300,20 @@ def interrupted_alone(world: World) -> None:
 @scenario(1)
 def process(world: World) -> None:
     """Two processes with one store ask for the first token."""
-    store = MemoryStore(clock=world.clock)  # type: ignore[arg-type]  # its locks are the explorer's
+    store = MemoryStore(clock=world.clock)
     one, other = world.credentials(store), world.credentials(store)
     world.caller("a", one)
     world.caller("b", other)
+
+
+@scenario(1)
+def process_mixed(world: World) -> None:
+    """Two processes with one store: a thread that a signal handler interrupts in one, a task in the other."""
+    store = MemoryStore(clock=world.clock)
+    one, other = world.credentials(store), world.credentials(store)
+    first = world.caller("a", one)
+    world.tasks("task", other)
+    world.handler("handler", first, one)
 
 
 @scenario(2)
@@ -275,6 +324,16 @@ def eviction(world: World) -> None:
     world.viewer("a", credentials, "files/a")
     world.viewer("b", credentials, "files/a")
     world.viewer("c", credentials, "files/b")
+
+
+@scenario((1, 2))
+def eviction_signal(world: World) -> None:
+    """A signal handler makes a view, and asks, while the thread that it interrupts makes another; a third follows."""
+    credentials = world.credentials()
+    world.patch.setattr(_slots, "KEPT", 1)
+    first = world.viewer("a", credentials, "files/a")
+    world.viewer("handler", credentials, "files/b", interrupts=first)
+    world.viewer("b", credentials, "files/a")
 
 
 def _with_token(world: World, *, age: float) -> CognitoClientCredentials:

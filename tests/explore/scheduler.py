@@ -1,17 +1,20 @@
-"""Decides which actor makes the next step. One actor runs at a time, on a real thread, so an order can be repeated exactly.
+"""Decides which actor makes the next step, so that an order of steps can be chosen and repeated.
 
-An *actor* is a caller, a thread that the engine starts, or a signal handler that interrupts one of them. An actor stops
-before each *step*: a read or write of state that several threads share (`steps.py` says which), and each call of a lock.
-There the scheduler decides who goes on. Time stands still while any actor can go on, then it moves to the next deadline;
-but who waits for an answer of the script may be chosen earlier, as if the others were held up until it came.
+An *actor* is a caller, a thread that the engine starts, or a signal handler that interrupts one of these. Each actor
+is a real thread, and one of them runs at a time. A signal handler runs on the thread that it interrupts.
 
-The *default order* lets an actor run until it waits or ends, then the first actor in the list that can go on. An order is
-written as its departures from the default: `{37: "flight1"}` means that at decision 37 `flight1` goes on instead.
+An actor stops before each *step*: a read or write of state that several threads share (`steps.py` says which), and
+each call of a lock. There the scheduler decides who goes on. Time stands still while an actor can go on; then it
+moves to the next deadline. An actor that waits for an answer of the script may be chosen earlier: then time moves to
+its answer, as if the others were held up until it came.
+
+In the *default order* an actor runs until it waits or ends, then the first actor in the list that can go on. An order
+is written as its departures from the default: `{37: "flight1"}` means that at decision 37 `flight1` goes on instead.
 """
 
 import _thread
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from math import inf
 from typing import Any, Protocol
@@ -112,7 +115,7 @@ class Scheduler:
         self._trace = trace
 
     def add(self, name: str, body: Callable[[], object], *, interrupts: Actor | None = None) -> Actor:
-        """Add an actor; the engine adds those that it starts. `interrupts`: as a signal handler on that one's thread."""
+        """Add an actor, as a signal handler if it `interrupts` another one. The engine adds the threads it starts."""
         actor = Actor(name, body, interrupts)
         self.actors.append(actor)
         if interrupts is None:
@@ -141,17 +144,16 @@ class Scheduler:
 
     def _ended(self, actor: Actor) -> None:
         actor.done = True
-        following = next((each for each in self.actors if not each.done and each.host is None), None)
-        if following is None:
+        if all(each.done for each in self.actors if each.host is None):
             self._over.release()
-        elif self._abandoned:
-            self.current = following
-            following.baton.release()
-        else:
+            return
+        if not self._abandoned:
             with suppress(Abandoned):
                 self._hand_over(self._decide(actor))
                 return
-            following.baton.release()
+        following = next(each for each in self.actors if not each.done and each.host is None)
+        handlers = [each for each in self.actors if each.host is following and each.started and not each.done]
+        (handlers or [following])[0].baton.release()  # it wakes, and unwinds
 
     # Steps.
 
@@ -228,7 +230,7 @@ class Scheduler:
             sys.call_tracing(signal.body, ())  # the body is traced although a trace function calls it
         except Abandoned:
             raise
-        except BaseException as error:  # noqa: BLE001  # Ctrl-C: what a handler raises, the interrupted code raises
+        except BaseException as error:  # Ctrl-C: what a handler raises, the interrupted code raises
             host.thrown = error
             host.until = self.now  # it does not wait any more
         finally:
@@ -295,7 +297,8 @@ class Scheduler:
         self._abandoned = True
         raise Abandoned
 
-    def told(self) -> Iterator[str]:
-        """The order in words."""
+    def told(self, departures: Collection[int]) -> Iterator[str]:
+        """The order in words; a star marks a departure from the default order."""
         for number, before, step, after in self.switches:
-            yield f"{number:>5}  {before} stops before {step or 'its first step'}; {after} goes on"
+            star = "*" if number in departures else " "
+            yield f"{number:>5}{star} {before} stops before {step or 'its first step'}; {after} goes on"

@@ -63,7 +63,7 @@ def run(scenario: Scenario, choose: Chooser) -> Run:
         scenario.prepare(world)
         scheduler.run(noted)
         faults = [*watch.seen, *at_the_end(world, scenario.requests)]
-    return Run(Order(scenario.name, made), scheduler.decisions, faults, list(scheduler.told()))
+    return Run(Order(scenario.name, made), scheduler.decisions, faults, list(scheduler.told(made)))
 
 
 def replay(order: Order) -> Run:

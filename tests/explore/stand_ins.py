@@ -2,6 +2,7 @@
 
 import _thread
 import asyncio
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import inf
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from s2sauth import _flight, _slots, _waiting
+from s2sauth import _process as process
 from s2sauth.stores import _guarded
 
 from .scheduler import Scheduler
@@ -39,6 +41,10 @@ class Lock:
     def release(self) -> None:
         """As `_thread.lock.release()`."""
         self._scheduler.step("release()")
+        self.unlock()
+
+    def unlock(self) -> None:
+        """Release it without a step."""
         if not self._held:
             raise RuntimeError("release unlocked lock")
         self._held = False
@@ -66,10 +72,11 @@ class RLock:
         return True
 
     def __exit__(self, *_: object) -> None:
+        self._scheduler.step("release()")
         self._count -= 1
         if not self._count:
             self._owner = None
-            self._lock.release()
+            self._lock.unlock()  # no step: the real one does all of this at once
 
 
 class Clock:
@@ -88,7 +95,7 @@ class Clock:
         """The same in each order."""
         return 0.5
 
-    def wait(self, lock: Lock, seconds: float, /) -> None:
+    def wait(self, lock: process.Lock, seconds: float, /) -> None:
         """Wait until the lock is free, or for so many seconds."""
         lock.acquire(timeout=seconds)
 
@@ -147,4 +154,5 @@ def in_place(scheduler: Scheduler) -> Iterator[pytest.MonkeyPatch]:
         patch.setattr(_waiting, "_thread", threads("waiting"))
         patch.setattr(_guarded, "_thread", threads("store"))
         patch.setattr(_slots, "threading", SimpleNamespace(RLock=lambda: RLock(scheduler)))
+        patch.setattr(logging.getLogger("s2sauth"), "disabled", True)
         yield patch

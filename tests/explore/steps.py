@@ -1,8 +1,8 @@
 """Which instructions of the engine are steps: those that read or write what several threads share.
 
-The interpreter says before each instruction of these modules which one comes next (`f_trace_opcodes`). The stop comes before
-the instruction that reads an attribute of `SHARED`, or assigns it, and before the call of a method in `CHANGING` on a dict
-or list that was read earlier. Everything between two steps concerns one thread alone.
+The interpreter calls a trace function before each instruction of these modules (`f_trace_opcodes`). The actor stops
+before it reads or assigns an attribute of `SHARED`, and before it calls a method of `CHANGING` on a dict or list that
+it read earlier. Everything between two steps concerns one thread alone.
 """
 
 import dis

@@ -1,8 +1,7 @@
-"""One or two real credentials objects under the scheduler, an endpoint that answers from a script, and what was seen."""
+"""Real credentials objects under the scheduler, an endpoint that answers from a script, and what was seen."""
 
 import _thread
 import asyncio
-import logging
 from collections.abc import Callable
 from math import inf
 from typing import Any
@@ -76,7 +75,7 @@ class World:
         self.closed = False
         """close() has returned."""
         self.answers: dict[int, tuple[float, Failure | None]] = {}
-        """By number of the request: after how many seconds, and the failure or None for a token; default: 0 s, a token."""
+        """By number of the request: seconds, and the failure, or None for a token. Default: a token, at once."""
         self.secret_delays: list[float] = []
         """How long each reading of the secret takes."""
         self.numbers: dict[str, int] = {}
@@ -196,8 +195,10 @@ class World:
 
         return self.scheduler.add(name, do)
 
-    def viewer(self, name: str, credentials: CognitoClientCredentials, scopes: str) -> Actor:
-        """A thread that asks through a view of its own, which it keeps."""
+    def viewer(
+        self, name: str, credentials: CognitoClientCredentials, scopes: str, *, interrupts: Actor | None = None
+    ) -> Actor:
+        """A thread, or a signal handler, that asks through a view of its own, which it keeps."""
         call = self._called(name, {})
 
         def ask() -> None:
@@ -209,7 +210,7 @@ class World:
             except Exception as error:
                 call.error = error
 
-        return self.scheduler.add(name, ask)
+        return self.scheduler.add(name, ask, interrupts=interrupts)
 
     def _asking(
         self, name: str, credentials: CognitoClientCredentials, arguments: dict[str, Any]
@@ -253,7 +254,7 @@ class World:
 class Sender:
     """Answers token requests from the script of a world."""
 
-    proxy = None
+    proxy: str | None = None
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -297,6 +298,3 @@ def outage() -> Failure:
 def refusal() -> Failure:
     """An endpoint that refuses the request."""
     return Failure(Cause.REQUEST_REFUSED, InvalidScope, ("no such scope", "invalid_scope"))
-
-
-logging.getLogger("s2sauth").addHandler(logging.NullHandler())
