@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from s2sauth._core.errors import Failure
+from s2sauth._core.freshness import Entry
 from s2sauth._slots import Slot
 
 from .world import Call, World
@@ -52,8 +53,12 @@ class Watch:
             highest = self._highest.get(slot)
             if highest is None or entry.rank > highest:
                 self._highest[slot] = entry.rank
-            elif entry.rank < highest and entry.number < self._world.newest(slot):
+            elif entry.rank < highest and self._handed_out(entry) and entry.number < self._world.newest(slot):
                 self._note(Kind.OLD_ENTRY, f"the token of flight {entry.number}, after flight {highest[0]} had settled")
+
+    def _handed_out(self, entry: Entry) -> bool:
+        """Whether the cached path of `get_token()` would hand it out without a look at anything else."""
+        return self._world.clock.wall() < entry.fresh_until_wall
 
     def _before_time_passes(self) -> None:
         callers = {call.name for call in self._world.calls if call.begun and call.result is None and call.error is None}

@@ -204,7 +204,7 @@ def late(world: World) -> None:
     world.caller("b", credentials, after=DEADLINE + 1)
 
 
-@scenario((1, 2), OLD_FAILURE=213)
+@scenario((1, 2), OLD_FAILURE=213, OLD_ENTRY=211, OLD_TOKEN=211, REQUEST_GIVEN_UP=208)
 def late_mixed(world: World) -> None:
     """The same for a task, a thread that waits for less than the deadline, and a signal handler."""
     credentials = world.credentials()
@@ -288,7 +288,7 @@ def interrupted(world: World) -> None:
     world.caller("b", credentials)
 
 
-@scenario((1, 2), CRASH=212, REQUESTS=212, REQUEST_GIVEN_UP=212)
+@scenario((1, 2), CRASH=212, REQUESTS=212, REQUEST_GIVEN_UP=212, OLD_FAILURE=213)
 def interrupted_alone(world: World) -> None:
     """Ctrl-C in the only caller, at any step; the next caller comes an hour later."""
     credentials = world.credentials()

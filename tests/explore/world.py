@@ -258,10 +258,13 @@ class Sender:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._aborted = False
 
     def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
         """The answer that the script has for this request."""
         world = self._world
+        if self._aborted:
+            return outage()  # the connection is shut down as soon as it is there, and nothing goes over it
         sent = Request(world.flying[_thread.get_ident()], request.body.decode(), after_close=world.closed)
         sent.beside = [
             each
@@ -287,7 +290,8 @@ class Sender:
         """Nothing is open."""
 
     def abort(self) -> None:
-        """The answer is on its way already."""
+        """A request that was sent is answered all the same: its answer is on its way already."""
+        self._aborted = True
 
 
 def outage() -> Failure:
