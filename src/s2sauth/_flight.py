@@ -97,7 +97,7 @@ class Flight:
         self.sender: Sender | None = None
         """The client of the token request."""
         self._claim: dict[None, object] = {}
-        self._outcome: dict[None, Outcome] = {}
+        self._outcome: dict[None, tuple[Outcome]] = {}
         self._successor: dict[None, Flight] = {}
         self._waiters = Waiters(self._outcome)
 
@@ -117,7 +117,13 @@ class Flight:
     @property
     def outcome(self) -> Outcome | None:
         """What came out, or None while it is under way."""
-        return self._outcome.get(None)
+        settled = self._outcome.get(None)
+        return None if settled is None else settled[0]
+
+    @property
+    def successor(self) -> "Flight | None":
+        """The flight that follows this one, if there is one."""
+        return self._successor.get(None)
 
     @property
     def flying(self) -> bool:
@@ -140,7 +146,8 @@ class Flight:
 
     def settle(self, outcome: Outcome) -> bool:
         """Publish the outcome and wake everybody; False if there was one already."""
-        if self._outcome.setdefault(None, outcome) is not outcome:
+        mine = (outcome,)  # an object of one's own: two may settle a flight with the same outcome
+        if self._outcome.setdefault(None, mine) is not mine:
             return False
         self._waiters.wake()
         return True

@@ -75,7 +75,7 @@ class Supply:
 
     def suspect(self, slot: Slot, access_token: str) -> None:
         """Mark the cached token as suspected, if it is this one."""
-        entry = slot.entry
+        entry = slot.newest
         if entry is not None and entry.token.access_token == access_token and not entry.suspected:
             slot.offer(entry.under_suspicion())
             self._report("token_suspected", slot.id)
@@ -84,7 +84,7 @@ class Supply:
         """Drop tokens and failures, end the flights: this process becomes a snapshot, or was one."""
         for slot in slots:
             self._end(slot, Failure(Cause.ELSEWHERE, TokenUnavailable, ("a snapshot was taken meanwhile", None)))
-            slot.memory = slot.client.memory = None
+            slot.client.memory = None
 
     def close(self, key: str, client: Client, slots: list[Slot]) -> None:
         """Forget the tokens, end the flights, refuse what comes; `key` is for the event."""
@@ -97,14 +97,14 @@ class Supply:
     @staticmethod
     def _end(slot: Slot, outcome: Failure) -> None:
         while True:
-            latest = slot.flight
+            latest = slot.latest
             if latest.settle(outcome):
                 latest.interrupt()
             ended = Flight.ended(latest.number + 1, outcome)  # what the latest one brought is not to be kept either
-            slot.flight = latest.succeed(ended)
-            if slot.flight is ended:
+            if latest.succeed(ended) is ended:
                 break
-        slot.forget()
+        slot.flight = ended
+        slot.forget(ended.number)  # for good: every flight before it is of a lower rank
 
     def _patience(self, timeout: float | None) -> float:
         most = min(self._policy.deadline, time_left())
@@ -120,15 +120,17 @@ class Supply:
         began = self._clock.boottime()
         waited = False
         while True:
-            flight = slot.flight  # read before anything else: see _flight, rule 1
+            flight = slot.latest  # read before anything else: see _flight, rule 1
             if slot.client.closed:
                 raise CredentialsClosed(_CLOSED)
             now = self.now()
-            if flight.flying and flight.left(now) <= 0:
-                self._give_up(slot, flight, now)
+            if flight.flying:
+                self._begin(slot, flight, now)
+                if flight.left(now) <= 0:
+                    self._give_up(slot, flight, now)
             flying = flight.flying
-            entry = slot.entry
-            memories = (slot.memory, slot.client.memory)
+            entry = slot.newest
+            memories = slot.memories
             step = next_step(
                 entry,
                 now=now,
@@ -139,6 +141,8 @@ class Supply:
                 rejected=None if rejected is None else rejected.access_token,
                 min_ttl=min_ttl,
             )
+            if flight.successor is not None:
+                continue  # another flight has begun meanwhile: what was read does not belong together
             match step:
                 case Step.SERVE:
                     assert entry is not None
@@ -179,21 +183,23 @@ class Supply:
                 continue
             if outcome.cause is Cause.ELSEWHERE:
                 continue  # it began when nobody waited; now somebody does
-            entry = slot.entry  # what was to be replaced stays as good as it was; or a suspected one was all there is
+            entry = slot.newest  # what was to be replaced stays as good as it was; or a suspected one was all there is
             if outcome.cause is not Cause.CLOSED and entry is not None and entry.usable_left(self.now()) > 0:
                 return self._handed_out(slot, entry, min_ttl)
             raise outcome.exception()
 
     def _next(self, slot: Slot, latest: Flight, candidate: Flight) -> Flight:
         """The flight after `latest`: the candidate, or another caller's; begun in either case."""
-        flight = latest.succeed(candidate)
-        if slot.flight.number < flight.number:
-            slot.flight = flight
-        self._begin(slot, flight)
+        slot.flight = flight = latest.succeed(candidate)
+        self._begin(slot, flight, candidate.limit[0])
         return flight
 
-    def _begin(self, slot: Slot, flight: Flight) -> None:
-        if not flight.begun and not flight.launch(lambda flight: self._renew(slot, flight)):
+    def _begin(self, slot: Slot, flight: Flight, now: Instant) -> None:
+        """Begin it, unless it has begun: whoever decided on it may have been interrupted before that, long ago."""
+        if flight.begun:
+            return
+        flight.limit = now, flight.limit[1]
+        if not flight.launch(lambda flight: self._renew(slot, flight)):
             self._report("thread_refused", slot.id)
 
     def _handed_out(self, slot: Slot, entry: Entry, min_ttl: float) -> AccessToken:
@@ -209,7 +215,6 @@ class Supply:
             # It began with a usable token in hand and for one attempt; now somebody waits for it.
             latest.limit = candidate.limit
             latest.waited_for = True
-        self._begin(slot, latest)
         return latest
 
     def _await(self, slot: Slot, flight: Flight, began: float, patience: float) -> Generator[Wait, None, Outcome]:
@@ -228,10 +233,9 @@ class Supply:
     def _give_up(self, slot: Slot, flight: Flight, now: Instant) -> None:
         """End a flight that outlived its deadline; whoever notices does it."""
         failure = flight.too_long(flight.limit[1])
+        slot.remember(failure, flight, now=now, policy=self._policy, chance=self._clock.random())
         if flight.settle(failure):
             flight.interrupt()
-            chance = self._clock.random()
-            slot.remember(failure, now=now, policy=self._policy, chance=chance, waited_for=flight.waited_for)
             self._report("flight_replaced", slot.id, seconds=flight.limit[1])
 
 

@@ -22,7 +22,8 @@ SHARED = frozenset(
         # a flight and those who wait for it
         *("_claim", "_outcome", "_successor", "begun", "limit", "waited_for", "sender", "_locks", "_rooms", "futures"),
         # a slot and its client
-        *("entry", "flight", "forced", "memory", "last_error", "_arrived", "token_requests", "tokens_billed", "closed"),
+        *("entry", "flight", "forced", "memory", "_failed", "_arrived", "token_requests", "tokens_billed", "closed"),
+        "fresh_until_wall",
         # what the flights of one credentials object share
         *("_accepted", "_seen"),
         # the map of slots
