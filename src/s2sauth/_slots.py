@@ -103,10 +103,10 @@ class Slot:
         return None if failed is None or failed.number <= self._highest()[0][0] else failed
 
     @property
-    def memories(self) -> tuple[Memory | None, ...]:
-        """The failures that are remembered: of this key, and of the client."""
+    def memory(self) -> Memory | None:
+        """The failure that is remembered of this key."""
         failed = self.failed
-        return None if failed is None else failed.memory, self.client.memory
+        return None if failed is None else failed.memory
 
     @property
     def last_error(self) -> str | None:
@@ -289,7 +289,7 @@ def state(slot: Slot, now: Instant) -> State:
     """The snapshot of one slot."""
     entry = slot.newest
     level = freshness(entry, now)
-    held = holding(slot.memories, now, in_hand=level is not Freshness.EXPIRED)
+    held = holding((slot.memory, slot.client.memory), now, in_hand=level is not Freshness.EXPIRED)
     pause = 0.0 if held is None else held.left(now)
     if entry is not None and level is Freshness.FRESH and not entry.suspected:
         age = entry.usable_for - entry.usable_left(now)

@@ -130,7 +130,7 @@ class Supply:
                     self._give_up(slot, flight, now)
             flying = flight.flying
             entry = slot.newest
-            memories = slot.memories
+            memories = (slot.memory, slot.client.memory)
             step = next_step(
                 entry,
                 now=now,

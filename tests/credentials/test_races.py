@@ -130,10 +130,10 @@ def test_flight_whose_thread_begins_after_close_sends_and_keeps_nothing(
     assert fake.counts()["token_requests"] == 1
 
 
-def test_flight_that_was_given_up_before_its_thread_began_brings_a_token_all_the_same(
+def test_flight_that_was_given_up_before_its_thread_began_sends_nothing(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A starved machine: late, but better than none."""
+    """A starved machine: the next flight gets the token, and nobody pays for two."""
     waiting = hold_starts(monkeypatch)
     with pytest.raises(Exception, match="No token within 0 s"):
         credentials.get_token(timeout=0)
@@ -141,8 +141,14 @@ def test_flight_that_was_given_up_before_its_thread_began_brings_a_token_all_the
     with pytest.raises(Exception, match="Remembered"):
         credentials.get_token(timeout=0)
     assert isinstance(credentials._slot.flight.outcome, Failure)
-    waiting[0]()
+    waiting.pop(0)()
+    assert fake.counts()["token_requests"] == 0
+    clock.advance(1)
+    with pytest.raises(Exception, match="No token within 0 s"):
+        credentials.get_token(timeout=0)
+    waiting.pop(0)()
     assert credentials.get_token(timeout=0).remaining() == 3600
+    assert fake.counts()["token_requests"] == 1
 
 
 def test_decision_that_nobody_knows_is_loud(

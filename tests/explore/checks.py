@@ -134,6 +134,6 @@ def _of_a_slot(world: World, slot: Slot) -> Iterator[Fault]:
         yield Kind.OLD_IN_THE_END, f"{entry.token.access_token}, of flight {entry.number}"
     if entry is not None and entry.number >= max(failed, default=0) and slot.failed is not None:
         yield Kind.OLD_FAILURE, f"{slot.last_error}, though flight {entry.number} has brought a token"
-    for memory in slot.memories:
+    for memory in (slot.memory, slot.client.memory):
         if memory is not None and memory.repeated >= len(failed):
             yield Kind.COUNTED_TWICE, f"{memory.repeated + 1} failures remembered of {len(failed)}"
