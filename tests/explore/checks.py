@@ -7,7 +7,7 @@ from s2sauth._core.errors import Failure
 from s2sauth._core.freshness import Entry
 from s2sauth._slots import Slot
 
-from .world import Call, World
+from .world import Call, World, latest, outcome
 
 
 class Kind(StrEnum):
@@ -68,7 +68,7 @@ class Watch:
                 self._note(Kind.WAITS_FOR_SETTLED, f"{actor.name} waits until time is up")
 
     def _in_progress(self) -> bool:
-        return any(slot.flight.outcome is None for slot in self._world.slots())
+        return any(outcome(latest(slot)) is None for slot in self._world.slots())
 
     def _note(self, kind: Kind, text: str) -> None:
         if kind not in {kind for kind, _ in self.seen}:
@@ -128,8 +128,8 @@ def _of_a_slot(world: World, slot: Slot) -> Iterator[Fault]:
             yield Kind.TOKEN_AFTER_CLOSE, f"{entry.token.access_token} is cached in the end"
         return
     flights = {flight.number: flight for each, flight in world.flights if each is slot}
-    flights[slot.flight.number] = slot.flight  # perhaps one that never began
-    failed = [number for number, flight in flights.items() if isinstance(flight.outcome, Failure) and number]
+    flights[latest(slot).number] = latest(slot)  # perhaps one that never began
+    failed = [number for number, flight in flights.items() if isinstance(outcome(flight), Failure) and number]
     if entry is not None and entry.number < world.newest(slot):
         yield Kind.OLD_IN_THE_END, f"{entry.token.access_token}, of flight {entry.number}"
     if entry is not None and entry.number >= max(failed, default=0) and slot.failed is not None:

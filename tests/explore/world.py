@@ -30,17 +30,25 @@ def outcome(flight: Flight) -> Outcome | None:
     return flight._outcome.get(None)
 
 
+def latest(slot: Slot) -> Flight:
+    """The latest flight, looked at without a step; `slot.flight` may not say so yet."""
+    flight = slot.flight
+    while flight._successor:
+        flight = flight._successor[None]
+    return flight
+
+
 class Request:
     """A token request that was sent."""
 
-    def __init__(self, flight: Flight, scopes: str, *, after_close: bool) -> None:
+    def __init__(self, flight: Flight, scopes: str, *, after_close: bool, given_up: bool) -> None:
         self.flight = flight
         self.scopes = scopes
         self.beside: list[Request] = []
         """Those for the same scopes that were in progress when it was sent."""
         self.answered = False
         self.after_close = after_close
-        self.given_up = outcome(flight) is not None
+        self.given_up = given_up
         """Its flight had an outcome already: nobody waited for it any more."""
 
 
@@ -265,7 +273,9 @@ class Sender:
         world = self._world
         if self._aborted:
             return outage()  # the connection is shut down as soon as it is there, and nothing goes over it
-        sent = Request(world.flying[_thread.get_ident()], request.body.decode(), after_close=world.closed)
+        flight = world.flying[_thread.get_ident()]
+        given_up = outcome(flight) is not None and not self._about_to_be_aborted()
+        sent = Request(flight, request.body.decode(), after_close=world.closed, given_up=given_up)
         sent.beside = [
             each
             for each in world.requests
@@ -285,6 +295,11 @@ class Sender:
         world.numbers[f"T{number}"] = sent.flight.number
         body = f'{{"access_token": "T{number}", "token_type": "Bearer", "expires_in": {LIFE}}}'
         return Answer(200, {"content-type": "application/json"}, body.encode())
+
+    def _about_to_be_aborted(self) -> bool:
+        """Whether the one who has just given the flight up, or has closed everything, comes to `abort()` next."""
+        steps = [actor.step for actor in self._world.scheduler.actors if not actor.done]
+        return any("Flight.settle" in step or "Flight.interrupt" in step or "Waiters.wake" in step for step in steps)
 
     def close(self) -> None:
         """Nothing is open."""
