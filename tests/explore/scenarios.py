@@ -270,7 +270,7 @@ def close_reading(world: World) -> None:
     world.closer("closer", credentials, after=1.0)
 
 
-@scenario(1, TOKEN_AFTER_CLOSE=210)
+@scenario((1, 2), **BESIDE_CLOSE)
 def close_invalidated(world: World) -> None:
     """close() beside invalidate(); another thread asks."""
     credentials = _with_token(world, age=100.0)
