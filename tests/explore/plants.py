@@ -31,7 +31,7 @@ PLANTS = (
         _flight,
         "Flight.settle",
         """
-        if self._outcome.setdefault(None, outcome) is not outcome:
+        if self._outcome.setdefault(None, mine) is not mine:
             return False
         self._waiters.wake()
 """,
@@ -39,7 +39,7 @@ PLANTS = (
         if self._outcome:
             return False
         self._waiters.wake()
-        self._outcome.setdefault(None, outcome)
+        self._outcome.setdefault(None, mine)
 """,
         "cold",
     ),
@@ -109,23 +109,27 @@ PLANTS = (
         _supply,
         "Supply._steps",
         """
-            flight = slot.flight  # read before anything else: see _flight, rule 1
+            flight = slot.latest  # read before anything else: see _flight, rule 1
             if slot.client.closed:
                 raise CredentialsClosed(_CLOSED)
             now = self.now()
-            if flight.flying and flight.left(now) <= 0:
-                self._give_up(slot, flight, now)
+            if flight.flying:
+                self._begin(slot, flight, now)
+                if flight.left(now) <= 0:
+                    self._give_up(slot, flight, now)
             flying = flight.flying
-            entry = slot.entry
+            entry = slot.newest
 """,
         """
-            entry = slot.entry
-            flight = slot.flight
+            entry = slot.newest
+            flight = slot.latest
             if slot.client.closed:
                 raise CredentialsClosed(_CLOSED)
             now = self.now()
-            if flight.flying and flight.left(now) <= 0:
-                self._give_up(slot, flight, now)
+            if flight.flying:
+                self._begin(slot, flight, now)
+                if flight.left(now) <= 0:
+                    self._give_up(slot, flight, now)
             flying = flight.flying
 """,
         "cold",
@@ -173,21 +177,18 @@ PLANTS = (
         "interrupted",
     ),
     Plant(
-        "an entry is compared and assigned in two steps",
+        "an entry is assigned and not looked at again",
         _slots,
-        "Slot.offer",
+        "Slot._put",
         """
-        arrived = self._arrived
-        arrived.setdefault(entry.rank, entry)
-        while (best := max(list(arrived.values()), key=lambda entry: entry.rank)) is not self.entry:
+            if self.entry is best:
+                return
             self.entry = best
-        for rank in list(arrived):
-            if rank < best.rank:
-                arrived.pop(rank, None)
 """,
         """
-        if self.entry is None or entry.rank > self.entry.rank:
-            self.entry = entry
+            if self.entry is not best:
+                self.entry = best
+            return
 """,
         "late-beside",
     ),

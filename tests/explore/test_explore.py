@@ -19,21 +19,7 @@ from .steps import ALONE, MODULES, SHARED
 SEED = 1
 AT_RANDOM = 25
 
-KNOWN = {
-    "close@72=flight1": Kind.CRASH,
-    "close-reading@": Kind.REQUEST_AFTER_CLOSE,
-    "given-up-reading@": Kind.REQUEST_GIVEN_UP,
-    "rejected-mixed@8=handler": Kind.REJECTED,
-    "rejected@7=b,37=flight1,59=a": Kind.REJECTED,
-    "close-invalidated@2=closer": Kind.TOKEN_AFTER_CLOSE,
-    "close@10=b,49=flight1,62=closer,105=flight1,114=a": Kind.TOKEN_AFTER_CLOSE,
-    "late-beside@73=flight1,82=b,106=flight2": Kind.OLD_ENTRY,
-    "late-beside@98=flight1,108=flight2,145=flight1,147=b": Kind.OLD_TOKEN,
-    "interrupted-alone@23=ctrl-c": Kind.CRASH,
-    "late@60=a": Kind.OLD_FAILURE,
-    "late-failing@81=b": Kind.COUNTED_TWICE,
-    "given-up-reading@107=flight1": Kind.LOST_COUNT,
-}
+KNOWN: dict[str, Kind] = {}
 """Orders that show the faults that are not fixed; `SCENARIOS` has their numbers in the catalogue."""
 
 

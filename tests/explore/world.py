@@ -27,7 +27,8 @@ DEADLINE = 8.0
 
 def outcome(flight: Flight) -> Outcome | None:
     """What came out, looked at without a step."""
-    return flight._outcome.get(None)
+    settled = flight._outcome.get(None)
+    return None if settled is None else settled[0]
 
 
 def latest(slot: Slot) -> Flight:
