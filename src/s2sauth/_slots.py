@@ -176,9 +176,7 @@ class Slot:
             suspected=suspected,
         )
 
-    def remember(
-        self, failure: Failure, flight: Flight, *, now: Instant, policy: RenewalPolicy, chance: float
-    ) -> None:
+    def remember(self, failure: Failure, flight: Flight, *, now: Instant, policy: RenewalPolicy, chance: float) -> None:
         """Note that `flight` failed, so that the next caller does not repeat it at once; before it is settled.
 
         The flight itself and whoever gives it up may both do so: it counts once.
