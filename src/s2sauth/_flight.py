@@ -13,16 +13,18 @@ waits for one. What must happen once is decided by `dict.setdefault`, which is o
 import _thread
 import contextvars
 from collections.abc import Callable
-from typing import Protocol, final
+from typing import TYPE_CHECKING, Protocol, final
 
 from ._core.errors import Cause, ConfigurationError, Failure, TokenUnavailable
 from ._core.freshness import Entry, Instant, elapsed
-from ._core.retry import Timeouts
 from ._core.steps import Step, too_long, unforeseen
-from ._core.token_endpoint import Answer, TokenRequest
 from ._gate import leave
 from ._process import Clock, begun_by, this_process
 from ._waiting import Waiters, release
+
+if TYPE_CHECKING:
+    from ._core.retry import Timeouts
+    from ._core.token_endpoint import Answer, TokenRequest
 
 Outcome = Entry | Failure
 
@@ -33,7 +35,7 @@ class Sender(Protocol):
     proxy: str | None
     """Host, port and variable of the proxy that the latest connection was made to; None without one."""
 
-    def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
+    def send(self, request: "TokenRequest", limits: "Timeouts") -> "Answer | Failure":
         """POST the request once and read its answer; a failure says that there was none."""
         ...
 

@@ -134,6 +134,12 @@ def freshness(entry: Entry | None, now: Instant) -> Freshness:
     return Freshness.STALE if age >= entry.renew_after else Freshness.FRESH
 
 
+def cut_margin(life: float, policy: RenewalPolicy) -> float | None:
+    """The expiry margin of a token in seconds, if its short life cuts the configured one down; else None."""
+    margin = policy.margin(life)
+    return margin if margin < policy.expiry_margin else None
+
+
 def new_entry(
     token: AccessToken,
     *,
