@@ -5,6 +5,7 @@ wants it.
 """
 
 import threading
+import time
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ INI = "s2sauth_block_real_requests"
 NAMES = (
     "COGNITO_DOMAIN",
     "COGNITO_TOKEN_URL",
+    "COGNITO_REGION",
+    "COGNITO_API",
     "APP_CLIENT_ID",
     "COGNITO_CLIENT_ID",
     "APP_CLIENT_SECRET",
@@ -25,6 +28,7 @@ NAMES = (
     "COGNITO_CLIENT_SECRET_FILE",
     "COGNITO_CLIENT_SECRET_ARN",
     "COGNITO_SCOPES",
+    "COGNITO_SCOPE",
 )
 """What `from_env()` reads: what the environment says of the real Cognito must not mix with the fake's."""
 
@@ -114,6 +118,31 @@ def s2sauth_mock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         for name, value in fake.environ.items():
             monkeypatch.setenv(prefix + name if name in NAMES else name, value)
         yield fake
+
+
+@pytest.fixture
+def s2sauth_wait_for_renewals(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After the test, wait for the renewals that began in it, of any credentials, so that none reaches the next test.
+
+    The mocks of respx (`respx_mock`) and pytest-httpx (`httpx_mock`) answer until then. TimeoutError after 10 s.
+    """
+    from s2sauth._flight import Flight  # noqa: PLC0415  # not before a test wants it
+    from s2sauth.testing._waiting import wait_for_flights  # noqa: PLC0415  # as above
+
+    for name in ("httpx_mock", "respx_mock"):
+        if name in request.fixturenames:
+            request.getfixturevalue(name)  # what is set up first ends last
+    begun: list[Flight] = []
+    launch = Flight.launch
+
+    def noted(flight: Flight, work: Any) -> bool:
+        begun.append(flight)
+        return launch(flight, work)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Flight, "launch", noted)
+        yield
+        wait_for_flights(begun, time.monotonic() + 10.0)
 
 
 class _Block:

@@ -1,13 +1,14 @@
 """Events: stable names, one log line each, a WARNING once per interval; nothing that goes wrong there comes back."""
 
 import logging
+import re
 import typing
 from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
 
-from s2sauth import CognitoClientCredentials, Event
+from s2sauth import CognitoClientCredentials, Event, TokenRequestRefused
 from s2sauth.events import _SAYS, _TO_ACT_ON, WARN_EVERY, EventName, Reporter
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import clock, credentials, events, fake, make, names
@@ -34,6 +35,31 @@ def test_every_name_says_what_it_means() -> None:
     assert set(_SAYS) == set(ALL)
     assert set(ALL) >= _TO_ACT_ON
     assert list(ALL) == sorted(ALL)
+
+
+ABOUT_A_TOKEN = {
+    *("client_mismatch", "clocks_disagree", "expires_in_missing", "expiry_margin_cut", "scope_narrowed", "renewed"),
+    *("forced_renewal_withheld", "min_ttl_not_met", "redirect_dropped_token", "authorization_replaced"),
+    *("token_rejected", "token_suspected", "token_taken"),
+}
+"""Events that happen only when there is a token."""
+
+
+@pytest.mark.parametrize("name", sorted(set(ALL) - ABOUT_A_TOKEN))
+def test_no_text_speaks_of_a_token_that_may_not_be_there(name: EventName) -> None:
+    """These happen with and without a cached token, so the text must be true in both cases."""
+    assert not re.search(r"\bthe token\b|\bcached\b|in hand|old token|\bit lives\b", _SAYS[name])
+
+
+def test_a_first_renewal_that_fails_is_logged_without_a_word_about_a_cached_token(
+    credentials: CognitoClientCredentials, fake: FakeCognito, lines: pytest.LogCaptureFixture
+) -> None:
+    """There is none that could be used meanwhile."""
+    fake.fail(400)
+    with pytest.raises(TokenRequestRefused):
+        credentials.get_token()
+    (said,) = (message for message in lines.messages if message.startswith("renewal_failed"))
+    assert said.startswith("renewal_failed: a renewal brought no token [key=")
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -1,6 +1,7 @@
 """What a flight does in OpenSSL keeps out of the way of forks and of the process's end, and nobody waits for ever."""
 
 import _thread
+import os
 import subprocess
 import sys
 import threading
@@ -249,3 +250,13 @@ def test_a_thread_that_does_not_end_holds_no_fork_up(monkeypatch: pytest.MonkeyP
     assert staying.is_alive()
     end.set()
     staying.join()
+
+
+def test_child_that_c_code_forked_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No hook of Python has run there: what the parent had at work, and its gate, are left behind."""
+    monkeypatch.setattr(_gate, "_pid", 0)
+    parents = _gate._gate
+    with _gate.Work():
+        assert _gate._pid == os.getpid()
+        assert _gate._gate is not parents
+        assert len(_gate._at_work) == 1

@@ -229,7 +229,7 @@ def test_map_is_safe_for_threads() -> None:
 
 def test_state_of_nothing() -> None:
     """No token is EXPIRED."""
-    found = state(empty_slot(), START)
+    found = state(empty_slot(), START, POLICY)
     assert (found.freshness, found.expires_in, found.next_renewal_in) == (Freshness.EXPIRED, None, 0.0)
 
 
@@ -238,7 +238,7 @@ def test_state_of_a_remembered_failure_of_the_client() -> None:
     held = empty_slot()
     held.remember(REFUSED, flown(), now=START, policy=POLICY, chance=0.5)
     held.remember(failure(), flown(), now=START, policy=POLICY, chance=0.5)
-    assert state(held, START).next_renewal_in == 3.0
+    assert state(held, START, POLICY).next_renewal_in == 3.0
 
 
 def test_first_flight_gives_nobody_its_outcome() -> None:
@@ -357,7 +357,7 @@ def test_state_of_a_token(age: float, freshness: Freshness, expires_in: float, n
     """Seconds until it is no longer handed out, and until the next call renews it."""
     held = empty_slot()
     held.offer(entry())
-    found = state(held, after(age))
+    found = state(held, after(age), POLICY)
     assert (found.freshness, found.expires_in, found.next_renewal_in) == (freshness, expires_in, next_renewal_in)
     assert (found.last_error, found.token_requests, found.tokens_billed, found.scopes) == (None, 0, 0, ("a",))
 
@@ -367,7 +367,7 @@ def test_state_tells_what_it_cost_and_what_went_wrong() -> None:
     held = empty_slot()
     held.token_requests, held.tokens_billed = 7, 5
     held.remember(failure(), flown(), now=START, policy=POLICY, chance=0.5)
-    found = state(held, START)
+    found = state(held, START, POLICY)
     assert (found.last_error, found.token_requests, found.tokens_billed) == ("TokenUnavailable", 7, 5)
 
 
@@ -375,19 +375,35 @@ def test_state_while_a_renewal_is_under_way_knows_no_next_one() -> None:
     """Until it has come back."""
     held = empty_slot()
     held.flight = Flight(1, limit=(START, 8.0))
-    assert state(held, START).next_renewal_in is None
+    assert state(held, START, POLICY).next_renewal_in is None
     held.flight.settle(entry())
-    assert state(held, START).next_renewal_in == 0.0
+    assert state(held, START, POLICY).next_renewal_in == 0.0
 
 
-def test_state_of_a_suspected_token_is_due() -> None:
-    """However fresh it is; a failed renewal postpones it."""
+@pytest.mark.parametrize(
+    ("age", "forced_at", "next_renewal_in"),
+    [(10, None, 20), (29, None, 1), (30, None, 0), (100, None, 0), (100, 90, 50), (2870, 2865, 10), (2880, 2870, 0)],
+    ids=["too young", "a second too young", "old enough", "older", "just replaced", "due before that", "due"],
+)
+def test_state_of_a_suspected_token_goes_by_the_budget_of_forced_renewals(
+    age: float, forced_at: float | None, next_renewal_in: float
+) -> None:
+    """However fresh it is: the next call replaces it once it is 30 s old and a minute after the last replacement."""
     held = empty_slot()
     held.offer(entry())
     held.offer(held_entry(held).under_suspicion())
-    assert state(held, after(100)).next_renewal_in == 0.0
+    if forced_at is not None:
+        held.forced = Forced(after(forced_at), 60.0, 1, 60.0)
+    assert state(held, after(age), POLICY).next_renewal_in == pytest.approx(next_renewal_in)
+
+
+def test_state_of_a_suspected_token_does_not_wait_for_the_end_of_a_pause() -> None:
+    """The next call replaces it all the same."""
+    held = empty_slot()
+    held.offer(entry())
+    held.offer(held_entry(held).under_suspicion())
     held.remember(failure(), flown(), now=after(100), policy=POLICY, chance=0.5)
-    assert state(held, after(100)).next_renewal_in == 3.75
+    assert state(held, after(100), POLICY).next_renewal_in == 0.0
 
 
 @pytest.mark.parametrize(("age", "next_renewal_in"), [(2879, 3.75), (2870, 10), (3589, 3.75), (3590, 0)])
@@ -396,7 +412,7 @@ def test_state_after_a_failure_with_a_token_in_hand(age: float, next_renewal_in:
     held = empty_slot()
     held.offer(entry())
     held.remember(failure(), flown(), now=after(min(age, 3589.9)), policy=POLICY, chance=0.5)
-    assert state(held, after(age)).next_renewal_in == pytest.approx(next_renewal_in)
+    assert state(held, after(age), POLICY).next_renewal_in == pytest.approx(next_renewal_in)
 
 
 def held_entry(held: Slot) -> Entry:

@@ -4,7 +4,7 @@ install         what they need, in environments of their own beside the checkout
 server          a server process from start to end
 ministack       Cognito, API Gateway and Lambda
 files_service   examples/files-service, built and deployed into MiniStack
-programs        examples/programs under gunicorn, uvicorn, Celery and Django
+programs        examples/programs under gunicorn, uWSGI, uvicorn, Celery and Django
 valkey          Valkey, and how faults are put into it and into Redis
 redis           Redis, with TLS too (Debian, Ubuntu)
 moto            DynamoDB once more

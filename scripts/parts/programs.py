@@ -62,6 +62,20 @@ class Uvicorn(Program):
         return [environment("programs", s2sauth=True) / "uvicorn", *bind, *self.options, self.program]
 
 
+class UWSGI(Program):
+    """A WSGI application under uWSGI, which forks its workers in C code."""
+
+    def command(self) -> Sequence[str | os.PathLike[str]]:
+        place = ["--http-socket", f"127.0.0.1:{self.port}", "--die-on-term"]
+        workers = ["--master", "--processes", "2"]
+        uwsgi = environment("programs", s2sauth=True) / "uwsgi"
+        return [uwsgi, *place, *workers, *self.options, "--module", self.program]
+
+    def ready(self) -> bool:
+        # A request would take a worker's first call away from the test.
+        return "spawned uWSGI worker 2" in self.log()
+
+
 class Celery(Program):
     """Celery's worker, and scripts that send it tasks."""
 

@@ -4,25 +4,27 @@ There is no Python-level lock here, because a signal handler may ask for a token
 waits for one. What must happen once is decided by `dict.setdefault`, which is one step:
 
 1. Who flies next: `succeed()` on the latest flight. Callers read the latest flight *before* they look at anything else;
-   a flight writes what it brings before it settles. So whoever decided on old news finds a successor and joins it.
+   a flight writes what it brings before it settles. So whoever decided on old news finds a successor, and looks again.
 2. Who does the work: threads that were started for the same flight; all but one leave at once. A caller that finds a
    flight not begun starts a thread for it: nothing is lost when its owner is interrupted between deciding and starting.
-3. What came out: `settle()`. The outcome is published before anybody is woken, and a waiter enlists before it looks.
+3. What came out: `settle()`, first come. A flight that was settled from outside sends nothing from then on. The outcome is published before anybody is woken, and a waiter enlists before it looks.
 """
 
 import _thread
 import contextvars
 from collections.abc import Callable
-from typing import Protocol, final
+from typing import TYPE_CHECKING, Protocol, final
 
 from ._core.errors import Cause, ConfigurationError, Failure, TokenUnavailable
 from ._core.freshness import Entry, Instant, elapsed
-from ._core.retry import Timeouts
 from ._core.steps import Step, too_long, unforeseen
-from ._core.token_endpoint import Answer, TokenRequest
 from ._gate import leave
 from ._process import Clock, begun_by, this_process
 from ._waiting import Waiters, release
+
+if TYPE_CHECKING:
+    from ._core.retry import Timeouts
+    from ._core.token_endpoint import Answer, TokenRequest
 
 Outcome = Entry | Failure
 
@@ -33,7 +35,7 @@ class Sender(Protocol):
     proxy: str | None
     """Host, port and variable of the proxy that the latest connection was made to; None without one."""
 
-    def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
+    def send(self, request: "TokenRequest", limits: "Timeouts") -> "Answer | Failure":
         """POST the request once and read its answer; a failure says that there was none."""
         ...
 

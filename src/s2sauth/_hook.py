@@ -8,7 +8,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from ._core.bearer import refuses_bearer
 from ._core.errors import OriginNotAllowed, S2SAuthError, TokenUnavailable
@@ -16,6 +16,9 @@ from ._core.origin import OriginList
 from ._core.tokens import Tokens
 from ._core.values import AccessToken
 from .events import EventName
+
+if TYPE_CHECKING:
+    from ._slots import OurHeaders
 
 DRAINED_BYTES = 64 * 1024
 DRAINED_SECONDS = 0.5
@@ -32,6 +35,10 @@ class Hook:
     """The family's ByteStream."""
     _failure: ClassVar[Any]
     """TokenUnavailable that is the family's TransportError too."""
+    _family: ClassVar[str]
+    """The library whose clients take this hook."""
+    _other: ClassVar[str]
+    """The library whose clients do not."""
 
     def __init__(
         self,
@@ -40,14 +47,22 @@ class Hook:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         report: Callable[[EventName], object] | None = None,
+        ours: "OurHeaders | None" = None,
     ) -> None:
         self._tokens = tokens
         self._origins = origins
         self._monotonic = monotonic
         self._tell = report
+        self._ours = ours
+        self._told: dict[EventName, object] = {}
+        """What this hook reports once only."""
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} for {self._origins}>"
+        # A client of the other library puts this into its TypeError, and says nothing else.
+        return (
+            f"<{type(self).__name__} for {self._origins}; it fits {self._family} clients. "
+            f"For an {self._other} client, use credentials.{self._other}_auth(...)>"
+        )
 
     def _copy(self, request: Any) -> Any:
         """A copy of the request, which shares nothing that is written to; a body that is in memory comes along."""
@@ -114,6 +129,11 @@ class Hook:
         if self._tell is not None:
             self._tell(name)
 
+    def _report_once(self, name: EventName) -> None:
+        mine = object()
+        if self._told.setdefault(name, mine) is mine:
+            self._report(name)
+
     def _check_origin(self, request: Any) -> None:
         url = request.url
         if not self._origins.allows(url.scheme, url.raw_host, url.port):
@@ -124,21 +144,29 @@ class Hook:
         headers = sent.headers
         own = len(headers)
         headers["Authorization"] = token.authorization
-        if len(headers) <= own:
-            self._report("authorization_replaced")
+        if len(headers) <= own and not self._is_ours(request.headers["Authorization"], token):
+            # A client that always sends one (the OpenAI SDK does) is told once, not with every request.
+            self._report_once("authorization_replaced")
         return sent
+
+    def _is_ours(self, header: str, token: AccessToken) -> bool:
+        """Whether a request brings back what a hook has put on it: `response.next_request`, or one sent again."""
+        return header == token.authorization or (self._ours is not None and self._ours.recognise(header))
 
     def _raise_unavailable(self, error: TokenUnavailable, request: Any) -> NoReturn:
         raise self._unavailable(error, request) from None
 
     def _worth_another(self, request: Any, sent: Any, response: Any, token: AccessToken) -> bool:
         """Whether this 401 may be answered by sending the request again with another token."""
-        if response.request is not sent:
-            # After a redirect: the token went along only within its origin, and the request has had its effect already.
-            if _origin(response.request) == _origin(request):
-                self._tokens.invalidate(token)
-            return False
         if refuses_bearer(response.headers.get_list("www-authenticate")):
+            return False  # no fault of the token's: it is not suspected either
+        if response.request is not sent:
+            # After a redirect: the request has had its effect already. The library follows it below the hook, and drops
+            # the token where the redirect leaves the origin, even if it comes back to it.
+            if response.request.headers.get("authorization") == token.authorization:
+                self._tokens.invalidate(token)
+            else:
+                self._report("redirect_dropped_token")
             return False
         self._report("token_rejected")
         if not _replayable(request):
@@ -212,11 +240,6 @@ def _patience(request: Any) -> float | None:
         return None
     connect, read = limits.get("connect"), limits.get("read")
     return None if connect is None or read is None else connect + read
-
-
-def _origin(request: Any) -> tuple[str, bytes, int | None]:
-    url = request.url
-    return url.scheme, url.raw_host, url.port
 
 
 def _replayable(request: Any) -> bool:

@@ -37,6 +37,8 @@ class HttpxAuth(Hook, httpx.Auth):
 
     _bytes = httpx.ByteStream
     _failure = TokenUnavailable
+    _family = "httpx"
+    _other = "httpx2"
 
 
 def senders(http_client: Callable[[], Any] | None) -> Senders:

@@ -36,6 +36,8 @@ class Httpx2Auth(Hook, httpx2.Auth):
 
     _bytes = httpx2.ByteStream
     _failure = TokenUnavailable
+    _family = "httpx2"
+    _other = "httpx"
 
 
 def senders(http_client: Callable[[], Any] | None) -> Senders:

@@ -11,6 +11,7 @@ from ._core.errors import ConfigurationError
 
 _SCHEMES: Final = ("http", "https", "all")
 _QUOTED: Final = r"""(?:URL\()?(['"]).*?\1\)?"""
+_CUT_SHORT: Final = re.compile(r"://[^/?#]*[/?#].*@", re.DOTALL)
 _FORM: Final = (
     'use "http://proxy.example.com:3128", percent-encode special characters of a user name or password, or unset it'
 )
@@ -30,7 +31,15 @@ def in_use(url: str, connected: Mapping[str, Any]) -> str | None:
     if (host, port) == (wanted.hostname, wanted.port or {"http": 80}.get(wanted.scheme, 443)):
         return None
     place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return f"{place} ({_variable_of(host, port) or 'of http_client'})"
+    variable = _variable_of(host, port)
+    if variable is not None and is_cut_short(os.environ.get(variable, "")):
+        return f"of {variable} (what counts as its host is a part of its user name or password: percent-encode that)"
+    return f"{place} ({variable or 'of http_client'})"
+
+
+def is_cut_short(value: str) -> bool:
+    """Whether a "/", "?" or "#" in the user name or password ends them: what is before it counts as host and port."""
+    return _CUT_SHORT.search(_with_scheme(value)) is not None
 
 
 def unreadable(library: Any, error: Exception) -> ConfigurationError:
@@ -82,15 +91,21 @@ def _variable(scheme: str) -> str:
 
 
 def _variable_of(host: str, port: int) -> str | None:
-    for scheme in _SCHEMES:
-        try:
-            proxy = urlsplit(_with_scheme(getproxies().get(scheme, "")))
-            default = {"https": 443}.get(proxy.scheme, 1080 if proxy.scheme.startswith("socks") else 80)
-            if (proxy.hostname, proxy.port or default) == (host, port):
-                return _variable(scheme)
-        except ValueError:  # no URL; then it is not the one in use
-            continue
-    return None
+    found = getproxies()
+    return next((_variable(scheme) for scheme in _SCHEMES if _leads_to(found.get(scheme, ""), host, port)), None)
+
+
+def _leads_to(value: str, host: str, port: int) -> bool:
+    """Whether HTTP libraries connect there with this proxy."""
+    try:
+        proxy = urlsplit(_with_scheme(value))
+        digits = re.search(r":(\d+)$", proxy.netloc)  # proxy.port is an error above 65535, which libraries let through
+        default = {"https": 443}.get(proxy.scheme, 1080 if proxy.scheme.startswith("socks") else 80)
+        named = proxy.hostname or ""
+        same = host in (named, named if named.isascii() else named.encode("idna").decode("ascii"))
+        return bool(value) and same and port == (int(digits[1]) if digits else default)
+    except ValueError:  # no URL; then it is not the one in use
+        return False
 
 
 def _with_scheme(value: str) -> str:

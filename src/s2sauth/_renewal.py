@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, final
 
 from ._core.errors import Cause, ConfigurationError, Failure, InvalidClient, TokenResponseInvalid, TokenUnavailable
-from ._core.freshness import Entry, Instant, clock_step, elapsed
+from ._core.freshness import Entry, Instant, clock_step, cut_margin, elapsed
 from ._core.issued import Issued
 from ._core.policy import RenewalPolicy
 from ._core.retry import forced_now, next_delay, timeouts
@@ -122,6 +122,8 @@ class Renewal:
         if isinstance(outcome, Entry):
             slot.succeeded(outcome)
             self._report("renewed", slot.id, seconds=took)
+            if (margin := cut_margin(outcome.life, self._policy)) is not None:
+                self._report("expiry_margin_cut", slot.id, seconds=margin)
         elif outcome.cause is not Cause.ELSEWHERE and flight.outcome is None:
             # else given up by a waiter: that one has remembered it, and this failure does not count
             slot.remember(outcome, flight, now=self._now(), policy=self._policy, chance=self._clock.random())
@@ -178,15 +180,14 @@ class Renewal:
             with Work():
                 secrets, stripped = read_secrets(self._secrets, again=again)
         except Exception as error:
-            reason = (
-                str(error) if isinstance(error, SourceFailed) else type(error).__name__
-            )  # another's text may hold it
-            self._report("secret_source_failed", slot.id, error=reason)
+            # of another exception the class alone: its text may contain the secret
+            failed = error if isinstance(error, SourceFailed) else SourceFailed(type(error).__name__)
+            self._report("secret_source_failed", slot.id, error=failed.name)
             if known:
                 return known  # the source is down; what worked last may still work
             if isinstance(error, ConfigurationError):
                 raise
-            raise SourceFailed(reason) from None
+            raise SourceFailed(failed.reason, failed.name) from None
         if stripped:
             self._report("secret_newline_stripped", slot.id)
         return sorted(secrets, key=lambda secret: secret not in known)  # what worked last goes first
@@ -226,8 +227,10 @@ class Renewal:
         flight.step = Step.REQUEST
         with Work():
             answer = sender.send(request, timeouts(flight.left(asked_at)))
+        if isinstance(answer, Failure):
+            return answer
         flight.step = Step.ANSWER
-        issued = answer if isinstance(answer, Failure) else read_answer(answer, slot.settings, secret)
+        issued = read_answer(answer, slot.settings, secret, now=self._clock.wall())
         if isinstance(issued, Failure):
             return issued
         flight.step = Step.KEEP

@@ -163,7 +163,8 @@ def _failure(error: Exception, library: Library, proxy: str | None) -> Failure:
     if isinstance(error, (library.NetworkError, library.TimeoutException, library.ProxyError)) and str(error):
         said += f": {error}"  # other errors may quote the header that they did not like
     if (mock := _mock_library(error)) is not None:
-        return _unreachable(_MOCKED.format(mock=mock, said=type(error).__name__))
+        what = f"The mock library {mock} did not let the token request through, {type(error).__name__}."
+        return _unreachable(f"{what} {_MOCKED}")
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             advice = _UNTRUSTED.get(cause.verify_code, _UNKNOWN_CA)
@@ -199,10 +200,7 @@ def _mock_library(error: Exception) -> str | None:
 
 
 _MOCKS: Final = frozenset({"mocket", "pook", "pytest_httpx", "pytest_httpx2", "pytest_socket", "respx", "vcr"})
-_MOCKED: Final = (
-    "The mock library {mock} did not let the token request through, {said}. Mock the token endpoint as well, or use "
-    "the fixtures of s2sauth's pytest plugin (docs/testing.md)."
-)
+_MOCKED: Final = "Mock the token endpoint as well, or use the fixtures of s2sauth's pytest plugin (docs/testing.md)."
 _LOOPBACK: Final = (
     "http_client: it sends the token request through a proxy, in plain http, and the proxy would read the client "
     "secret. Set NO_PROXY=localhost,127.0.0.1,::1, or make the client without a proxy."

@@ -2,26 +2,37 @@
 
 from _thread import get_ident
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, final
 
 from . import _snapstart
 from ._core.errors import ConfigurationError
 from ._core.policy import RenewalPolicy
-from ._flight import Sender
+from ._core.tokens import Tokens
+from ._flight import Flight, Outcome, Sender
 from ._gate import IMPORT_WAIT, Work
 from ._process import Clock
-from ._renewal import Renewal
-from ._slots import Client, SlotMap
+from ._slots import Client, Slot, SlotMap, State, state
 from ._supply import Supply
 from .events import OnEvent, Reporter
 from .secret_sources import SecretInput
 from .secret_sources.base import prepare_source
 
 if TYPE_CHECKING:
+    from ._core.origin import OriginList
     from ._fleet import Fleet
+    from ._hook import Hook
+    from ._renewal import Renewal
     from .stores import Store
 
 Family = Literal["httpx", "httpx2"]
+AnyHook = TypeVar("AnyHook", bound="Hook")
+
+AS_AUTH = (
+    'httpx.Client(auth=credentials.httpx_auth("https://api.example.com")), or with httpx2 as '
+    'httpx2.Client(auth=credentials.httpx2_auth("https://api.example.com"))'
+)
+"""What to write instead of `auth=credentials`."""
 
 
 @final
@@ -49,15 +60,8 @@ class Shared:
         self._fleet: Fleet | None = None
         self._open_sender: Callable[[str], Sender] | None = None
         self._preparing: int | None = None
-        self._renewal = Renewal(
-            policy=policy,
-            clock=clock,
-            report=self.report,
-            secrets=secrets,
-            open_sender=self._open,
-            fleet=lambda: self._fleet,
-        )
-        self.supply = Supply(policy=policy, clock=clock, report=self.report, renew=self._renewal)
+        self._renewal: Renewal | None = None
+        self.supply = Supply(policy=policy, clock=clock, report=self.report, renew=self._renew)
 
     def prepare(self, family: Family = "httpx") -> None:
         """Import what a flight needs, on the thread of a caller: a fork during a threaded import hangs the child.
@@ -77,6 +81,7 @@ class Shared:
                 prepare_source(self._secrets)
                 if self._store is not None:
                     self._fleet = self._meet(self._store)
+                self._renewal = self._renewal or self._make_renewal()
                 if family == "httpx2":
                     from ._httpx2 import senders  # noqa: PLC0415  # not before the first token or hook
                 else:
@@ -86,9 +91,19 @@ class Shared:
         finally:
             self._preparing = None
 
+    def hook(self, kind: type[AnyHook], tokens: Tokens, origins: "OriginList", *, key: str) -> AnyHook:
+        """A family's hook; its events have this key."""
+        report = partial(self.report, key=key)
+        return kind(tokens, origins, monotonic=self.clock.monotonic, report=report, ours=self.client.ours)
+
+    def state(self, slot: Slot) -> State:
+        """What is known of one key now."""
+        return state(slot, self.supply.now(), self._policy)
+
     def forget(self) -> None:
         """Drop what token requests brought: tokens, accepted secrets, failures."""
-        self._renewal.forget()
+        if self._renewal is not None:
+            self._renewal.forget()
         self.supply.forget(self.slots.all())
 
     def _meet(self, store: "Store | str") -> "Fleet":
@@ -108,6 +123,22 @@ class Shared:
             raise ConfigurationError(wrong) from None
         return Fleet(opened, policy=self._policy, clock=self.clock, report=self.report)
 
+    def _make_renewal(self) -> "Renewal":
+        from ._renewal import Renewal  # noqa: PLC0415  # with all that it needs to read an answer
+
+        return Renewal(
+            policy=self._policy,
+            clock=self.clock,
+            report=self.report,
+            secrets=self._secrets,
+            open_sender=self._open,
+            fleet=lambda: self._fleet,
+        )
+
+    def _renew(self, slot: Slot, flight: Flight) -> Outcome:
+        assert self._renewal is not None  # prepare() comes before every flight
+        return self._renewal(slot, flight)
+
     def _open(self, url: str) -> Sender:
-        assert self._open_sender is not None  # prepare() comes before every flight
+        assert self._open_sender is not None  # as above
         return self._open_sender(url)

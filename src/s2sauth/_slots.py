@@ -9,16 +9,17 @@ from weakref import WeakValueDictionary
 from ._core.config import Settings, key, key_id
 from ._core.errors import Cause, Failure
 from ._core.freshness import Entry, Freshness, Instant, elapsed, freshness, new_entry
-from ._core.issued import Issued
 from ._core.policy import RenewalPolicy
 from ._core.record import Record
-from ._core.retry import Forced, Memory, holding, remember_in_hand, remember_outage, remember_refusal
+from ._core.retry import Forced, Memory, force_wait, holding, remember_in_hand, remember_outage, remember_refusal
 from ._core.values import AccessToken
 from ._flight import Flight
 from ._process import Clock, this_process
 
 if TYPE_CHECKING:
     from cachetools import LRUCache
+
+    from ._core.issued import Issued
 
 Rank = tuple[int, bool]
 """Of an entry: the number of its flight, and whether it is suspected."""
@@ -27,14 +28,46 @@ KEPT = 256
 """Scope sets kept after their last view is gone."""
 
 
+REMEMBERED = 16
+"""Tokens that a credentials object recognises when a request brings one back: at 5 minutes a token, the latest hour."""
+
+
+@final
+class OurHeaders:
+    """Recognises the Authorization headers of the latest tokens.
+
+    This remembers Python's keyed hashes, which tell nothing about the tokens, and only so many of them.
+    """
+
+    __slots__ = ("_hashes",)
+
+    def __init__(self) -> None:
+        self._hashes: tuple[int, ...] = ()
+
+    def remember(self, header: str) -> None:
+        """Note a token that has arrived."""
+        # Replaced as a whole, so no lock is needed. Of two flights that end at once, one may lose its note.
+        if (mark := hash(header)) not in self._hashes:
+            self._hashes = (*self._hashes[1 - REMEMBERED :], mark)
+
+    def recognise(self, header: str) -> bool:
+        """Whether it is one of them; then it stays remembered, because it may come with every request."""
+        mark, hashes = hash(header), self._hashes
+        if mark not in hashes:
+            return False
+        self._hashes = (*(other for other in hashes if other != mark), mark)
+        return True
+
+
 @final
 class Client:
     """What all scope sets of one credentials object share."""
 
-    __slots__ = ("closed", "memory")
+    __slots__ = ("closed", "memory", "ours")
 
     def __init__(self) -> None:
         self.closed = False
+        self.ours = OurHeaders()
         self.memory: Memory | None = None
         """A refusal of the client id or secret, which holds for every scope set."""
 
@@ -125,9 +158,9 @@ class Slot:
     def _put(self, rank: "Rank", entry: Entry | None) -> None:
         """Several may do this at the same time: flights, callers that suspect a token, close().
 
-        Each adds its own, retires what is of a lower rank than the highest, and assigns that until it stands. One that is
-        held up before it assigns may put an older entry back for a moment. That one was retired by then: it was among
-        those that arrived before the newer one looked.
+        Each adds its own entry, retires those below the highest, and assigns the highest until it stands. One that is held
+        up just before it assigns may put an older entry back for a moment. By then that entry is retired: it was there when
+        the newer one looked for what to retire.
         """
         arrived = self._arrived
         arrived.setdefault(rank, entry)
@@ -147,7 +180,7 @@ class Slot:
 
     def arrived(
         self,
-        issued: Issued,
+        issued: "Issued",
         flight: Flight,
         *,
         asked_at: Instant,
@@ -206,6 +239,7 @@ class Slot:
     def succeeded(self, entry: Entry) -> None:
         """Keep the token of a flight; it outranks the failures before it."""
         self.offer(entry)
+        self.client.ours.remember(entry.token.authorization)
         self.client.memory = None
 
     def trial_passed(self, number: int) -> None:
@@ -283,15 +317,18 @@ class State(Record):
     """The scopes asked for, or None: all of the app client's."""
 
 
-def state(slot: Slot, now: Instant) -> State:
+def state(slot: Slot, now: Instant, policy: RenewalPolicy) -> State:
     """The snapshot of one slot."""
     entry = slot.newest
     level = freshness(entry, now)
     held = holding((slot.memory, slot.client.memory), now, in_hand=level is not Freshness.EXPIRED)
     pause = 0.0 if held is None else held.left(now)
-    if entry is not None and level is Freshness.FRESH and not entry.suspected:
+    if entry is not None and level is not Freshness.EXPIRED:
         age = entry.usable_for - entry.usable_left(now)
         pause = max(pause, entry.renew_after - age)
+        if entry.suspected:
+            by_force = force_wait(slot.forced, age=age, life=entry.life, now=now, policy=policy)
+            pause = max(0.0, min(pause, by_force))
     return State(
         freshness=level,
         expires_in=None if entry is None else max(0.0, entry.usable_left(now)),

@@ -124,10 +124,7 @@ class Supply:
             if slot.client.closed:
                 raise CredentialsClosed(_CLOSED)
             now = self.now()
-            if flight.flying:
-                self._begin(slot, flight, now)
-                if flight.left(now) <= 0:
-                    self._give_up(slot, flight, now)
+            self._see_to(slot, flight, now)
             flying = flight.flying
             entry = slot.newest
             memories = (slot.memory, slot.client.memory)
@@ -150,9 +147,7 @@ class Supply:
                         self._report("forced_renewal_withheld", slot.id)
                     return self._handed_out(slot, entry, min_ttl)
                 case Step.FAIL:
-                    held = holding(memories, now, in_hand=False)
-                    assert held is not None
-                    raise _remembered(held, held.left(now))
+                    raise _remembered(memories, now)
                 case Step.RENEW:
                     assert entry is not None
                     limit = _in_time(background_limit(entry.usable_left(now)))
@@ -193,6 +188,13 @@ class Supply:
         slot.flight = flight = latest.succeed(candidate)
         self._begin(slot, flight, candidate.limit[0])
         return flight
+
+    def _see_to(self, slot: Slot, flight: Flight, now: Instant) -> None:
+        """Begin the latest flight if it has not begun, and give it up if it outlived its deadline."""
+        if flight.flying:
+            self._begin(slot, flight, now)
+            if flight.left(now) <= 0:
+                self._give_up(slot, flight, now)
 
     def _begin(self, slot: Slot, flight: Flight, now: Instant) -> None:
         """Begin it, unless it has begun: whoever decided on it may have been interrupted before that, long ago."""
@@ -253,10 +255,13 @@ def _checked(min_ttl: float) -> float:
     return min_ttl
 
 
-def _remembered(memory: Memory, left: float) -> Exception:
+def _remembered(memories: tuple[Memory | None, ...], now: Instant) -> Exception:
     """The remembered failure, raised without a token request; it says when the next one may be made."""
+    memory = holding(memories, now, in_hand=False)
+    assert memory is not None
     failure = memory.failure
     if failure.error is TokenUnavailable:
+        left = memory.left(now)
         text = f"{failure.args[0]} (Remembered; the next token request may be made in {left:.1f} s.)"
         return TokenUnavailable(text, left)
     return failure.exception()

@@ -76,7 +76,7 @@ class Certificates:
             with Work():
                 return self._current()
         except OSError as error:  # ssl.SSLError is one too
-            raise _unreadable(error) from None
+            raise unreadable(error) from None
 
     def _current(self) -> ssl.SSLContext:
         # gevent's patch makes ssl.SSLContext another class.
@@ -107,7 +107,8 @@ def _version(path: str) -> tuple[int, ...]:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _unreadable(error: OSError) -> ConfigurationError | TokenUnavailable:
+def unreadable(error: OSError) -> ConfigurationError | TokenUnavailable:
+    """The error to raise for one of making a context: which variable cannot be used, and what to do."""
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return TokenUnavailable(TOO_MANY_FILES)
     said = f"{type(error).__name__}: {error.strerror or error}"

@@ -2,23 +2,22 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Self, final
+from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, final
 
 from . import _snapstart
+from ._arguments import Arguments, from_environ, unknown
 from ._closing import Closing
 from ._core import parts
 from ._core.config import Api, AuthMethod, settings
-from ._core.environment import from_environment
 from ._core.errors import ConfigurationError, TokenUnavailable
 from ._core.origin import AnyOrigin, parse_origins
 from ._core.policy import RenewalPolicy
-from ._core.values import AccessToken, scope_set
+from ._core.values import AccessToken
 from ._process import Clock, SystemClock
-from ._shared import Shared
-from ._slots import Slot, State, state
-from .events import EventName, OnEvent
+from ._shared import AS_AUTH, Shared
+from ._slots import Slot, State
+from .events import OnEvent
 from .secret_sources import EnvironmentSecret, SecretInput
-from .secret_sources.env import environment_secret
 
 if TYPE_CHECKING:
     import httpx
@@ -52,7 +51,7 @@ class CognitoClientCredentials(Closing):
         auth_method: `"auto"` sends id and secret in an Authorization header, or in the body when the header would be
             ambiguous; `"client_secret_basic"` and `"client_secret_post"` (RFC 6749 2.3.1) say which.
         policy: when tokens are renewed and how long callers wait.
-        store: shares tokens between processes: `"sqlite:///var/lib/app/tokens.db"`, `"rediss://…"`,
+        store: shares tokens between processes: `"sqlite:////var/lib/app/tokens.db"`, `"rediss://…"`,
             `"dynamodb://table?region=eu-central-1"`, or an object of `s2sauth.stores`. Entries are encrypted under a
             key made of the client secret. A store that is slow or fails never keeps a caller from its token.
         http_client: makes the `httpx.Client` (or httpx2's) of a token request: proxy, own CA, mTLS. Called once per
@@ -124,12 +123,16 @@ class CognitoClientCredentials(Closing):
         self._boot = shared.clock.boottime
 
     @classmethod
-    def from_env(cls, prefix: str = "", environ: Mapping[str, str] | None = None, **overrides: Any) -> Self:
+    def from_env(
+        cls, prefix: str = "", environ: Mapping[str, str] | None = None, **overrides: "Unpack[Arguments]"
+    ) -> Self:
         """Build from environment variables.
 
-        `COGNITO_DOMAIN` or `COGNITO_TOKEN_URL`; `APP_CLIENT_ID` and `APP_CLIENT_SECRET`, or `COGNITO_CLIENT_ID` and
-        `COGNITO_CLIENT_SECRET`, or `COGNITO_CLIENT_SECRET_FILE` (a path), or `COGNITO_CLIENT_SECRET_ARN` (of Secrets
-        Manager or a parameter); `COGNITO_SCOPES`. Empty is unset. The secret is read again for each token request.
+        `COGNITO_DOMAIN` (with `COGNITO_REGION`, where it is a bare prefix) or `COGNITO_TOKEN_URL`; `APP_CLIENT_ID` and
+        `APP_CLIENT_SECRET`, or `COGNITO_CLIENT_ID` and `COGNITO_CLIENT_SECRET`, or `COGNITO_CLIENT_SECRET_FILE` (a
+        path), or `COGNITO_CLIENT_SECRET_ARN` (of Secrets Manager or a parameter); `COGNITO_SCOPES` or `COGNITO_SCOPE`.
+        `COGNITO_API=get_client_token` needs `COGNITO_REGION`, and no domain. Empty is unset. The secret is read again
+        for each token request.
 
         Args:
             prefix: goes before each name: `"BILLING_"` reads `BILLING_COGNITO_DOMAIN`.
@@ -139,21 +142,13 @@ class CognitoClientCredentials(Closing):
         Raises:
             ConfigurationError: lists every variable that is missing or wrong, never a value.
         """
+        if (wrong := unknown("CognitoClientCredentials.from_env()", overrides)) is not None:
+            del environ, overrides  # a traceback may show the locals of its frames
+            raise TypeError(wrong)
         environ = os.environ if environ is None else environ
         arguments: dict[str, Any] = {}
         try:
-            # None is unset, but for scopes, where it asks for none.
-            overrides = {name: value for name, value in overrides.items() if value is not None or name == "scopes"}
-            domainless = ["domain"] if overrides.get("api") == "get_client_token" else []
-            found = from_environment(prefix, environ, frozenset([*overrides, *domainless]))
-            arguments = {
-                "domain": found.domain,
-                "token_url": found.token_url,
-                "client_id": found.client_id,
-                "client_secret": environment_secret(found, environ),
-                "scopes": found.scopes,
-                **overrides,
-            }
+            arguments = from_environ(prefix, environ, overrides)
             return cls(**arguments)
         except ConfigurationError:
             del environ, overrides, arguments  # as in the constructor
@@ -198,7 +193,11 @@ class CognitoClientCredentials(Closing):
         timeout: float | None = None,  # noqa: ASYNC109  # as get_token
         rejected: AccessToken | None = None,
     ) -> AccessToken:
-        """`get_token()` for asyncio and trio: waits without blocking the event loop."""
+        """`get_token()` for asyncio and trio: waits without blocking the event loop.
+
+        Without a hook, the first call imports the HTTP library on the loop's thread, which takes 0.2 to 0.5 s. Call
+        `warm()` before the loop starts.
+        """
         entry = self._slot.entry
         if (
             entry is not None
@@ -246,7 +245,7 @@ class CognitoClientCredentials(Closing):
         self._shared.prepare()
         from ._httpx import HttpxAuth  # noqa: PLC0415  # the first use of httpx, on the caller's thread
 
-        return HttpxAuth(self, allowed, monotonic=self._shared.clock.monotonic, report=self._report)
+        return self._shared.hook(HttpxAuth, self, allowed, key=self._slot.id)
 
     def httpx2_auth(self, *origins: str | AnyOrigin, allow_http: bool = False) -> "Httpx2Auth":
         """The hook for `httpx2.Client(auth=...)` and `httpx2.AsyncClient(auth=...)`; `pip install 's2sauth[httpx2]'`.
@@ -260,12 +259,15 @@ class CognitoClientCredentials(Closing):
             from ._httpx2 import Httpx2Auth  # noqa: PLC0415  # as in httpx_auth()
         except ModuleNotFoundError:
             raise ImportError("httpx2_auth() needs httpx2: pip install 's2sauth[httpx2]'", name="httpx2") from None
-        return Httpx2Auth(self, allowed, monotonic=self._shared.clock.monotonic, report=self._report)
+        return self._shared.hook(Httpx2Auth, self, allowed, key=self._slot.id)
 
     def with_scopes(self, *scopes: str) -> "CognitoClientCredentials":
         """The same credentials for other scopes; equal scopes share one token. Without any: all of the app client's.
-        Raises ConfigurationError for scopes that are none, and if token_url names others or needs some for {scope}."""
-        parsed = self._slot.settings.with_scopes(scope_set(scopes) if scopes else None)
+        An argument is one scope, or several with spaces between them.
+
+        Raises ConfigurationError for a wrong scope, and if token_url names others or needs some for {scope}.
+        """
+        parsed = self._slot.settings.with_scopes(scopes or None)
         view = object.__new__(type(self))
         view._see(self._shared, self._shared.slots.slot(parsed))  # one more of its kind
         return view
@@ -276,7 +278,7 @@ class CognitoClientCredentials(Closing):
 
     def state(self) -> State:
         """What is known now, for people: freshness, times, the last error, what it cost."""
-        return state(self._slot, self._shared.supply.now())
+        return self._shared.state(self._slot)
 
     def close(self) -> None:
         """Forget the tokens; whoever waits, and every later call, gets CredentialsClosed. Closes all views too."""
@@ -285,16 +287,10 @@ class CognitoClientCredentials(Closing):
     def __repr__(self) -> str:
         known = self._slot.settings
         scopes = "all scopes" if known.scopes is None else f"scopes {' '.join(known.scopes)}"
-        return (
-            f"<CognitoClientCredentials of {known.client_id} at {known.token_url}, {scopes}; use it as "
-            'httpx.Client(auth=credentials.httpx_auth("https://api.example.com"))>'
-        )
+        return f"<CognitoClientCredentials of {known.client_id} at {known.token_url}, {scopes}; use it as {AS_AUTH}>"
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(
             "CognitoClientCredentials cannot be pickled or copied: it holds a secret and tokens. "
             "Build it in each process, e.g. with CognitoClientCredentials.from_env()."
         )
-
-    def _report(self, name: EventName) -> None:
-        self._shared.report(name, self._slot.id)

@@ -1,6 +1,8 @@
 """A command run in this process, against a FakeCognito; whatever it writes with --json fits the schema."""
 
 import json
+import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ import pytest
 
 from parts.install import environment
 from s2sauth._cli import main
+from s2sauth._core.environment import VARIABLES
 from s2sauth.testing import FakeCognito
 from tests.support.json_schema import mistakes
 from tests.support.processes import is_left_alone
@@ -51,10 +54,28 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """An environment without settings, proxies and colour."""
-    for name in ("COGNITO_DOMAIN", "APP_CLIENT_ID", "APP_CLIENT_SECRET", "COGNITO_SCOPES", "HTTPS_PROXY", "NO_COLOR"):
+    """An environment without settings, proxies, certificates and colour."""
+    variables = [name for names in VARIABLES.values() for name in names]
+    proxies = [name for name in os.environ if name.lower().endswith("_proxy")]
+    tls = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+    for name in (*variables, "NO_COLOR", *proxies, *tls):
         monkeypatch.delenv(name, raising=False)
     return monkeypatch
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No name or address of another machine is found."""
+    real = socket.getaddrinfo
+
+    def only_here(host: Any, *rest: Any, **named: Any) -> Any:
+        if isinstance(host, str):
+            host.encode("idna")  # as the real one, which raises UnicodeError for some
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return real(host, *rest, **named)
+
+    monkeypatch.setattr(socket, "getaddrinfo", only_here)
 
 
 @pytest.fixture

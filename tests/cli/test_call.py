@@ -1,6 +1,7 @@
 """`s2sauth call`."""
 
 import io
+import json
 import os
 import socket
 import sys
@@ -66,6 +67,79 @@ def test_refusal_that_names_the_scope(run: Run, fake: FakeCognito) -> None:
     ran = run("call", "GET", fake.api_url, "--scope", "demo/read.file", "--json")
     assert ran.code == 1
     assert "asks for the scope demo/write.file" in ran.json["refusal"][0]
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "message", "words"),
+    [
+        (403, "MissingAuthenticationTokenException", "Missing Authentication Token", "no such route, method or stage"),
+        (403, "MissingAuthenticationTokenException", None, "no such route, method or stage"),
+        (403, None, "Missing Authentication Token", "no such route, method or stage"),
+        (403, "IncompleteSignatureException", "Authorization header requires 'Credential' parameter.", "(IAM)"),
+        (
+            403,
+            "AccessDeniedException",
+            "User: anonymous is not authorized to perform: execute-api:Invoke",
+            "resource policy",
+        ),
+        (429, "LimitExceededException", "Limit Exceeded", "quota of the usage plan"),
+        (500, "AuthorizerConfigurationException", None, "AUTHORIZER_CONFIGURATION_ERROR"),
+        (504, None, "Endpoint request timed out", "INTEGRATION_TIMEOUT"),
+        (413, "RequestTooLargeException", "Request Too Long", "10 MB"),
+    ],
+)
+@pytest.mark.parametrize("command", [["call", "GET"], ["doctor"]], ids=lambda command: command[0])
+def test_refusal_of_api_gateway_that_is_not_about_the_token(
+    status: int, name: str | None, message: str | None, words: str, command: list[str], run: Run, fake: FakeCognito
+) -> None:
+    """By its header, else by its message; nothing is said of scopes, which do not matter there."""
+    body = json.dumps({"message": message}).encode()
+    fake.api_answer(status, body=body, headers=[("x-amzn-ErrorType", name or "")])
+    ran = run(*command, fake.api_url)
+    assert words in ran.out + ran.err
+    assert "Likely cause: " in ran.out + ran.err
+    assert "The token has the scopes" not in ran.out + ran.err
+    assert "AWS WAF denies" not in ran.out + ran.err
+
+
+def test_expired_token_is_named(run: Run, fake: FakeCognito) -> None:
+    """API Gateway's own words; the claims follow, since the token is the reason."""
+    fake.api_answer(401, body=b'{"message":"The incoming token has expired"}')
+    ran = run("call", "GET", fake.api_url)
+    assert "had expired when the authorizer looked at it" in ran.err
+    assert "The token has the scopes" in ran.err
+
+
+@pytest.mark.parametrize(("status", "action"), [(202, "challenge"), (405, "captcha"), (403, "\x1b[2Jblock")])
+def test_aws_waf_is_named_and_is_a_failure(status: int, action: str, run: Run, fake: FakeCognito) -> None:
+    """Whatever its status; the header itself is not repeated where it is explained."""
+    fake.api_answer(status, body=b"<html>", headers=[("x-amzn-waf-action", action), ("x-amzn-ErrorType", "")])
+    ran = run("call", "GET", fake.api_url)
+    assert (ran.code, "web ACL" in ran.err) == (1, True)
+    assert "\x1b" not in ran.out + ran.err
+    ran = run("doctor", fake.api_url, "--json")
+    (check,) = [check for check in ran.json["checks"] if check["name"] == "api"]
+    assert (ran.code, check["status"]) == (1, "fail")
+    assert "AWS WAF" in check["advice"]
+
+
+def test_header_that_repeats_the_token_is_not_shown(run: Run, fake: FakeCognito) -> None:
+    """Nor is it an error's name."""
+    token = "opaque-value-for-this-test"
+    fake.answer_json({"access_token": token, "token_type": "Bearer", "expires_in": 3600})
+    headers = [("x-amzn-ErrorType", token), ("x-amzn-waf-action", token), ("WWW-Authenticate", f"Bearer error={token}")]
+    fake.api_answer(403, headers=headers)
+    for command in (["call", "GET"], ["doctor"]):
+        ran = run(*command, fake.api_url)
+        assert token not in ran.out + ran.err
+
+
+def test_refusal_that_names_no_scope(run: Run, fake: FakeCognito) -> None:
+    """RFC 6750 3.1: `scope` beside insufficient_scope is optional."""
+    fake.api_answer(401, headers=[("WWW-Authenticate", 'Bearer error="insufficient_scope"')])
+    ran = run("call", "GET", fake.api_url)
+    assert "This is the API's insufficient_scope." in ran.err
+    assert fake.tokens_issued == 1
 
 
 def test_other_failures_have_no_such_reason(run: Run, fake: FakeCognito) -> None:
@@ -149,9 +223,13 @@ def test_token_that_comes_back_as_no_answer_is_hidden(run: Run, fake: FakeCognit
         (["GET", "http://127.0.0.1:1/", "--data", "@/nowhere/at/all"], 2, "cannot be read: No such file"),
         (["GET", "http://127.0.0.1:1/", "--secret-arn", "arn"], 2, "s2sauth: --secret-arn: is no ARN of a secret; use"),
         (["GET", "http://127.0.0.1:1/", "--scope", "no/such"], 1, "invalid_scope"),
+        (["GÉT", "http://127.0.0.1:1/"], 2, "METHOD: use ASCII letters"),
+        (["GET", "https://¡.example/"], 2, "no such request can be sent: Invalid IDNA hostname"),
+        (["GET", "https://xn--a.example/"], 2, "no such request can be sent: Codepoint"),
+        (["GET", f"https://a.example/{'a' * 70_000}"], 2, "no such request can be sent: URL too long"),
     ],
 )
-@pytest.mark.usefixtures("fake")
+@pytest.mark.usefixtures("fake", "offline")
 def test_what_goes_wrong(argv: list[str], code: int, text: str, run: Run) -> None:
     """Each says what happened on stderr, and its exit code says whose turn it is."""
     ran = run("call", *argv)
@@ -164,6 +242,14 @@ def test_request_that_cannot_be_sent(run: Run, fake: FakeCognito) -> None:
     ran = run("call", "G T", fake.api_url)
     assert (ran.code, fake.api_requests) == (2, [])
     assert "no such request can be sent" in ran.err
+
+
+@pytest.mark.parametrize("charset", ["hex", "idna", "undefined", "no-such"])
+def test_body_of_a_charset_that_is_none(charset: str, run: Run, fake: FakeCognito) -> None:
+    """Some of Python's codecs are not for text, or refuse it: the body is shown as UTF-8."""
+    headers = [("Content-Type", f"text/plain; charset={charset}")]
+    fake.api_answer(200, headers=headers, body="é..".encode())
+    assert run("call", "GET", fake.api_url).out.endswith("\n\né..\n")
 
 
 def token_of(fake: FakeCognito) -> AccessToken:

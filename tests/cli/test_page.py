@@ -13,7 +13,9 @@ from tests.cli.conftest import Run
 from tests.support.tls import authority, server_context
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
-BLOCKS = re.findall(r"```console\n\$ s2sauth (.+)\n((?:.*\n)*?)```", PAGE.read_text(encoding="utf-8"))
+BLOCKS = re.findall(
+    r"```console\n\$ (?:([A-Z_]+=\S+) )?s2sauth (.+)\n((?:.*\n)*?)```", PAGE.read_text(encoding="utf-8")
+)
 CLIENT = "1h57kf5cpq17m0eml12example"
 COGNITO, FILES = "demo.auth.eu-central-1.amazoncognito.com", "files.example.com"
 
@@ -58,16 +60,20 @@ def as_on_the_page(text: str, fake: FakeCognito) -> str:
     return text
 
 
-@pytest.mark.parametrize(("command", "shown"), BLOCKS, ids=[command for command, _ in BLOCKS])
-def test_the_page_shows_what_a_command_writes(command: str, shown: str, run: Run, world: FakeCognito) -> None:
+@pytest.mark.parametrize(("variable", "command", "shown"), BLOCKS, ids=[" ".join(block[:2]) for block in BLOCKS])
+def test_the_page_shows_what_a_command_writes(
+    variable: str, command: str, shown: str, run: Run, world: FakeCognito, bare: pytest.MonkeyPatch
+) -> None:
     """Stdout, then stderr; but for times, ids and addresses to the letter."""
+    if variable:
+        bare.setenv(*variable.split("=", 1))
     ran = run(*shlex.split(command.replace(f"https://{FILES}", world.api_url)))
     assert blur(as_on_the_page(ran.out + ran.err, world)) == blur(shown)
 
 
 def test_every_command_is_on_the_page() -> None:
     """Each has a section with what it writes; that of `demo` is from a run, which takes too long for here."""
-    assert {command.split()[0] for command, _ in BLOCKS} == {*COMMANDS} - {"demo"}
+    assert {command.split()[0] for _, command, _ in BLOCKS} == {*COMMANDS} - {"demo"}
     assert "\n## demo\n" in PAGE.read_text(encoding="utf-8")
 
 

@@ -33,6 +33,48 @@ def test_token_as_json(run: Run, fake: FakeCognito) -> None:
     assert fake.token_requests[0].form["scope"] == "demo/read.file"
 
 
+def test_scopes_may_be_in_one_option_or_in_several(run: Run, fake: FakeCognito) -> None:
+    """As with the constructor; an empty one is an error."""
+    both = ["demo/read.file", "demo/write.file"]
+    assert run("token", "--json", "--scope", " ".join(both)).json["scopes"] == both
+    assert run("token", "--json", "--scope", both[0], "--scope", both[1]).json["scopes"] == both
+    assert [request.form["scope"] for request in fake.token_requests] == [" ".join(both)] * 2
+    ran = run("token", "--scope", "")
+    assert (ran.code, len(fake.token_requests)) == (2, 2)
+    assert "item 1 is empty" in ran.err
+
+
+def test_scope_in_the_singular_region_and_api_are_sources(
+    run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch
+) -> None:
+    """Each is named like the others, whether it is an option or a variable."""
+    bare.delenv("COGNITO_DOMAIN")
+    bare.delenv("COGNITO_SCOPES")
+    bare.setenv("COGNITO_SCOPE", "demo/read.file")
+    bare.setenv("COGNITO_REGION", "eu-central-1")
+    bare.setenv("COGNITO_TOKEN_URL", fake.domain)
+    sources = run("token", "--json", "--api", "get_client_token").json["sources"]
+    assert sources == {
+        "api": "--api",
+        "token_url": "COGNITO_TOKEN_URL",
+        "region": "COGNITO_REGION",
+        "client_id": "APP_CLIENT_ID",
+        "client_secret": "APP_CLIENT_SECRET",
+        "scopes": "COGNITO_SCOPE",
+    }
+    bare.setenv("COGNITO_API", "get_client_token")
+    assert run("token", "--json").json["sources"]["api"] == "COGNITO_API"
+    assert run("token", "--json", "--region", "eu-west-1").json["sources"]["region"] == "--region"
+
+
+@pytest.mark.usefixtures("fake")
+def test_an_api_that_there_is_not_is_refused(run: Run) -> None:
+    """With the two that there are."""
+    ran = run("token", "--api", "sigv4")
+    assert (ran.code, ran.out) == (2, "")
+    assert 'api: is neither of the two; use "oauth2" or "get_client_token"' in ran.err
+
+
 @pytest.mark.shows_the_value("--raw is for that")
 def test_raw_writes_the_token_alone(run: Run, fake: FakeCognito) -> None:
     """For `$(s2sauth token --raw)`; with --json it is one more member."""

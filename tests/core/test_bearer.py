@@ -101,12 +101,24 @@ def test_challenges_are_read_as_rfc_9110_writes_them(
         pytest.param(["Negotiate", "NTLM"], True, id="two others"),
         pytest.param(["DPoP algs=ES256"], True, id="another kind of token"),
         pytest.param(["\0\x01@"], False, id="garbage"),
+        pytest.param(['Bearer error="insufficient_scope", scope="a"'], True, id="insufficient_scope"),
+        pytest.param(["Bearer error=insufficient_scope"], True, id="insufficient_scope without quotes"),
+        pytest.param(['bearer scope="" ERROR="Insufficient_Scope" x="y"'], True, id="blanks between, another case"),
+        pytest.param(['Bearer error=" insufficient_scope "'], True, id="blanks inside the quotes"),
+        pytest.param(['Bearer error="insufficient_scope"', "Basic realm=x"], True, id="insufficient_scope or basic"),
+        pytest.param(['Bearer error="insufficient_scope", Bearer realm="x"'], False, id="and another bearer challenge"),
+        pytest.param(['Bearer error="invalid_token", Bearer error="insufficient_scope"'], False, id="both errors"),
+        pytest.param(['Bearer error="insufficient_scope"'] * 2, True, id="insufficient_scope twice"),
+        pytest.param(['Bearer error="invalid_token", error="insufficient_scope"'], False, id="the first error counts"),
+        pytest.param(['Bearer error_description="insufficient_scope"'], False, id="in the description only"),
+        pytest.param(['Bearer error="insufficient_scope_x"'], False, id="another code that begins so"),
+        pytest.param(['Bearer realm="error=insufficient_scope"'], False, id="inside another value"),
     ],
 )
-def test_a_bearer_token_is_refused_only_when_other_schemes_alone_are_asked_for(
+def test_a_bearer_token_is_refused_only_when_no_challenge_can_be_met_by_another(
     headers: list[str], refused: bool
 ) -> None:
-    """Then another token cannot help."""
+    """Other schemes alone, or RFC 6750 3.1's insufficient_scope: another token of the same scopes cannot help."""
     assert refuses_bearer(headers) is refused
 
 

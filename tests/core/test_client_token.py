@@ -184,6 +184,13 @@ def test_a_name_that_nobody_knows_is_a_refusal() -> None:
     assert "(QuiteNewException)" in failure.args[0]  # type: ignore[operator]  # a text
 
 
+def test_a_long_name_is_shown() -> None:
+    """It reads as words, so that it is no credential."""
+    failure = read({"__type": "com.amazonaws#InvalidUserPoolConfigurationException"}, 400)
+    assert isinstance(failure, Failure)
+    assert "refused the request: (InvalidUserPoolConfigurationException) (HTTP 400)" in str(failure.exception())
+
+
 def test_a_name_that_is_the_secret_is_taken_out() -> None:
     """As from any of a server's words; one that AWS knows stays."""
     for said, shown in (

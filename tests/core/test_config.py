@@ -18,6 +18,8 @@ from s2sauth._core.values import Secret
 
 HIDDEN = "sUpErHiDdEn"
 TOKEN_URL = "https://auth.example.com/oauth2/token"
+ELSEWHERE = {"domain": None, "token_url": TOKEN_URL}
+"""A server that is not known to be Cognito."""
 
 
 def made(**given: Any) -> Settings:
@@ -58,6 +60,7 @@ def test_good_arguments_become_settings() -> None:
         scopes=("demo/read.file", "demo/write.file"),
         client_metadata='{"a":"\\u00fc","b":"2"}',
         strict=True,
+        cognito=True,
     )
 
 
@@ -238,7 +241,9 @@ def test_a_region_is_checked_for_its_syntax(region: object) -> None:
     assert "\n" not in text
 
 
-@pytest.mark.parametrize("region", ["cn-north-1", "eusc-de-east-1"])
+@pytest.mark.parametrize(
+    "region", ["cn-north-1", "eusc-de-east-1", "us-iso-east-1", "eu-isoe-west-1", "us-isox-east-1"]
+)
 def test_a_bare_prefix_needs_a_partition_whose_hosts_are_known(region: str) -> None:
     """A guessed host would be somebody else's."""
     assert "give the host" in refused(domain="demo", region=region)
@@ -270,13 +275,13 @@ def test_a_region_that_contradicts_the_host_is_refused(endpoint: dict[str, Any])
         pytest.param({"client_id": "ä"}, "client_id: holds white space or a char", id="client_id that is not ASCII"),
         pytest.param({"client_id": "\x7f"}, "client_id: holds white space or a char", id="client_id with DEL"),
         pytest.param(
-            {"client_id": "a:b", "auth_method": "client_secret_basic"},
+            {"client_id": "a:b", "auth_method": "client_secret_basic", "domain": "http://localhost:9229"},
             "client_id: holds a colon",
             id="colon with Basic",
         ),
         pytest.param({"scopes": ""}, "scopes: use ", id="empty scopes"),
         pytest.param({"scopes": []}, "scopes: use ", id="no scopes"),
-        pytest.param({"scopes": ["a b"]}, "scopes: use ", id="item with a blank"),
+        pytest.param({"scopes": ["a", " "]}, "scopes: use ", id="empty item"),
         pytest.param({"scopes": 5}, "scopes: use ", id="scopes of another type"),
         pytest.param({"client_metadata": []}, "client_metadata: is of type list", id="metadata of another type"),
         pytest.param({"client_metadata": "{}"}, "client_metadata: is of type str", id="metadata as text"),
@@ -311,9 +316,13 @@ def test_a_wrong_argument_is_refused_with_the_form_to_use(given: dict[str, Any],
 @pytest.mark.parametrize(
     "given",
     [
-        pytest.param({"client_id": "a:b"}, id="colon with auto: goes into the body"),
-        pytest.param({"client_id": "a:b", "auth_method": "client_secret_post"}, id="colon in the body"),
-        pytest.param({"client_id": "a+b%", "auth_method": "client_secret_basic"}, id="raw Basic, as AWS documents it"),
+        pytest.param({"client_id": "a:b", **ELSEWHERE}, id="colon with auto: goes into the body"),
+        pytest.param({"client_id": "a:b", "auth_method": "client_secret_post", **ELSEWHERE}, id="colon in the body"),
+        pytest.param(
+            {"client_id": "a+b%", "auth_method": "client_secret_basic", **ELSEWHERE},
+            id="raw Basic, as AWS documents it",
+        ),
+        pytest.param({"scopes": ["a b", "c"]}, id="item with several scopes"),
         pytest.param({"secret": "s+/="}, id="secret with characters of base64"),
         pytest.param({"secret": "secret\n"}, id="secret with a newline"),
         pytest.param({"secret": Secret("x y")}, id="secret checked before"),
@@ -557,7 +566,7 @@ def test_the_client_id_is_told_why_it_is_wrong_word_by_word() -> None:
         f"client_id: holds white space or a character that RFC 6749 A.1 does not allow; {form}"
     )
     with pytest.raises(ConfigurationError) as caught:
-        made(client_id="a:b", auth_method="client_secret_basic")
+        made(client_id="a:b", auth_method="client_secret_basic", domain="http://localhost:9229")
     assert str(caught.value) == (
         'client_id: holds a colon, which Basic authentication cannot carry: use auth_method="client_secret_post"; '
         f"{form}"
@@ -566,8 +575,8 @@ def test_the_client_id_is_told_why_it_is_wrong_word_by_word() -> None:
 
 @pytest.mark.parametrize("client_id", ["!", "~", "!~"])
 def test_a_client_id_may_hold_every_visible_character(client_id: str) -> None:
-    """RFC 6749 A.1, from the first to the last."""
-    assert made(client_id=client_id).client_id == client_id
+    """RFC 6749 A.1, from the first to the last; elsewhere than with Cognito."""
+    assert made(client_id=client_id, **ELSEWHERE).client_id == client_id
 
 
 def test_a_mistake_that_brings_its_own_form_gets_no_other() -> None:
@@ -618,3 +627,226 @@ def test_scopes_that_are_written_out_in_the_query_are_the_ones_asked_for() -> No
     assert refused(domain=None, token_url=url, scopes="").count("scopes:") == 1
     assert made(domain=None, token_url=f"{TOKEN_URL}?scope=demo/read.file&scope=demo/write.file", scopes=both)
     assert made(domain=None, token_url=f"{TOKEN_URL}?x=scope", scopes=both).scopes == tuple(both.split())
+
+
+COGNITO = {
+    "domain": {"domain": "demo.auth.eu-central-1.amazoncognito.com"},
+    "custom domain": {"domain": "auth.example.com"},
+    "host": {"domain": None, "token_url": "https://demo.auth.eu-central-1.amazoncognito.com/oauth2/token"},
+    "Region": {**ELSEWHERE, "region": "eu-central-1"},
+    "GetClientToken": {"domain": None, "api": "get_client_token", "region": "eu-central-1"},
+}
+
+
+@pytest.mark.parametrize("place", [*COGNITO.values(), ELSEWHERE], ids=[*COGNITO, "elsewhere"])
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        (f"'{HIDDEN}'", "is in quotes"),
+        (f'"{HIDDEN}"', "is in quotes"),
+        (f"“{HIDDEN}”", "is in quotes"),
+        (f"${{{HIDDEN}}}", "is a placeholder"),
+        (f"<{HIDDEN}>", "is a placeholder"),
+    ],
+    ids=["single", "double", "typographic", "shell", "manual"],
+)
+@pytest.mark.parametrize("field", ["client_id", "scopes"])
+def test_a_name_in_quotes_or_a_placeholder_for_it_is_refused(
+    place: dict[str, Any], value: str, wrong: str, field: str
+) -> None:
+    """For every server, with the field, the variable, and not the value."""
+    text = refused(**place, **{field: value}, variables={field: "VARIABLE"})
+    assert text.startswith(f"VARIABLE ({field}): {wrong}")
+    assert "\n" not in text
+    assert HIDDEN not in text
+
+
+@pytest.mark.parametrize("field", ["domain", "token_url", "region", "api", "auth_method"])
+@pytest.mark.parametrize(("before", "after"), [("'", "'"), ("`", "`"), ("${", "}"), ("{{ ", " }}"), ("%", "%")])
+def test_an_address_or_a_word_in_quotes_or_a_placeholder_for_it_is_refused(field: str, before: str, after: str) -> None:
+    """By what it is, not by what it then looks like."""
+    given: dict[str, Any] = {field: f"{before}{HIDDEN}{after}"}
+    if field == "token_url":
+        given["domain"] = None
+    text = refused(**given, variables={field: "VARIABLE"})
+    assert text.startswith(f"VARIABLE ({field}): is {'in quotes' if before == after != '%' else 'a placeholder'}")
+    assert "\n" not in text
+    assert HIDDEN not in text
+
+
+def test_scopes_in_quotes_are_refused_as_a_whole_and_one_by_one() -> None:
+    """Some shells quote the list, some its items."""
+    for scopes in ("'demo/read demo/write'", "'demo/read' 'demo/write'", "demo/read 'demo/write'", ["'demo/read'"]):
+        assert refused(scopes=scopes).startswith("scopes: is in quotes")
+    assert refused(scopes=["demo/read", "${SCOPE}"]).startswith("scopes: is a placeholder")
+
+
+def test_no_value_of_client_metadata_is_looked_at() -> None:
+    """It may be a template for the pool's trigger."""
+    for value in ("'a'", "${NAME}", "<name>"):
+        assert made(client_metadata={"a": value}).client_metadata == json.dumps({"a": value}, separators=(",", ":"))
+
+
+@pytest.mark.parametrize("secret", ["${abc}", "$abc", "<abc>", "%abc%", "@abc@"])
+def test_a_secret_may_look_like_a_placeholder_elsewhere_than_with_cognito(secret: str) -> None:
+    """RFC 6749 A.2 allows every visible character; Cognito's secrets have letters, digits, _ and +."""
+    assert isinstance(made(**ELSEWHERE, secret=secret), Settings)
+    for place in COGNITO.values():
+        assert refused(**place, secret=secret).startswith("client_secret: is a placeholder")
+
+
+@pytest.mark.parametrize("place", COGNITO.values(), ids=COGNITO)
+def test_cognitos_ids_and_scopes_have_a_known_form(place: dict[str, Any]) -> None:
+    """Where the server is Cognito, and only there."""
+    for changes, wrong in (
+        ({"client_id": "files-caller"}, "client_id: contains a character that no id of Cognito has"),
+        ({"client_id": "a" * 129}, "client_id: is longer than the 128"),
+        ({"scopes": "demo/read,demo/write"}, "scopes: are separated by commas"),
+        ({"scopes": "demo/read, demo/write"}, "scopes: are separated by commas"),
+        ({"scopes": "openid email"}, "scopes: contain email, openid, which belong to signed-in users"),
+    ):
+        assert refused(**place, **changes).startswith(wrong)
+        assert isinstance(made(**ELSEWHERE, **changes), Settings)
+
+
+def test_scopes_of_a_view_are_checked_as_the_constructors_are() -> None:
+    """By the same rules."""
+    for wrong in ("", ["a", ""], "'a'", "openid", ["demo/read,demo/write"], "a\tb"):
+        with pytest.raises(ConfigurationError, match=r"^scopes: "):
+            made().with_scopes(wrong)
+    assert made(**ELSEWHERE).with_scopes("openid").scopes == ("openid",)
+
+
+def test_a_region_that_contradicts_names_both_variables() -> None:
+    """The one that is to go, and where the other is."""
+    text = refused(
+        domain="demo.auth.eu-central-1.amazoncognito.com",
+        region="eu-west-1",
+        variables={"domain": "COGNITO_DOMAIN", "region": "COGNITO_REGION"},
+    )
+    assert text == (
+        "COGNITO_REGION (region): is another Region than that of COGNITO_DOMAIN (domain); correct it, or leave it out"
+    )
+
+
+def test_a_region_that_contradicts_an_endpoint_of_get_client_token_is_refused() -> None:
+    """As with a domain."""
+    text = refused(
+        domain=None,
+        api="get_client_token",
+        region="eu-central-1",
+        token_url="https://cognito-idp-fips.us-east-1.amazonaws.com",
+    )
+    assert text.startswith("region: is another Region than that of token_url")
+
+
+def test_scopes_of_the_query_are_those_that_are_asked_for() -> None:
+    """So that fewer are noticed; and both ways to say them share one token."""
+    url = f"{TOKEN_URL}?scope=b+a+%1b"
+    written = made(domain=None, token_url=url)
+    assert written.scopes == ("a", "b")
+    assert key(written) == key(written.with_scopes(None))
+    assert key(made(domain=None, token_url=f"{TOKEN_URL}?scope=a")) == key(
+        made(domain=None, token_url=f"{TOKEN_URL}?scope=a", scopes="a")
+    )
+    for query in ("scope=", "scope", "x=scope", "scopes=a"):
+        assert made(domain=None, token_url=f"{TOKEN_URL}?{query}").scopes is None
+
+
+@pytest.mark.parametrize(
+    ("query", "fine"),
+    [
+        ("scope={scope}", True),
+        ("scope={scope}&key={scope}", True),
+        ("key={scope}", True),
+        ("scope=a&key={scope}", False),
+        ("scope=b&scope={scope}", True),
+        ("scope=a%20b", True),
+        ("scope=a&scope=b", True),
+        ("scope=A%20b", False),
+    ],
+)
+def test_scopes_beside_the_query_are_those_that_it_says(query: str, fine: bool) -> None:
+    """Wherever {scope} stands: what is sent as `scope` is what the token is kept for."""
+    given = {"domain": None, "token_url": f"{TOKEN_URL}?{query}", "scopes": "a b"}
+    if fine:
+        assert made(**given).scopes == ("a", "b")
+    else:
+        assert "are not those in the query" in refused(**given)
+
+
+@pytest.mark.parametrize(
+    ("said", "fine"),
+    [
+        ("%7B%22a%22:%221%22,%20%22b%22:%222%22%7D", True),
+        ("%7B%22b%22:%222%22,%22a%22:%221%22%7D", True),
+        ("%7B%22a%22:%221%22%7D", False),
+        ("", False),
+        ("x", False),
+        ("%7B%22a%22:%221%22,%22b%22:%222%22%7D&aws_client_metadata=%7B%7D", False),
+    ],
+    ids=["the same", "in another order", "less", "empty", "no JSON", "twice"],
+)
+def test_metadata_beside_the_query_is_what_it_says(said: str, fine: bool) -> None:
+    """Otherwise nothing would tell which of the two a token is of."""
+    given = {"domain": None, "token_url": f"{TOKEN_URL}?aws_client_metadata={said}"}
+    assert made(**given).client_metadata is None
+    metadata = {"a": "1", "b": "2"}
+    if fine:
+        assert made(**given, client_metadata=metadata).client_metadata == '{"a":"1","b":"2"}'
+    else:
+        wrong = (
+            "client_metadata: is not the aws_client_metadata in the query of token_url; give it in one place only; use"
+        )
+        assert refused(**given, client_metadata=metadata).startswith(wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "encodes"),
+    [
+        pytest.param({"domain": "auth.example.com"}, False, id="domain"),
+        pytest.param({"domain": "http://127.0.0.1:1"}, False, id="domain on loopback"),
+        pytest.param({"domain": "demo", "region": "eu-central-1"}, False, id="bare prefix"),
+        pytest.param({"token_url": "https://x.auth.eu-central-1.amazoncognito.com/oauth2/token"}, False, id="its URL"),
+        pytest.param({"token_url": "https://X.AUTH-FIPS.us-gov-west-1.AmazonCognito.com/t?x=1"}, False, id="FIPS"),
+        pytest.param({"token_url": TOKEN_URL}, True, id="another URL"),
+        pytest.param({"token_url": "https://amazoncognito.com.example.com/t"}, True, id="a host that begins so"),
+        pytest.param({"token_url": "https://example.com/x.amazoncognito.com"}, True, id="a path"),
+        pytest.param({"token_url": "https://notamazoncognito.com/t"}, True, id="a host that ends so"),
+    ],
+)
+def test_basic_is_form_encoded_but_for_cognito(given: dict[str, Any], encodes: bool) -> None:
+    """RFC 6749 2.3.1. Cognito is what `domain` names, and its own hosts; "auto" and the body never change."""
+    given = {"domain": None, **given}
+    assert made(**given, auth_method="client_secret_basic").encodes_basic is encodes
+    for method in ("auto", "client_secret_post"):
+        assert made(**given, auth_method=method).encodes_basic is False
+
+
+def test_keys_differ_where_the_header_may() -> None:
+    """And only there: the same token endpoint, given in either way."""
+    ways: list[dict[str, Any]] = [{"domain": "auth.example.com"}, {"domain": None, "token_url": TOKEN_URL}]
+    raw, encoded = (made(**way, auth_method="client_secret_basic") for way in ways)
+    assert raw.token_url == encoded.token_url
+    assert key(raw) != key(encoded)
+    assert encoded.with_scopes("a").encodes_basic
+    for method in ("auto", "client_secret_post"):
+        one, other = (key(made(**way, auth_method=method)) for way in ways)
+        assert one == other
+
+
+def test_a_colon_in_the_client_id_is_fine_where_it_is_encoded() -> None:
+    """Basic with a server that is not Cognito."""
+    given = {"client_id": "a:b", "auth_method": "client_secret_basic"}
+    assert made(domain=None, token_url=TOKEN_URL, **given).client_id == "a:b"
+    assert "holds a colon" in refused(domain="http://localhost:9229", **given)
+
+
+def test_an_isolated_partition_that_is_not_known_needs_the_whole_url() -> None:
+    """No line about a Region's name, which is right."""
+    given = {"domain": None, "api": "get_client_token", "region": "us-isox-east-1"}
+    wrong = "region: is in a partition whose hosts are not known here: give the API's whole URL as token_url"
+    assert refused(**given) == wrong
+    assert (
+        made(**given, token_url="https://cognito-idp.example.ic.gov").token_url == "https://cognito-idp.example.ic.gov/"
+    )

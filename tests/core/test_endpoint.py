@@ -2,7 +2,7 @@
 
 import pytest
 
-from s2sauth._core.endpoint import from_domain, from_token_url, with_scope
+from s2sauth._core.endpoint import contradicts, from_domain, from_token_url, with_scope
 
 HTTP = "is http, where anyone on the way could read the secret; http is for loopback hosts only"
 ISSUER = "is the user pool's issuer, not its domain (Cognito console: Branding, Domain)"
@@ -24,14 +24,23 @@ POOL = "is a user pool's id, not its domain (Cognito console: Branding, Domain)"
         ("eu-central-1_Ex4mpl3Ab", None, POOL),
         ("https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ex4mpl3Ab", None, ISSUER),
         ("https://issuer-cognito-idp.eu-central-1.amazonaws.com", None, ISSUER),
+        ("https://cognito-idp-fips.us-gov-west-1.amazonaws.com/us-gov-west-1_Ex4mpl3Ab", None, ISSUER),
+        ("https://cognito-idp.us-iso-east-1.c2s.ic.gov/us-iso-east-1_Ex4mpl3Ab", None, ISSUER),
         ("http://auth.example.com", None, HTTP),
-        (
-            "demo.auth.eu-central-1.amazoncognito.com",
-            "eu-west-1",
-            "is in another Region than the one given as region",
-        ),
     ],
-    ids=["prefix", "prefix in China", "query", "path", "fragment", "pool id", "issuer", "new issuer", "http", "Region"],
+    ids=[
+        "prefix",
+        "prefix in China",
+        "query",
+        "path",
+        "fragment",
+        "pool id",
+        "issuer",
+        "new issuer",
+        "FIPS issuer",
+        "isolated issuer",
+        "http",
+    ],
 )
 def test_a_wrong_domain_is_told_why(domain: str, region: str | None, wrong: str) -> None:
     """The form to use follows in the error that lists all mistakes."""
@@ -40,6 +49,7 @@ def test_a_wrong_domain_is_told_why(domain: str, region: str | None, wrong: str)
     assert str(caught.value) == wrong
 
 
+GRANT = "names a grant_type in its query other than client_credentials; leave it out"
 BRACE = "holds a brace: {scope}, in the query, is the only use of one; else percent-encode it"
 
 
@@ -57,6 +67,10 @@ BRACE = "holds a brace: {scope}, in the query, is the only use of one; else perc
         ("https://auth.example.com/t?scope={scope", BRACE),
         ("https://auth.example.com/t?scope={scope}&a=}", BRACE),
         ("http://auth.example.com/t", HTTP),
+        ("https://auth.example.com/t?client_assertion=a", "holds credentials, which RFC 6749 2.3.1 forbids in a URL"),
+        ("https://auth.example.com/t?grant_type=password", GRANT),
+        ("https://auth.example.com/t?grant%5Ftype=", GRANT),
+        ("https://auth.example.com/t?grant_type=client_credentials&grant_type=x", GRANT),
     ],
     ids=[
         "no path",
@@ -70,12 +84,16 @@ BRACE = "holds a brace: {scope}, in the query, is the only use of one; else perc
         "open",
         "close",
         "http",
+        "assertion",
+        "another grant",
+        "no grant",
+        "two grants",
     ],
 )
 def test_a_wrong_token_url_is_told_why(token_url: str, wrong: str) -> None:
     """As a domain is."""
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # the whole text is compared below
-        from_token_url(token_url, None)
+        from_token_url(token_url)
     assert str(caught.value) == wrong
 
 
@@ -95,4 +113,20 @@ def test_a_wrong_token_url_is_told_why(token_url: str, wrong: str) -> None:
 )
 def test_scopes_take_their_place_in_the_query(token_url: str, scopes: tuple[str, ...] | None, requested: str) -> None:
     """Percent-encoded, so that none can add a parameter; all else stays as it was written."""
-    assert with_scope(from_token_url(token_url, None), scopes) == requested
+    assert with_scope(from_token_url(token_url), scopes) == requested
+
+
+@pytest.mark.parametrize(
+    ("url", "region", "contradictory"),
+    [
+        ("https://demo.auth.eu-central-1.amazoncognito.com/oauth2/token", "eu-west-1", True),
+        ("https://demo.auth.eu-central-1.amazoncognito.com/oauth2/token", "eu-central-1", False),
+        ("https://cognito-idp-fips.us-east-1.amazonaws.com/", "us-east-2", True),
+        ("https://vpce-1.cognito-idp.eu-central-1.vpce.amazonaws.com/", "eu-central-1", False),
+        ("https://auth.example.com/oauth2/token", "eu-west-1", False),
+    ],
+    ids=["domain of another", "domain", "FIPS endpoint of another", "VPC endpoint", "custom domain"],
+)
+def test_a_host_of_aws_says_its_region(url: str, region: str, contradictory: bool) -> None:
+    """A custom domain does not."""
+    assert contradicts(url, region) is contradictory

@@ -17,9 +17,16 @@ TOKENS = st.from_regex(r"[A-Za-z0-9._~+/-]{1,200}=*", fullmatch=True)
 NOW = 1_790_000_000.0
 
 
-def stored(token: str = "abc", *, asked_at: float = NOW, lifetime: float = 3600.0, suspected: bool = False) -> Stored:
+def stored(
+    token: str = "abc",
+    *,
+    asked_at: float = NOW,
+    lifetime: float = 3600.0,
+    suspected: bool = False,
+    scopes: tuple[str, ...] | None = ("a",),
+) -> Stored:
     """A token of an hour."""
-    return Stored(Issued(token, lifetime, ("a",)), asked_at=asked_at, suspected=suspected)
+    return Stored(Issued(token, lifetime, scopes), asked_at=asked_at, suspected=suspected)
 
 
 @given(token=TOKENS, asked_at=st.floats(0, 1e11), lifetime=st.integers(1, 86_400), suspected=st.booleans())
@@ -82,14 +89,31 @@ def test_a_life_longer_than_a_day_is_cut() -> None:
     assert loaded.issued.lifetime == 86_400
 
 
-@pytest.mark.parametrize("claims", [{"client_id": "another"}, {"scope": "b"}], ids=["client", "scopes"])
-def test_a_strict_process_takes_no_odd_token_of_a_lenient_one(claims: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    "odd",
+    [
+        stored(jwt(client_id="another")),
+        stored(jwt(scope="b"), scopes=("b",)),
+        stored("opaque", scopes=("b",)),
+        stored("opaque", scopes=()),
+    ],
+    ids=["client", "scopes", "scopes of an opaque token", "no scopes"],
+)
+def test_a_strict_process_takes_no_odd_token_of_a_lenient_one(odd: Stored) -> None:
     """It asks for itself, and reports what it gets."""
-    token = jwt(**claims)
     strict = Settings(**{**vars(settings()), "strict": True})
 
-    assert load(dump(stored(token)), settings()) is not None
-    assert load(dump(stored(token)), strict) is None
+    assert load(dump(odd), settings()) is not None
+    assert load(dump(odd), strict) is None
+
+
+@pytest.mark.parametrize("scopes", [("a", "b"), ("b",), (), None], ids=["more", "others", "none", "not known"])
+def test_the_scopes_that_were_granted_are_kept(scopes: tuple[str, ...] | None) -> None:
+    """The answer that said them is gone, and an opaque token does not say them; what was asked for is `a`."""
+    loaded = load(dump(stored(scopes=scopes)), settings())
+
+    assert loaded is not None
+    assert loaded.issued.scopes == (("a",) if scopes is None else scopes)
 
 
 @pytest.mark.parametrize(

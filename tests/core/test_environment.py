@@ -43,6 +43,84 @@ def test_the_token_url_stands_for_the_domain() -> None:
     assert found.secret_variables == ("COGNITO_CLIENT_SECRET",)
 
 
+def test_scopes_may_stand_in_the_singular() -> None:
+    """As most programs call the variable; both set and different is an error, as for the client id."""
+    found = from_environment("", {**COMPLETE, "COGNITO_SCOPE": "demo/read.file"})
+    assert (found.scopes, found.variables["scopes"]) == ("demo/read.file", "COGNITO_SCOPE")
+
+    with pytest.raises(ConfigurationError) as caught:
+        from_environment("", {**COMPLETE, "COGNITO_SCOPE": HIDDEN, "COGNITO_SCOPES": "openid"})
+    assert str(caught.value) == "COGNITO_SCOPES and COGNITO_SCOPE: both are set and differ; set one of them"
+
+
+def test_the_region_is_a_variable() -> None:
+    """For a bare prefix, and for GetClientToken."""
+    found = from_environment("A_", {f"A_{name}": value for name, value in COMPLETE.items()} | {"A_COGNITO_REGION": "x"})
+    assert (found.region, found.variables["region"]) == ("x", "A_COGNITO_REGION")
+    assert from_environment("", {**COMPLETE, "COGNITO_REGION": ""}).region is None
+
+
+@pytest.mark.parametrize(
+    ("place", "found"),
+    [
+        ({"COGNITO_REGION": "eu-central-1"}, (None, None, "eu-central-1")),
+        ({"COGNITO_TOKEN_URL": "https://t/"}, (None, "https://t/", None)),
+        ({"COGNITO_REGION": "eu-central-1", "COGNITO_DOMAIN": "others"}, (None, None, "eu-central-1")),
+    ],
+    ids=["Region", "endpoint", "with a domain that others use"],
+)
+def test_get_client_token_needs_no_domain(
+    place: dict[str, str], found: tuple[str | None, str | None, str | None]
+) -> None:
+    """Whether a variable or an argument names that API."""
+    environ = {"APP_CLIENT_ID": "id", "APP_CLIENT_SECRET": "secret", **place}
+    by_variable = from_environment("", {**environ, "COGNITO_API": "get_client_token"})
+    by_argument = from_environment("", environ, frozenset({"api"}), api="get_client_token")
+    for one in (by_variable, by_argument):
+        assert (one.domain, one.token_url, one.region) == found
+    assert (by_variable.api, by_argument.api) == ("get_client_token", None)
+
+
+def test_get_client_token_needs_a_region() -> None:
+    """Or the URL of an endpoint; the domain is not asked for."""
+    with pytest.raises(ConfigurationError) as caught:
+        from_environment("", {"COGNITO_API": "get_client_token", "APP_CLIENT_ID": "id", "APP_CLIENT_SECRET": "secret"})
+    assert str(caught.value) == (
+        'COGNITO_REGION or COGNITO_TOKEN_URL: is not set; as "eu-central-1", or the whole URL of a FIPS or VPC endpoint'
+    )
+
+
+def test_an_explicit_api_wins_over_its_variable() -> None:
+    """Then the domain is needed again."""
+    environ = {**COMPLETE, "COGNITO_API": "get_client_token"}
+    assert from_environment("", environ, frozenset({"api"}), api="oauth2").domain == "auth.example.com"
+
+
+def test_a_variable_with_a_similar_name_is_asked_about() -> None:
+    """By its name alone, in the line of what is missing, and only there."""
+    with pytest.raises(ConfigurationError) as caught:
+        from_environment("", {**COMPLETE, "APP_CLIENT_ID": "", "COGNITO_CLIENTID": HIDDEN, "COGNITO_DOMAINS": HIDDEN})
+    assert str(caught.value) == (
+        "APP_CLIENT_ID or COGNITO_CLIENT_ID: is not set; the app client's id. COGNITO_CLIENTID is set: did you mean "
+        "COGNITO_CLIENT_ID?"
+    )
+
+
+@pytest.mark.parametrize("name", ["CLIENT_ID", "APP_ID", "COGNITO_CLIENTID"])
+def test_an_empty_variable_with_a_similar_name_is_not(name: str) -> None:
+    """It is unset."""
+    with pytest.raises(ConfigurationError) as caught:
+        from_environment("", {**COMPLETE, "APP_CLIENT_ID": "", name: ""})
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("path", "wrong"), [("'/run/x'", "is in quotes"), ("${SECRET_FILE}", "is a placeholder")])
+def test_a_path_in_quotes_or_a_placeholder_for_it_is_refused(path: str, wrong: str) -> None:
+    """No file has such a name."""
+    with pytest.raises(ConfigurationError, match=f"^COGNITO_CLIENT_SECRET_FILE: {wrong}"):
+        from_environment("", {**WITHOUT_SECRET, "COGNITO_CLIENT_SECRET_FILE": path})
+
+
 def test_a_prefix_goes_before_every_name() -> None:
     """Variables without it are somebody else's."""
     environ = {f"BILLING_{name}": value for name, value in COMPLETE.items()} | {"COGNITO_SCOPES": "not/ours"}
@@ -218,7 +296,8 @@ def test_the_found_never_show_the_secret() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from([name for names in VARIABLES.values() for name in names]), st.sampled_from(["a", "b", ARN])
+        st.sampled_from([name for names in VARIABLES.values() for name in names]),
+        st.sampled_from(["a", "b", ARN, "get_client_token"]),
     )
 )
 def test_any_environment_is_read_whole_or_refused_whole(environ: dict[str, str]) -> None:
@@ -227,7 +306,10 @@ def test_any_environment_is_read_whole_or_refused_whole(environ: dict[str, str])
         found = from_environment("", environ)
     except ConfigurationError:
         return
-    assert (found.domain is None) is not (found.token_url is None)
+    if found.api == "get_client_token":
+        assert (found.domain, bool(found.region or found.token_url)) == (None, True)
+    else:
+        assert (found.domain is None) is not (found.token_url is None)
     assert found.client_id
     assert [bool(found.secret_variables), bool(found.secret_file), bool(found.secret_arn)].count(True) == 1
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2sauth import Freshness
-from s2sauth._core.freshness import Entry, Instant, clock_step, elapsed, freshness
+from s2sauth import Freshness, RenewalPolicy
+from s2sauth._core.freshness import Entry, Instant, clock_step, cut_margin, elapsed, freshness
 from tests.support.entries import POLICY, START, after, entry, token
 
 FRESH, STALE, EXPIRED = Freshness.FRESH, Freshness.STALE, Freshness.EXPIRED
@@ -53,6 +53,27 @@ def test_boundaries(now: Instant, state: Freshness) -> None:
 def test_the_clock_that_is_ahead_counts(wall: float, boot: float, state: Freshness) -> None:
     """Suspend, steps and restored snapshots: each clock alone is wrong in one of them."""
     assert freshness(entry(), Instant(START.wall + wall, START.boot + boot)) is state
+
+
+@pytest.mark.parametrize(
+    ("life", "margin", "cut"),
+    [
+        (3600, 10.0, None),
+        (300, 10.0, None),
+        (200, 10.0, None),
+        (199.9, 10.0, pytest.approx(9.995)),
+        (60, 10.0, 3.0),
+        (1200, 60.0, None),
+        (300, 60.0, 15.0),
+        (60, 0.0, None),
+        (1, 0.0, None),
+    ],
+)
+def test_a_margin_is_cut_when_it_is_more_than_a_twentieth_of_the_life(
+    life: float, margin: float, cut: float | None
+) -> None:
+    """10 s are a twentieth of 200 s. No margin cannot be cut."""
+    assert cut_margin(life, RenewalPolicy(expiry_margin=margin)) == cut
 
 
 def test_no_token_is_expired() -> None:

@@ -15,10 +15,11 @@ from s2sauth._core import config
 from s2sauth._core.bearer import MAX_TOKEN, challenges, is_b64token, refuses_bearer
 from s2sauth._core.endpoint import from_domain, from_token_url
 from s2sauth._core.errors import Failure, S2SAuthError
+from s2sauth._core.http_dates import MAX_RETRY_AFTER, http_date, retry_after
 from s2sauth._core.issued import Issued
 from s2sauth._core.origin import OriginList, Url, parse_origins, parse_url
 from s2sauth._core.policy import LONGEST_LIFE
-from s2sauth._core.token_endpoint import MAX_ANSWER, MAX_RETRY_AFTER, Answer, http_date, read_answer, retry_after
+from s2sauth._core.token_endpoint import MAX_ANSWER, Answer, read_answer
 from s2sauth._core.values import Secret, scope_set
 
 LONGEST_TEXT = 2_000
@@ -229,7 +230,7 @@ URLS = st.text() | st.tuples(
 @given(URLS)
 def test_any_url_is_taken_or_refused(text: str) -> None:
     """With a ValueError that does not repeat it; what is taken is a host in ASCII and a port that there is."""
-    for parse in (parse_url, lambda url: from_token_url(url, None), lambda url: from_domain(url, "eu-central-1")):
+    for parse in (parse_url, from_token_url, lambda url: from_domain(url, "eu-central-1")):
         found, error = outcome(parse, text)
         assert error is None or (type(error) is ValueError and TOKEN not in str(error))
         if isinstance(found, Url):

@@ -12,6 +12,7 @@ from s2sauth._core.bearer import MAX_TOKEN, is_b64token
 from s2sauth._core.config import Settings
 from s2sauth._core.issued import Finding, Issued, Unusable, read_token
 from s2sauth._core.policy import LONGEST_LIFE, SHORTEST_LIFE
+from s2sauth._core.values import is_scope_token
 
 NOW = 1_800_000_000.0
 
@@ -285,30 +286,60 @@ def test_a_token_of_another_client_is_noticed(claim: object, mismatch: bool) -> 
     assert [finding.event for finding in findings] == (["client_mismatch"] if mismatch else [])
 
 
-@pytest.mark.parametrize(
-    ("claim", "asked", "scopes", "missing"),
-    [
-        pytest.param("a b", ("a", "b"), ("a", "b"), None, id="as asked"),
-        pytest.param("b  a b", ("a", "b"), ("a", "b"), None, id="in another order"),
-        pytest.param("a", ("a", "b", "c"), ("a",), "b, c", id="fewer"),
-        pytest.param("", ("a",), (), "a", id="none"),
-        pytest.param("a b c", ("a",), ("a", "b", "c"), None, id="more"),
-        pytest.param("A", ("a",), ("A",), "a", id="another case"),
-        pytest.param("a \x1b[2J é \0b", ("a", "b"), ("a",), "b", id="what can be no scope is left out"),
-        pytest.param("a b", (), ("a", "b"), None, id="none asked for: all"),
-        pytest.param(..., ("a",), ("a",), None, id="no claim"),
-        pytest.param(["a"], ("a", "b"), ("a", "b"), None, id="a claim of another type"),
-        pytest.param(..., (), None, None, id="nothing known"),
-    ],
-)
-def test_scopes_are_those_in_the_jwt_else_those_asked_for(
-    claim: object, asked: tuple[str, ...], scopes: tuple[str, ...] | None, missing: str | None
+SCOPES = [
+    pytest.param("a b", ("a", "b"), ("a", "b"), None, id="as asked"),
+    pytest.param("b  a b", ("a", "b"), ("a", "b"), None, id="in another order"),
+    pytest.param("a", ("a", "b", "c"), ("a",), "b, c", id="fewer"),
+    pytest.param("", ("a",), (), "a", id="empty"),
+    pytest.param(" ", ("a",), (), "a", id="blank"),
+    pytest.param("", (), (), None, id="empty, none asked for"),
+    pytest.param("a b c", ("a",), ("a", "b", "c"), None, id="more"),
+    pytest.param("A", ("a",), ("A",), "a", id="another case"),
+    pytest.param("a \x1b[2J é \0b", ("a", "b"), ("a",), "b", id="what can be no scope is left out"),
+    pytest.param("a b", (), ("a", "b"), None, id="none asked for: all"),
+    pytest.param(["b", "a"], ("a", "b", "c"), ("a", "b"), "c", id="a list, as some servers write it"),
+    pytest.param(["a b", "\n"], ("a", "b"), ("a", "b"), None, id="a list of texts with blanks"),
+    pytest.param([], ("a",), (), "a", id="an empty list"),
+    pytest.param(..., ("a",), ("a",), None, id="not said"),
+    pytest.param(None, ("a",), ("a",), None, id="null"),
+    pytest.param(5, ("a", "b"), ("a", "b"), None, id="a number"),
+    pytest.param(True, ("a", "b"), ("a", "b"), None, id="true"),
+    pytest.param({"a": 1}, ("a", "b"), ("a", "b"), None, id="an object"),
+    pytest.param(["a", 5], ("a", "b"), ("a", "b"), None, id="a list with a number"),
+    pytest.param([["a"]], ("a", "b"), ("a", "b"), None, id="a list of lists"),
+    pytest.param(..., (), None, None, id="nothing known"),
+]
+
+
+@pytest.mark.parametrize("where", ["the answer", "the answer, of a JWT", "scope", "scp"])
+@pytest.mark.parametrize(("said", "asked", "scopes", "missing"), SCOPES)
+def test_scopes_are_those_that_were_granted_else_those_asked_for(
+    said: object, asked: tuple[str, ...], scopes: tuple[str, ...] | None, missing: str | None, where: str
 ) -> None:
-    """Fewer than asked is a finding, which names what is missing."""
-    token = issued(asked=asked, access_token=jwt() if claim is ... else jwt(scope=claim))
+    """RFC 6749 5.1: the answer's `scope`, or a JWT's claim; fewer than asked is a finding, which names them."""
+    claims = {} if said is ... or where.startswith("the answer") else {where: said}
+    access_token = "opaque" if where == "the answer" else jwt(**claims)
+    token = issued(asked=asked, access_token=access_token, scope=said if where.startswith("the answer") else ...)
     assert token.scopes == scopes
     expected = () if missing is None else (Finding("scope_narrowed", f"the token lacks {missing}"),)
     assert token.findings == expected
+
+
+@pytest.mark.parametrize(
+    ("members", "claims", "scopes"),
+    [
+        pytest.param({"scope": "a"}, {"scope": "b", "scp": "c"}, ("a",), id="the answer before the JWT"),
+        pytest.param({}, {"scope": "b", "scp": "c"}, ("b",), id="the JWT's scope before its scp"),
+        pytest.param({"scope": 5}, {"scope": "b"}, ("b",), id="an odd answer"),
+        pytest.param({"scope": None}, {"scope": {}, "scp": ["c"]}, ("c",), id="two odd ones"),
+        pytest.param({"scope": ""}, {"scope": "b"}, (), id="an answer that grants none"),
+    ],
+)
+def test_the_answer_says_it_before_the_jwt(
+    members: dict[str, object], claims: dict[str, object], scopes: tuple[str, ...]
+) -> None:
+    """The first that says anything counts."""
+    assert issued(access_token=jwt(**claims), **members).scopes == scopes
 
 
 def test_no_repr_shows_the_token() -> None:
@@ -327,9 +358,10 @@ NUMBERS = st.integers() | st.floats() | st.integers(0, 10**11) | st.just(10**400
         {},
         optional={
             "access_token": JSON
-            | st.dictionaries(st.sampled_from(["exp", "iat", "scope", "client_id"]), JSON | NUMBERS),
+            | st.dictionaries(st.sampled_from(["exp", "iat", "scope", "scp", "client_id"]), JSON | NUMBERS),
             "token_type": JSON | st.just("Bearer"),
             "expires_in": JSON | NUMBERS | NUMBERS.map(str),
+            "scope": JSON,
         },
     ),
     st.none() | st.floats(0, 1e11),
@@ -342,6 +374,7 @@ def test_whatever_is_issued_can_be_sent_and_lives_at_most_a_day(members: dict[st
     if isinstance(token, Issued):
         assert is_b64token(token.access_token)
         assert 0 < token.lifetime <= LONGEST_LIFE
+        assert all(map(is_scope_token, token.scopes or ()))
 
 
 @pytest.mark.parametrize(

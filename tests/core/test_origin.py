@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2sauth._core.errors import ConfigurationError
-from s2sauth._core.origin import ANY_ORIGIN, Origin, is_loopback, origin, parse_origins, parse_url
+from s2sauth._core.origin import ANY_ORIGIN, AnyOrigin, Origin, is_loopback, origin, parse_origins, parse_url
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,8 @@ def test_an_origin_is_written_as_a_url(value: Origin, text: str) -> None:
     """In messages."""
     assert str(value) == text
 
+
+WILDCARD = "contains a wildcard: list each service by its own host, or pass ANY_ORIGIN for all of them"
 
 LISTED = [
     pytest.param("https://api.example", "https://api.example", True, id="same"),
@@ -134,7 +136,16 @@ def test_any_origin_says_its_name() -> None:
         pytest.param("ftp://api.example", "needs https://", id="unknown scheme"),
         pytest.param("https://", "no valid host", id="no host"),
         pytest.param("https:/api.example", "no valid host", id="one slash"),
-        pytest.param("https://*.example", "no valid host", id="wildcard"),
+        pytest.param("https://*.example", WILDCARD, id="wildcard"),
+        pytest.param("*.example", WILDCARD, id="wildcard without a scheme"),
+        pytest.param("*", WILDCARD, id="wildcard alone"),
+        pytest.param("https://api.example:*", WILDCARD, id="wildcard for the port"),
+        pytest.param(["https://api.example"], "is of type list, not a string: pass origins one by one", id="list"),
+        pytest.param(("https://api.example",), "type tuple, not a string: pass origins one by one", id="tuple"),
+        pytest.param({"https://api.example"}, "type set, not a string: pass origins one by one", id="set"),
+        pytest.param("'https://api.example'", "is in quotes", id="quotes"),
+        pytest.param("${FILES_SERVICE_URL}", "is a placeholder", id="placeholder"),
+        pytest.param("https://${FILES_HOST}/", "is a placeholder", id="placeholder for the host"),
         pytest.param("https://a..example", "no valid host", id="empty label"),
         pytest.param("https://-a.example", "no valid host", id="label with an outer hyphen"),
         pytest.param("https://" + "a" * 64 + ".example", "no valid host", id="label of 64"),
@@ -157,7 +168,7 @@ def test_any_origin_says_its_name() -> None:
         pytest.param("https://api.example\u200b", "invisible", id="zero-width blank"),
         pytest.param("http://api.example", "is http", id="http"),
         pytest.param("http://localhost.example", "is http", id="http to a host that begins like loopback"),
-        pytest.param(None, "NoneType", id="None"),
+        pytest.param(None, "is of type NoneType, not a string: is the setting", id="None"),
         pytest.param(b"https://api.example", "bytes", id="bytes"),
     ],
 )
@@ -293,6 +304,19 @@ def test_websocket_to_a_listed_origin_carries_the_token(
     origins = parse_origins([listed], allow_http=False)
     assert origins.allows(scheme, host, port) is allowed
     assert allowed or str(origin(scheme, host, port)) in origins.explain(scheme, host, port)
+
+
+@pytest.mark.parametrize(
+    ("listed", "shown"),
+    [
+        (["https://b.example/v1", "https://a.example:8443"], "https://a.example:8443, https://b.example"),
+        ([ANY_ORIGIN], "any origin"),
+    ],
+    ids=["listed", "any"],
+)
+def test_a_list_of_origins_reads_as_its_origins(listed: list[str | AnyOrigin], shown: str) -> None:
+    """A hook's repr shows it."""
+    assert str(parse_origins(listed, allow_http=False)) == shown
 
 
 def test_message_names_each_listed_origin_once() -> None:

@@ -43,7 +43,7 @@ def test_right_ones_pass(right: dict[str, object]) -> None:
         ({"policy": {"deadline": 5}}, "is of type dict"),
         ({"policy": RenewalPolicy}, "use RenewalPolicy("),
         ({"store": 7}, "is of type int, which has no get, put, delete, close; use a store of s2sauth.stores"),
-        ({"store": "tokens.db"}, "is no URL of a store; use sqlite:///"),
+        ({"store": "tokens.db"}, "is no URL of a store; use sqlite:////"),
         ({"http_client": 7}, "use a function that makes a new client each time"),
         ({"http_client": "httpx.Client"}, "is of type str"),
         ({"on_event": []}, "use a function that takes an Event"),

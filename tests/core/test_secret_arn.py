@@ -80,3 +80,25 @@ def test_no_text_raises_anything_else(text: str) -> None:
         parse_secret_arn(text)
     except ConfigurationError:
         pass
+
+
+@pytest.mark.parametrize(
+    ("partition", "region"),
+    [
+        ("aws", "eu-central-1"),
+        ("aws-cn", "cn-northwest-1"),
+        ("aws-us-gov", "us-gov-west-1"),
+        ("aws-eusc", "eusc-de-east-1"),
+        ("aws-iso", "us-iso-east-1"),
+        ("aws-iso-b", "us-isob-east-1"),
+        ("aws-iso-e", "eu-isoe-west-1"),
+        ("aws-iso-f", "us-isof-south-1"),
+    ],
+)
+def test_every_partition_is_taken(partition: str, region: str) -> None:
+    """With its Regions."""
+    for usual in (SECRET, PARAMETER):
+        arn = usual.replace("arn:aws:", f"arn:{partition}:").replace("eu-central-1", region)
+        found = parse_secret_arn(arn)
+        assert (found.id, found.region) == (arn, region)
+        assert region_of(arn) == region

@@ -4,34 +4,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2sauth._core.store_url import StoreUrl, local_path, mistake, parse_store_url
+from s2sauth._core.pasted import PLACEHOLDER, QUOTED
+from s2sauth._core.store_url import StoreUrl, mistake, parse_store_url
 
-SQLITE = "use sqlite:///var/lib/files-service/tokens.db"
+SQLITE = "use sqlite:////var/lib/files-service/tokens.db"
 REDIS = "use redis://cache.example.com:6379/0"
 REDISS = "use rediss://cache.example.com:6379/0"
 UNIX = "use unix:///run/valkey/valkey.sock"
 DYNAMODB = "use dynamodb://tokens?region=eu-central-1&endpoint_url=http://127.0.0.1:8000"
 FORMS = (
-    "use sqlite:///var/lib/files-service/tokens.db, redis://cache.example.com:6379/0, "
+    "use sqlite:////var/lib/files-service/tokens.db, redis://cache.example.com:6379/0, "
     "rediss://cache.example.com:6379/0, unix:///run/valkey/valkey.sock or dynamodb://tokens?region=eu-central-1"
 )
 HOST = "has no valid host or port (in a password, write / as %2F, @ as %40, ? as %3F)"
 QUERY = "has a query that is not one of region, endpoint_url, each once"
 ENDPOINT = "has an endpoint_url that is none, as http://127.0.0.1:8000"
+SLASHES = "has three slashes, which other libraries read as a relative path: write four, and an absolute path"
+WINDOWS = (
+    "is a Windows path, for which there is no URL; "
+    r'use s2sauth.stores.sqlite.SQLiteStore(r"C:\ProgramData\files-service\tokens.db")'
+)
 NO_FILE = "names no file that processes can share"
 
 
 @pytest.mark.parametrize(
     ("url", "path"),
     [
-        ("sqlite:///tmp/tokens.db", "/tmp/tokens.db"),
         ("sqlite:////tmp/tokens.db", "/tmp/tokens.db"),
-        ("SQLite:///tmp/tokens.db", "/tmp/tokens.db"),
-        ("sqlite:///C:/data/tokens.db", "/C:/data/tokens.db"),
-        ("sqlite:///tmp/a%20b%3F%23%25.db", "/tmp/a b?#%.db"),
-        ("sqlite:///tmp/:memory:.db", "/tmp/:memory:.db"),
-        ("sqlite:///tmp/a://b.db", "/tmp/a://b.db"),
-        ("sqlite:///X.db", "/X.db"),
+        ("sqlite://///tmp/tokens.db", "/tmp/tokens.db"),
+        ("SQLite:////tmp/tokens.db", "/tmp/tokens.db"),
+        ("sqlite:////tmp/C:/tokens.db", "/tmp/C:/tokens.db"),
+        ("sqlite:////tmp/a%20b%3F%23%25.db", "/tmp/a b?#%.db"),
+        ("sqlite:////tmp/:memory:.db", "/tmp/:memory:.db"),
+        ("sqlite:////tmp/a://b.db", "/tmp/a://b.db"),
+        ("sqlite:////X.db", "/X.db"),
     ],
 )
 def test_a_url_names_a_file(url: str, path: str) -> None:
@@ -89,12 +95,26 @@ def test_a_url_names_a_table(url: str, region: str | None, endpoint_url: str | N
         ("https://cache.example.com", f"is no URL of a store; {FORMS}"),
         ("sqlite://tokens.db", f"has no absolute path after sqlite://; {SQLITE}"),
         ("sqlite://", f"has no absolute path after sqlite://; {SQLITE}"),
-        ("sqlite:///", f"{NO_FILE}; {SQLITE}"),
-        ("sqlite:///tmp/", f"{NO_FILE}; {SQLITE}"),
-        ("sqlite:///:memory:", f"{NO_FILE}; {SQLITE}"),
-        ("sqlite:///tmp/a%00b", f"{NO_FILE}; {SQLITE}"),
-        ("sqlite:///tmp/a?mode=ro", f"holds a ? (within a path, write %3F); {SQLITE}"),
-        ("sqlite:///tmp/a b", f"holds white space or an invisible character; {SQLITE}"),
+        ("sqlite:///", f"{SLASHES}; {SQLITE}"),
+        ("sqlite:///tokens.db", f"{SLASHES}; {SQLITE}"),
+        ("sqlite:///tmp/tokens.db", f"{SLASHES}; {SQLITE}"),
+        ("sqlite:///./tokens.db", f"{SLASHES}; {SQLITE}"),
+        ("sqlite:///:memory:", f"{SLASHES}; {SQLITE}"),
+        (r"sqlite:///C:\data\tokens.db", WINDOWS),
+        ("sqlite:///C:/my data/tokens.db", WINDOWS),
+        ("sqlite:///c%3A/data/tokens.db", WINDOWS),
+        ("sqlite:////C:/data/tokens.db", WINDOWS),
+        (r"sqlite://C:\data\tokens.db", WINDOWS),
+        ("sqlite:///C:", WINDOWS),
+        (r"sqlite:///\\server\share\tokens.db", WINDOWS),
+        ("sqlite:////", f"{NO_FILE}; {SQLITE}"),
+        ("sqlite:////tmp/", f"{NO_FILE}; {SQLITE}"),
+        ("sqlite:////:memory:", f"{NO_FILE}; {SQLITE}"),
+        ("sqlite:////tmp/a%00b", f"{NO_FILE}; {SQLITE}"),
+        ("sqlite:////tmp/a?mode=ro", f"holds a ? (within a path, write %3F); {SQLITE}"),
+        ("'sqlite:////tmp/tokens.db'", f"{QUOTED}; {FORMS}"),
+        ("${TOKEN_STORE}", f"{PLACEHOLDER}; {FORMS}"),
+        ("sqlite:////tmp/a b", f"holds white space or an invisible character; {SQLITE}"),
         ("redis://localhost\n", f"holds white space or an invisible character; {REDIS}"),
         ("redis://:a#b@localhost", f"holds a # (within a password or a path, write %23); {REDIS}"),
         ("redis://", f"{HOST}; {REDIS}"),
@@ -140,21 +160,6 @@ def test_no_text_of_an_error_repeats_the_url(scheme: str, before: str, after: st
     assert "4711" not in shown
 
 
-@pytest.mark.parametrize(
-    ("path", "there", "elsewhere"),
-    [
-        ("/C:/data/tokens.db", "C:/data/tokens.db", "/C:/data/tokens.db"),
-        ("/c:/tokens.db", "c:/tokens.db", "/c:/tokens.db"),
-        ("/tmp/tokens.db", "/tmp/tokens.db", "/tmp/tokens.db"),
-        ("/C:tokens.db", "/C:tokens.db", "/C:tokens.db"),
-    ],
-)
-def test_a_drive_is_one_on_windows_only(path: str, there: str, elsewhere: str) -> None:
-    """Elsewhere that is a folder's name."""
-    assert local_path(path, windows=True) == there
-    assert local_path(path, windows=False) == elsewhere
-
-
 class Whole:
     """Can do what a store does."""
 
@@ -170,7 +175,7 @@ class Client:
 Client.__module__ = "redis.client"
 
 
-@pytest.mark.parametrize("store", [Whole(), "sqlite:///tmp/tokens.db"], ids=["object", "URL"])
+@pytest.mark.parametrize("store", [Whole(), "sqlite:////tmp/tokens.db"], ids=["object", "URL"])
 def test_a_store_is_an_object_that_can_do_its_part_or_a_url(store: object) -> None:
     """Then there is nothing to say."""
     assert mistake(store) is None

@@ -1,13 +1,10 @@
 """The token request on the wire, and the outcome for every answer."""
 
 import base64
-import email.utils
 import json
 import pickle
 import sys
-import time
 import traceback
-from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus
@@ -32,15 +29,8 @@ from s2sauth._core.errors import (
     UnsupportedGrantType,
 )
 from s2sauth._core.issued import Issued
-from s2sauth._core.token_endpoint import (
-    MAX_RETRY_AFTER,
-    MAX_WORDS,
-    Answer,
-    http_date,
-    read_answer,
-    retry_after,
-    token_request,
-)
+from s2sauth._core.server_words import MAX_WORDS
+from s2sauth._core.token_endpoint import Answer, read_answer, token_request
 from s2sauth._core.values import Secret
 from s2sauth._version import __version__
 
@@ -120,6 +110,35 @@ def test_scopes_that_stand_in_the_query_are_not_in_the_body() -> None:
     assert request.body == b"grant_type=client_credentials"
 
 
+@pytest.mark.parametrize(
+    ("query", "body"),
+    [
+        pytest.param(
+            "x=1", b"grant_type=client_credentials&scope=a&aws_client_metadata=%7B%7D", id="another parameter"
+        ),
+        pytest.param("scope=a", b"grant_type=client_credentials&aws_client_metadata=%7B%7D", id="scope"),
+        pytest.param("sc%6Fpe=a", b"grant_type=client_credentials&aws_client_metadata=%7B%7D", id="scope, encoded"),
+        pytest.param("SCOPE=a", b"grant_type=client_credentials&scope=a&aws_client_metadata=%7B%7D", id="another case"),
+        pytest.param("x=scope=a", b"grant_type=client_credentials&scope=a&aws_client_metadata=%7B%7D", id="in a value"),
+        pytest.param(
+            "key={scope}",
+            b"grant_type=client_credentials&scope=a&aws_client_metadata=%7B%7D",
+            id="by another name",
+        ),
+        pytest.param("grant_type=client_credentials", b"scope=a&aws_client_metadata=%7B%7D", id="grant_type"),
+        pytest.param("aws_client_metadata={}", b"grant_type=client_credentials&scope=a", id="metadata"),
+        pytest.param("grant_type=client_credentials&scope=a&aws_client_metadata=%7B%7D", b"", id="all of them"),
+    ],
+)
+def test_nothing_that_the_query_names_is_sent_twice(query: str, body: bytes) -> None:
+    """RFC 6749 3.2; the query itself stays as it is, but for the scopes in it."""
+    url = f"https://auth.example.com/t?{query}"
+    given = settings(token_url=url, scopes=("a",), client_metadata="{}", auth_method="client_secret_basic")
+    request = token_request(given, Secret("secret"))
+    assert request.url == url.replace("{scope}", "a")
+    assert request.body == body
+
+
 def test_what_is_not_asked_for_is_not_sent() -> None:
     """RFC 6749 3.2: an empty parameter would be a missing one."""
     assert token_request(settings(), Secret("secret")).body == b"grant_type=client_credentials"
@@ -150,6 +169,22 @@ def test_credentials_travel_in_header_or_body_and_never_in_both(
     else:
         assert header is None
         assert (body["client_id"], body["client_secret"]) == (client_id, secret)
+
+
+@pytest.mark.parametrize(
+    ("client_id", "secret", "encoded"),
+    [
+        pytest.param("id", "secret", "id:secret", id="nothing to encode"),
+        pytest.param("id", "a+b/c=", "id:a%2Bb%2Fc%3D", id="base64's characters"),
+        pytest.param("a:b", "c:d%", "a%3Ab:c%3Ad%25", id="colons and percent"),
+    ],
+)
+def test_basic_is_form_encoded_for_servers_that_are_not_cognito(client_id: str, secret: str, encoded: str) -> None:
+    """RFC 6749 2.3.1, by "client_secret_basic"."""
+    mine = settings(client_id=client_id, auth_method="client_secret_basic", encodes_basic=True)
+    request = token_request(mine, Secret(secret))
+    assert dict(request.headers)["Authorization"] == f"Basic {base64.b64encode(encoded.encode()).decode()}"
+    assert request.body == b"grant_type=client_credentials"
 
 
 @pytest.mark.parametrize("method", ["auto", "client_secret_basic", "client_secret_post"])
@@ -184,16 +219,18 @@ def test_no_local_variable_holds_the_secret_while_the_request_is_built(method: A
 @given(
     st.text(alphabet=[chr(c) for c in range(0x21, 0x7F)], min_size=1),
     st.text(alphabet=[chr(c) for c in range(0x21, 0x7F)], min_size=1),
-    st.sampled_from(["auto", "client_secret_post"]),
+    st.sampled_from(["auto", "client_secret_post", "client_secret_basic"]),
 )
 def test_whatever_the_credentials_the_server_reads_them_back(client_id: str, secret: str, method: AuthMethod) -> None:
-    """Also a server that form-decodes Basic, as RFC 6749 2.3.1 wants."""
-    request = token_request(settings(client_id=client_id, auth_method=method), Secret(secret))
+    """A server that form-decodes Basic, as RFC 6749 2.3.1 wants; with "auto" also one that does not."""
+    encodes = method == "client_secret_basic"
+    request = token_request(settings(client_id=client_id, auth_method=method, encodes_basic=encodes), Secret(secret))
     body = dict(parse_qsl(request.body.decode(), keep_blank_values=True, strict_parsing=True))
     if header := dict(request.headers).get("Authorization"):
         raw = base64.b64decode(header.removeprefix("Basic ")).decode()
         [(decoded_id, decoded_secret)] = parse_qsl(raw.replace(":", "=", 1))
-        assert (decoded_id, decoded_secret) == (client_id, secret) == tuple(raw.split(":"))
+        assert (decoded_id, decoded_secret) == (client_id, secret)
+        assert encodes or (client_id, secret) == tuple(raw.split(":"))
     else:
         assert (body["client_id"], body["client_secret"]) == (client_id, secret)
 
@@ -233,6 +270,68 @@ def test_a_token_with_a_message_is_a_token() -> None:
     assert isinstance(read_answer(answer(200, {**GOOD, "message": "too many requests"}), settings(), SENT), Issued)
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        pytest.param("gzip", "gzip", id="gzip"),
+        pytest.param(" BR ", "br", id="br, another case"),
+        pytest.param("deflate, gzip", "deflate, gzip", id="two"),
+        pytest.param("x\x1b[2Jy", "of an unknown name", id="control characters"),
+        pytest.param("hidden=secret", "of an unknown name", id="no name of one"),
+        pytest.param("a" * 17, "of an unknown name", id="a long one"),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 201, 202, 302, 400, 401, 405, 429, 500, 503])
+def test_an_answer_with_a_content_encoding_says_so(said: str, shown: str, status: int) -> None:
+    """The body is not read, whatever it holds; the class is the one that the status means."""
+    error = failed(
+        status, {"error": "invalid_client"}, {"content-encoding": said, "x-amzn-requestid": "r-1"}
+    ).exception()
+    assert type(error) is type(failed(status, b"").exception())
+    assert f"its content-encoding is {shown}, and the request asks for identity. Likely cause: a proxy" in str(error)
+    assert str(error).endswith("Request id: r-1")
+    if status == 200:
+        assert f"the body has the content-encoding {shown}, which was not asked for (HTTP 200)" in str(error)
+    assert "content-encoding" not in str(failed(status, b"", {"content-encoding": "identity"}).exception())
+
+
+# The answer: AWS WAF, or an API Gateway on the way
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "error", "words"),
+    [
+        (202, {"x-amzn-waf-action": "challenge"}, TokenResponseInvalid, "whose action is Challenge"),
+        (405, {"x-amzn-waf-action": "captcha"}, TokenRequestRefused, "whose action is CAPTCHA"),
+        (403, {"x-amzn-waf-action": "block"}, TokenRequestRefused, "AWS WAF web ACL stopped the request"),
+        (200, {"x-amzn-waf-action": "captcha"}, TokenResponseInvalid, "whose action is CAPTCHA"),
+        (403, {"x-amzn-errortype": "MissingAuthenticationTokenException"}, TokenRequestRefused, "no such route"),
+        (403, {"x-amzn-errortype": "ForbiddenException"}, TokenRequestRefused, "an AWS WAF rule of the user pool"),
+    ],
+    ids=["challenge", "captcha", "block", "captcha with 200", "no such route", "403"],
+)
+@pytest.mark.parametrize("body", [b"", b"<html>", {"message": "Forbidden"}], ids=["empty", "html", "JSON"])
+def test_what_stopped_the_request_on_the_way_is_named(
+    status: int, headers: dict[str, str], error: type[S2SAuthError], words: str, body: object
+) -> None:
+    """With what to do, and no repetition of what the header says."""
+    failure = failed(status, body, headers)
+    assert failure.error is error
+    assert words in str(failure.exception())
+
+
+def test_what_waf_adds_to_an_oauth_error_does_not_matter() -> None:
+    """The code names the error."""
+    error = refusal(400, {"error": "invalid_client"}, {"x-amzn-waf-action": "captcha"})
+    assert type(error) is InvalidClient
+    assert "WAF" not in str(error)
+
+
+def test_the_header_of_waf_beside_a_token_does_not_matter() -> None:
+    """The request came through."""
+    assert isinstance(read_answer(answer(200, GOOD, {"x-amzn-waf-action": "allow"}), settings(), SENT), Issued)
+
+
 # The answer: a token that `strict` refuses
 
 
@@ -240,6 +339,19 @@ def jwt_answer(**claims: object) -> Answer:
     """A good answer whose token has these claims."""
     payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
     return answer(200, {**GOOD, "access_token": f"e30.{payload}.c2ln"}, {"x-amz-cognito-request-id": "r-1"})
+
+
+@pytest.mark.parametrize("token", ["opaque", "e30.e30.c2ln"], ids=["opaque", "JWT"])
+def test_fewer_scopes_by_the_answer_are_an_error_with_strict(token: str) -> None:
+    """RFC 6749 5.1: `scope` in the answer is what was granted, whatever the token is."""
+    fewer = answer(200, {**GOOD, "access_token": token, "scope": "a"})
+    strict = read_answer(fewer, settings(scopes=("a", "b"), strict=True), SENT)
+    assert isinstance(strict, Failure)
+    assert strict.error is InvalidScope
+    assert "the token lacks b (HTTP 200)" in str(strict.exception())
+    lenient = read_answer(fewer, settings(scopes=("a", "b")), SENT)
+    assert isinstance(lenient, Issued)
+    assert (lenient.scopes, [finding.event for finding in lenient.findings]) == (("a",), ["scope_narrowed"])
 
 
 @pytest.mark.parametrize(
@@ -490,6 +602,15 @@ def test_no_failure_shows_the_body(
     assert "evil.example" not in shown
 
 
+def test_a_retry_after_date_counts_from_our_clock_where_the_answer_has_no_date() -> None:
+    """Which is passed in."""
+    headers = {"retry-after": "Sun, 06 Nov 1994 08:49:47 GMT"}
+    for status in (429, 503):
+        failure = read_answer(answer(status, b"", headers), settings(), SENT, now=784111777.0)
+        assert isinstance(failure, Failure)
+        assert failure.retry_after == 10
+
+
 def test_no_repr_of_an_answer_shows_the_body() -> None:
     """Nor its headers, which may hold cookies."""
     shown = repr(answer(200, GOOD, {"set-cookie": HIDDEN}))
@@ -506,73 +627,15 @@ def test_retry_after_goes_with_the_failure(status: int) -> None:
     assert (failure.retry_after, error.retry_after) == (7.0, 7.0)
 
 
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        pytest.param({}, None, id="absent"),
-        pytest.param({"retry-after": "2"}, 2.0, id="seconds"),
-        pytest.param({"retry-after": " 2 "}, 2.0, id="blanks"),
-        pytest.param({"retry-after": "1.5"}, 1.5, id="fraction"),
-        pytest.param({"retry-after": "0"}, 0.0, id="zero"),
-        pytest.param({"retry-after": "-5"}, 0.0, id="negative"),
-        pytest.param({"retry-after": "1000000"}, MAX_RETRY_AFTER, id="longest"),
-        pytest.param({"retry-after": "1000001"}, None, id="too long"),
-        pytest.param({"retry-after": "1e9"}, None, id="exponent"),
-        pytest.param({"retry-after": "9" * 5000}, None, id="5,000 digits"),
-        pytest.param({"retry-after": "soon"}, None, id="text"),
-        pytest.param({"retry-after": "inf"}, None, id="inf"),
-        pytest.param({"retry-after": "nan"}, None, id="nan"),
-        pytest.param({"retry-after": "２"}, None, id="a digit that is not ASCII"),
-        pytest.param({"retry-after": "2, 3"}, None, id="twice"),
-        pytest.param({"retry-after": "Sun, 06 Nov 1994 08:49:47 GMT", "date": DATE}, 10.0, id="date"),
-        pytest.param({"retry-after": "Sun, 06 Nov 1994 08:49:27 GMT", "date": DATE}, 0.0, id="date in the past"),
-        pytest.param({"retry-after": "Sun, 06 Nov 2094 08:49:27 GMT", "date": DATE}, None, id="date in 100 years"),
-        pytest.param({"retry-after": "Sun, 06 Nov 1994 08:49:47 GMT"}, None, id="date without Date"),
-        pytest.param({"retry-after": "Sun, 06 Nov 1994 08:49:47 GMT", "date": "now"}, None, id="date and a bad Date"),
-    ],
-)
-def test_retry_after_is_read_in_both_its_forms(headers: dict[str, str], seconds: float | None) -> None:
-    """RFC 9110 10.2.3; a date counts from the server's own clock."""
-    assert retry_after(headers) == seconds
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        pytest.param(DATE, 784111777.0, id="the example of RFC 9110"),
-        pytest.param(f" {DATE} ", 784111777.0, id="blanks around"),
-        pytest.param("Thu, 01 Jan 1970 00:00:00 GMT", 0.0, id="epoch"),
-        pytest.param("Sat, 31 Dec 2016 23:59:60 GMT", 1483228800.0, id="leap second"),
-        pytest.param("Sunday, 06-Nov-94 08:49:37 GMT", None, id="RFC 850"),
-        pytest.param("Sun Nov  6 08:49:37 1994", None, id="asctime"),
-        pytest.param("Sun, 06 Nov 1994 08:49:37 +0000", None, id="another zone"),
-        pytest.param("Sun, 32 Nov 1994 08:49:37 GMT", None, id="no such day"),
-        pytest.param("Sun, 06 Nov 1994 24:49:37 GMT", None, id="no such hour"),
-        pytest.param("Sun, 06 Foo 1994 08:49:37 GMT", None, id="no such month"),
-        pytest.param("Sun, 06 Nov 0000 08:49:37 GMT", None, id="no such year"),
-        pytest.param("Sun, 0٦ Nov 1994 08:49:37 GMT", None, id="a digit that is not ASCII"),
-        pytest.param("", None, id="empty"),
-    ],
-)
-def test_an_http_date_is_an_imf_fixdate(text: str, seconds: float | None) -> None:
-    """RFC 9110 5.6.7; the two obsolete forms are nobody's any more."""
-    assert http_date(text) == seconds
-
-
-@given(st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC)))  # noqa: DTZ001  # bounds
-def test_every_date_that_python_writes_is_read_back(moment: datetime) -> None:
-    """To the second."""
-    moment = moment.replace(microsecond=0)
-    assert http_date(email.utils.format_datetime(moment, usegmt=True)) == moment.timestamp()
-
-
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
     max_leaves=4,
 )
 MEMBERS = st.dictionaries(
-    st.sampled_from(["access_token", "token_type", "expires_in", "error", "error_description", "__type", "message"]),
+    st.sampled_from(
+        ["access_token", "token_type", "expires_in", "scope", "error", "error_description", "__type", "message"]
+    ),
     JSON | st.sampled_from(["Bearer", "invalid_client", "server_error", "abc", "3600"]),
 )
 
@@ -581,7 +644,9 @@ MEMBERS = st.dictionaries(
     st.integers(0, 999),
     st.binary() | MEMBERS.map(json.dumps).map(str.encode),
     st.dictionaries(
-        st.sampled_from(["date", "retry-after", "content-encoding", "x-amzn-errortype", "x-amz-cognito-request-id"]),
+        st.sampled_from(
+            ["date", "retry-after", "content-encoding", "x-amzn-errortype", "x-amzn-waf-action", "x-amzn-requestid"]
+        ),
         st.text() | st.sampled_from([DATE, "identity", "5"]),
     ),
     st.booleans(),
@@ -674,15 +739,3 @@ def test_words_of_the_longest_length_are_not_cut() -> None:
     words = "x y " * 49 + "x yz"
     assert len(words) == MAX_WORDS
     assert refusal(400, {"error": "odd", "error_description": words}).error_description == words
-
-
-@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system has no tzset()")
-def test_an_http_date_is_utc_wherever_we_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    """GMT is what it says."""
-    monkeypatch.setenv("TZ", "America/New_York")
-    time.tzset()
-    try:
-        assert http_date(DATE) == 784_111_777
-    finally:
-        monkeypatch.undo()
-        time.tzset()

@@ -1,10 +1,15 @@
 """Secret, AccessToken, scopes."""
 
+import asyncio
 import copy
+import inspect
+import logging
 import pickle
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 
 import pytest
+import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,8 +56,77 @@ def test_remaining_is_never_below_0(left: float, remaining: float) -> None:
     ("scopes", "shown"), [(("a", "b"), "scopes a b"), (None, "scopes not known"), ((), "scopes not known")]
 )
 def test_tokens_repr_names_scopes_and_end(scopes: tuple[str, ...] | None, shown: str) -> None:
-    """And never the value."""
-    assert repr(token(scopes=scopes)) == f"<AccessToken: value hidden, {shown}, expires 2026-09-21 15:13:20 UTC>"
+    """Then what to use instead, and never the value. `str()`, `%s` and a log line say the same."""
+    text = (
+        f"<AccessToken: value hidden, {shown}, expires 2026-09-21 15:13:20 UTC; "
+        "use token.authorization or token.access_token>"
+    )
+    shown_token = token(scopes=scopes)
+    assert repr(shown_token) == str(shown_token) == "%s" % shown_token == f"{shown_token!r}" == text  # noqa: UP031  # as logging does
+
+
+FORMATTED: dict[str, Callable[[object], str]] = {
+    "f-string": lambda value: f"Bearer {value}",
+    "f-string-with-a-width": lambda value: f"Bearer {value:>40}",
+    "str.format": "Bearer {}".format,
+    "format": format,
+    "format_map": lambda value: "Bearer {token}".format_map({"token": value}),
+    "concatenated": lambda value: "Bearer " + value,  # type: ignore[operator]  # that is the test
+}
+
+
+@pytest.mark.parametrize("way", FORMATTED)
+@pytest.mark.parametrize("hidden", [token(), Secret("abc")], ids=["token", "secret"])
+def test_what_hides_its_value_cannot_be_put_into_a_header_by_formatting(hidden: object, way: str) -> None:
+    """Else the request would go out with `Bearer <AccessToken ...>` and get a 401 without any hint."""
+    with pytest.raises(TypeError) as caught:
+        FORMATTED[way](hidden)
+    assert "abc" not in str(caught.value)
+
+
+def test_a_formatted_token_or_secret_says_what_to_use_word_by_word() -> None:
+    """The header value first: that is what nearly everybody wants."""
+    with pytest.raises(TypeError) as caught:
+        f"Bearer {token()}"  # that is the test
+    assert str(caught.value) == (
+        "AccessToken cannot be formatted, because it hides its value: use token.authorization for the whole header "
+        'value ("Bearer ..."), or token.access_token for the value alone. For a log, use repr(token), which hides the '
+        "value."
+    )
+    with pytest.raises(TypeError) as caught:
+        f"{Secret('abc')}"  # that is the test
+    assert str(caught.value) == "Secret cannot be formatted, because it hides its value: reveal() returns the secret."
+
+
+def test_a_token_is_logged_without_its_value(caplog: pytest.LogCaptureFixture) -> None:
+    """A log line with `%s` or `%r` neither raises nor shows it."""
+    logging.getLogger("test").warning("got %s and %r", token(), token())
+    assert caplog.messages == [f"got {token()!r} and {token()!r}"]
+
+
+async def awaited() -> None:
+    """The mistake: `get_token()` is not the awaitable one."""
+    await token()  # type: ignore[misc]  # that is the test
+
+
+@pytest.mark.parametrize("run", [asyncio.run, lambda main: trio.run(lambda: main)], ids=["asyncio", "trio"])
+def test_an_awaited_token_says_which_method_is_awaitable(run: Callable[[Coroutine[None, None, None]], None]) -> None:
+    """And that this one needs no await."""
+    with pytest.raises(TypeError) as caught:
+        run(awaited())
+    assert str(caught.value) == (
+        "get_token() needs no await, because it returns the AccessToken itself. In async code, use "
+        "await credentials.aget_token(), which does not block the event loop."
+    )
+
+
+def test_a_token_passes_through_threads_of_asyncio_and_trio() -> None:
+    """Both look whether a thread's function was a coroutine function by mistake: a token is no coroutine."""
+    got = token()
+    assert not asyncio.iscoroutine(got)
+    assert not inspect.iscoroutine(got)
+    assert asyncio.run(asyncio.to_thread(lambda: got)) is got
+    assert trio.run(trio.to_thread.run_sync, lambda: got) is got
 
 
 def test_values_have_no_dict() -> None:
@@ -87,12 +161,14 @@ def test_secret_is_hidden_and_comparable() -> None:
         (("a",), ("a",)),
         ({"b", "a"}, ("a", "b")),
         ({"a": 1}, ("a",)),
+        (["b a"], ("a", "b")),
+        (["c", " b  a ", "a"], ("a", "b", "c")),
         ("demo/read.file https://x.example/y!#$%&'()*+,-.:;<=>?@[]^_`{|}~", None),
     ],
     ids=plainly,
 )
 def test_scopes_have_one_canonical_form(given_scopes: object, canonical: tuple[str, ...] | None) -> None:
-    """Split at blanks, without repeats, sorted."""
+    """Split at spaces, without repeats, sorted."""
     found = scope_set(given_scopes)  # type: ignore[arg-type]  # the forms of the table
     if isinstance(given_scopes, str) and canonical is None:
         canonical = tuple(sorted(given_scopes.split()))
@@ -112,7 +188,7 @@ def test_scopes_may_come_from_an_iterator() -> None:
         [],
         (),
         set(),
-        ["a b"],
+        [" "],
         [""],
         ["a", ""],
         "a\tb",
@@ -195,10 +271,13 @@ def test_secrets_that_differ_hash_apart() -> None:
         (7, "got int"),
         ([], "got an empty one, which would silently mean all scopes"),
         (["a", 7], "item 2 is of type int"),
-        (["a b"], "item 1 holds a blank: give one scope an item"),
-        (["a", "b\n"], "item 2 holds a character that RFC 6749 3.3 does not allow"),
+        (["a", " "], "item 2 is empty"),
+        (["a", "b\n"], "item 2 contains a tab or a line break: separate scopes by spaces"),
+        ("a\tb", "contains a tab or a line break: separate scopes by spaces"),
+        ("a b\\", "contains a character that RFC 6749 3.3 does not allow in a scope"),
+        (["a", "b c\x7f"], "item 2 contains a character that RFC 6749 3.3 does not allow in a scope"),
     ],
-    ids=["type", "empty", "type of an item", "blank", "character"],
+    ids=["type", "empty", "type of an item", "empty item", "line break", "tab", "character", "character in an item"],
 )
 def test_wrong_scopes_are_told_why_word_by_word(wrong: object, told: str) -> None:
     """After the forms to use; items are counted from 1."""

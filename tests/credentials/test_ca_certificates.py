@@ -1,11 +1,14 @@
 """The CA certificates: read again when they have changed on disk; what cannot be read is named."""
 
+import _thread
 import errno
 import os
 import socket
 import ssl
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import certifi
 import httpx
@@ -142,6 +145,18 @@ def test_ca_file_that_is_gone_for_a_while_costs_no_call(
 def settle(credentials: CognitoClientCredentials) -> None:
     """Return when no flight is in progress."""
     eventually(lambda: credentials.state().next_renewal_in is not None)
+
+
+def test_no_thread_reads_ahead_under_uwsgi(make: Make, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It forks in C after it has imported the application; the flight reads, in the worker."""
+    started: list[object] = []
+    monkeypatch.setitem(sys.modules, "uwsgi", ModuleType("uwsgi"))
+    with monkeypatch.context() as patch:
+        patch.setattr(_thread, "start_new_thread", lambda *work: started.append(work) or 0)
+        credentials = make(http_client=None)
+        credentials.httpx_auth(fake.api_url)
+    assert started == []
+    credentials.get_token()
 
 
 UNREADABLE = {

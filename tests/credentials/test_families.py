@@ -1,5 +1,6 @@
 """httpx and httpx2 side by side: which of them sends the token requests, and that neither needs the other."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -51,6 +52,43 @@ def test_httpx_alone_is_all_that_httpx_auth_needs(fake: FakeCognito) -> None:
     """Nothing of httpx2 is imported, though it is installed."""
     status, imported = run(SCRIPT.replace("FAMILY", "httpx"), **fake.environ)
     assert (status, imported) == (200, ["certifi", "httpcore", "httpx"])
+
+
+@both
+@pytest.mark.parametrize("client", ["Client", "AsyncClient"])
+@pytest.mark.parametrize("of", ["credentials", "a view", "a static token"])
+def test_a_hook_in_a_client_of_the_other_family_says_which_hook_to_use(fake: FakeCognito, of: str, client: str) -> None:
+    """That client prints the hook's repr and nothing else."""
+    import httpx2
+
+    credentials = CognitoClientCredentials.from_env(environ=fake.environ)
+    views: dict[str, Any] = {
+        "credentials": credentials,
+        "a view": credentials.with_scopes("demo/write.file"),
+        "a static token": StaticToken(),
+    }
+    hooks = views[of]
+    with pytest.raises(TypeError, match=r"For an httpx2 client, use credentials\.httpx2_auth\(\.\.\.\)>"):
+        getattr(httpx2, client)(auth=hooks.httpx_auth(ORIGIN))
+    with pytest.raises(TypeError, match=r"For an httpx client, use credentials\.httpx_auth\(\.\.\.\)>"):
+        getattr(httpx, client)(auth=hooks.httpx2_auth(ORIGIN))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("what", ["credentials", "a view", "a static token", "a token"])
+def test_what_is_no_hook_says_how_to_use_it(fake: FakeCognito, what: str, name: str) -> None:
+    """With the method for this library."""
+    credentials = CognitoClientCredentials.from_env(environ=fake.environ)
+    wrong: dict[str, Any] = {
+        "credentials": credentials,
+        "a view": credentials.with_scopes("demo/write.file"),
+        "a static token": StaticToken("abcdef"),
+        "a token": StaticToken("abcdef").get_token(),
+    }
+    use = r"use token\.authorization" if what == "a token" else rf"\.{name}_auth\("
+    with pytest.raises(TypeError, match=use) as caught:
+        importlib.import_module(name).Client(auth=wrong[what])
+    assert "abcdef" not in str(caught.value)
 
 
 @both

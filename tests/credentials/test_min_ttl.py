@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from s2sauth import CognitoClientCredentials, ConfigurationError, Event
-from s2sauth.testing import FakeCognito, ManualClock
+from s2sauth.testing import FakeCognito, ManualClock, wait_for_renewals
 from tests.support.fixtures import names
 from tests.support.settled import eventually
 from tests.support.shared_store import WatchedStore, landed, seal_of
@@ -149,6 +149,21 @@ def test_the_shared_token_is_taken_if_it_lives_long_enough(make: Make, fake: Fak
 
     assert second.get_token(min_ttl=3500).access_token == new.access_token
     assert requests(fake) == 2
+
+
+@pytest.mark.parametrize("every", [1, 7, 59, 61])
+def test_min_ttl_keeps_tokens_of_five_minutes_out_of_their_last_minute(
+    make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], every: int
+) -> None:
+    """For an API that refuses the last 60 s: the budget of forced renewals allows it."""
+    fake.set_expires_in(300)
+    credentials = make()
+    for _ in range(3600 // every):
+        assert credentials.get_token(min_ttl=60).remaining() >= 60
+        wait_for_renewals(credentials)
+        clock.advance(every)
+    assert requests(fake) <= 17
+    assert "min_ttl_not_met" not in names(events)
 
 
 def test_when_no_other_comes_the_one_in_hand_does(

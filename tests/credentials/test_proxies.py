@@ -32,6 +32,11 @@ UNREADABLE = {
     "socks, lower case": ("all_proxy", "socks5h://127.0.0.1:7891", r"httpx\[socks\]"),
     "# in a password": ("HTTPS_PROXY", "http://somebody:pa#hunter22@proxy.example.com:3128", "Invalid port"),
     "# in a password, of http": ("http_proxy", "http://somebody:pa#hunter22@proxy.example.com:3128", "Invalid port"),
+    "word of the error": (
+        "HTTPS_PROXY",
+        "http://somebody:codec\udcff@127.0.0.1:3128",
+        "EncodeError;",
+    ),
     "placeholder": ("HTTPS_PROXY", "http://proxy.example.com:${PORT}", "Invalid port"),
     "no port's number": ("HTTPS_PROXY", "proxy.example.com:hunter22", "Invalid port"),
     "ftp": ("ALL_PROXY", "ftp://hunter22@proxy.example.com", "Unknown scheme"),
@@ -110,6 +115,46 @@ def test_proxy_that_is_not_there_is_named_with_its_variable(
     with pytest.raises(TokenUnavailable, match=rf"through the proxy 127\.0\.0\.1:9 \({variable}\) failed") as caught:
         world.get(credentials)
     for piece in ("hunter22", "domain", "VPC", "resolves"):
+        assert piece not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "place"),
+    [
+        ("http://user:hunter22@127.0.0.1:75545", "127.0.0.1:75545"),  # for the resolver, port 10009
+        ("http://user:hunter22@:9", ":9"),
+        ("http://user:hunter22@a..localhost:9", "a..localhost:9"),
+        ("https://user:hunter22@bücher.invalid", "xn--bcher-kva.invalid:443"),
+    ],
+)
+def test_proxy_that_nothing_can_reach_is_named_with_its_variable(
+    make: Make, monkeypatch: pytest.MonkeyPatch, proxy: str, place: str
+) -> None:
+    """It is not called that of http_client, which is not set."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    credentials = make(domain="auth.example.com", http_client=None, policy=RenewalPolicy(attempts=1))
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", unknown)
+        with pytest.raises(TokenUnavailable) as caught:
+            credentials.get_token()
+    assert f"through the proxy {place} (HTTPS_PROXY) failed" in str(caught.value)
+    assert "hunter22" not in str(caught.value)
+
+
+@pytest.mark.parametrize("cut", ["#", "/", "?"])
+def test_password_that_is_cut_short_is_not_shown_as_the_port(
+    make: Make, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    """`http://user:12#34@proxy`: for a URL that is the port 12 of the host "user"."""
+    monkeypatch.setenv("HTTPS_PROXY", f"http://localhost:9{cut}hunter22@127.0.0.1:3128")
+    credentials = make(domain="auth.example.com", http_client=None, policy=RenewalPolicy(attempts=1))
+    with pytest.raises(TokenUnavailable, match=r"through the proxy of HTTPS_PROXY \(.*percent-encode") as caught:
+        credentials.get_token()
+    for piece in ("localhost", ":9", "hunter22"):
         assert piece not in str(caught.value)
 
 

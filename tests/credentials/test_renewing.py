@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from s2sauth import CognitoClientCredentials, Event, Freshness
-from s2sauth.testing import FakeCognito, ManualClock
+from s2sauth import CognitoClientCredentials, Event, Freshness, RenewalPolicy, TokenUnavailable
+from s2sauth.testing import FakeCognito, ManualClock, MemoryStore, wait_for_renewals
 from tests.support.fixtures import names
 from tests.support.settled import settled
 from tests.support.worlds import GetToken, World
@@ -255,6 +255,59 @@ def test_margins_scale_with_the_life(make: Make, fake: FakeCognito, clock: Manua
     assert fake.counts()["token_requests"] == 1
     clock.advance(life * 0.5)
     assert credentials.get_token() is not first
+
+
+@pytest.mark.parametrize(("life", "margin", "used"), [(300, 60.0, 15.0), (60, 10.0, 3.0)])
+def test_a_margin_that_a_short_life_cuts_down_is_an_event(
+    make: Make, fake: FakeCognito, events: list[Event], life: int, margin: float, used: float
+) -> None:
+    """With the margin that is used. The token of another process cuts it down as well."""
+    fake.set_expires_in(life)
+    store = MemoryStore()
+    buyer, taker = (make(policy=RenewalPolicy(expiry_margin=margin), store=store) for _ in range(2))
+    for credentials in (buyer, taker):
+        credentials.get_token()
+        wait_for_renewals(credentials)
+    told = [event for event in events if event.name in ("renewed", "token_taken", "expiry_margin_cut")]
+    assert [event.name for event in told] == [
+        "renewed",
+        "expiry_margin_cut",
+        "token_taken",
+        "renewed",
+        "expiry_margin_cut",
+    ]
+    assert [event.seconds for event in told if event.name == "expiry_margin_cut"] == [used, used]
+
+
+def test_a_margin_that_fits_is_no_event(make: Make, fake: FakeCognito, events: list[Event]) -> None:
+    """The shortest life that Cognito issues, with the margin that a policy has by itself."""
+    fake.set_expires_in(300)
+    make().get_token()
+    assert "expiry_margin_cut" not in names(events)
+
+
+def test_a_renewal_without_a_token_says_nothing_about_a_margin(
+    make: Make, fake: FakeCognito, events: list[Event]
+) -> None:
+    """There is none to cut."""
+    fake.refuse()
+    with pytest.raises(TokenUnavailable):
+        make(policy=RenewalPolicy(expiry_margin=60, attempts=1)).get_token()
+    assert "expiry_margin_cut" not in names(events)
+
+
+def test_tokens_that_are_renewed_early_stay_out_of_their_last_minute(
+    make: Make, fake: FakeCognito, clock: ManualClock
+) -> None:
+    """The documented setting for an API that refuses the last 60 s, for a service that calls often."""
+    fake.set_expires_in(300)
+    for chance in (0.0, 0.999):
+        clock.set_random(chance)
+        credentials = make(policy=RenewalPolicy(renew_at=0.6))
+        for _ in range(360):
+            assert credentials.get_token().remaining() > 60
+            wait_for_renewals(credentials)
+            clock.advance(10)
 
 
 def test_lives_over_a_day_are_clamped(make: Make, fake: FakeCognito, clock: ManualClock) -> None:

@@ -49,14 +49,13 @@ def shown(value: object) -> str:
     texts = [
         repr(value),
         str(value),
-        f"{value}",
         f"{value!r}",
-        "{} {!r}".format(value, value),  # noqa: UP032  # that is one more way to show it
+        "%s %r" % (value, value),  # noqa: UP031  # as logging does
         repr([value]),
         repr({"a": value}),
     ]
     texts += [repr(getattr(value, name, None)) for name in dir(value) if name not in ("access_token", "authorization")]
-    looks: tuple[Callable[[Any], object], ...] = (vars, dataclasses.asdict, json.dumps)
+    looks: tuple[Callable[[Any], object], ...] = (vars, dataclasses.asdict, json.dumps, format, "Bearer {}".format)
     for look in looks:
         try:
             texts.append(repr(look(value)))
@@ -78,7 +77,10 @@ def test_credentials_show_no_secret(credentials: CognitoClientCredentials, fake:
 
 def test_repr_ends_with_how_to_use_it(credentials: CognitoClientCredentials) -> None:
     """`httpx.Client(auth=credentials)` is the first mistake people make."""
-    assert repr(credentials).endswith('use it as httpx.Client(auth=credentials.httpx_auth("https://api.example.com"))>')
+    assert repr(credentials).endswith(
+        'use it as httpx.Client(auth=credentials.httpx_auth("https://api.example.com")), or with httpx2 as '
+        'httpx2.Client(auth=credentials.httpx2_auth("https://api.example.com"))>'
+    )
 
 
 def test_token_shows_no_value(credentials: CognitoClientCredentials) -> None:

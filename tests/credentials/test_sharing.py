@@ -680,7 +680,7 @@ def test_a_script_that_ends_at_once_leaves_its_token_to_the_next(fake: FakeCogni
     """The end of the process waits for the write: three processes in a row, one token. About 0.5 s each."""
     script = "import sys, s2sauth; s2sauth.CognitoClientCredentials.from_env(store=sys.argv[1]).get_token()"
     for _ in range(3):
-        subprocess.run([sys.executable, "-c", script, f"sqlite://{tmp_path}/tokens.db"], env=fake.environ, check=True)
+        subprocess.run([sys.executable, "-c", script, f"sqlite:///{tmp_path}/tokens.db"], env=fake.environ, check=True)
 
     assert requests(fake) == 1
 

@@ -11,6 +11,7 @@ import pytest
 
 from s2sauth import CognitoClientCredentials, Event, S2SAuthError, TokenUnavailable, _renewal
 from s2sauth._slots import Slot
+from s2sauth.stores import _sealed
 from s2sauth.testing import FakeCognito, ManualClock, MemoryStore
 from tests.support.fixtures import names, plain_client
 from tests.support.settled import eventually
@@ -219,6 +220,19 @@ def test_without_a_token_the_failure_is_ours_and_one_flight_a_pause_is_made(
     breaking.armed = False
     clock.advance(6)
     world.get(credentials)
+
+
+def test_token_that_cannot_be_sealed_is_kept_and_the_failure_reported(
+    make: Make, events: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the cryptography raises concerns the other processes only."""
+    breaking = Breaking(ValueError, armed=True)
+    monkeypatch.setattr(_sealed.Seal, "seal", breaking)
+    credentials = make(store=MemoryStore())
+    credentials.get_token()
+    settle(credentials)
+    assert [event.error for event in events if event.name == "store_failed"] == ["ValueError"]
+    assert credentials.state().last_error is None
 
 
 def settle(credentials: CognitoClientCredentials) -> None:

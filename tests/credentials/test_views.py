@@ -53,7 +53,16 @@ def test_view_is_of_the_same_class(credentials: CognitoClientCredentials) -> Non
     assert view.state().scopes == ("demo/write.file",)
 
 
-@pytest.mark.parametrize("scopes", [("a b",), ("",), (7,), (None,), ('"',), ("a\tb",), ("ä",), (["a"],)], ids=repr)
+def test_an_argument_may_name_several_scopes(credentials: CognitoClientCredentials, world: World) -> None:
+    """Split at spaces, as the constructor's; the view is the same as with one scope each."""
+    several = credentials.with_scopes("demo/write.file demo/read.file")
+    assert world.get(several) is world.get(credentials.with_scopes("demo/read.file", "demo/write.file"))
+    assert several.state().scopes == ("demo/read.file", "demo/write.file")
+
+
+@pytest.mark.parametrize(
+    "scopes", [("a", ""), ("",), (" ",), (7,), (None,), ('"',), ("a\tb",), ("ä",), (["a"],)], ids=repr
+)
 def test_wrong_scopes_are_refused(credentials: CognitoClientCredentials, scopes: tuple[object, ...]) -> None:
     """The error shows the form."""
     with pytest.raises(ConfigurationError, match="scopes: use"):

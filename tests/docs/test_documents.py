@@ -86,3 +86,19 @@ def test_commands_that_are_named_exist(path: Path) -> None:
     """A command of this project, wherever a text names it, is a file of the project."""
     for command in re.findall(r"(?:scripts|benchmarks|\.ci)/[\w./-]*\w", path.read_text(encoding="utf-8")):
         assert (ROOT / command).exists(), command
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/fastapi.md"])
+def test_pages_with_async_calls_say_what_the_first_one_costs(page: str) -> None:
+    """An object without a hook imports on the loop's thread; warm() before the loop is the cure."""
+    text = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    assert "0.2 to 0.5 s" in text
+    assert "warm()" in text
+
+
+@pytest.mark.parametrize("page", ["secrecy.md", "logs-and-metrics.md"])
+def test_pages_name_the_setting_that_hides_captured_headers(page: str) -> None:
+    """OpenTelemetry's instrumentation of httpx can put Authorization headers into spans, if it is told to."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST" in text
+    assert re.search('OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SANITIZE_FIELDS="?authorization', text)

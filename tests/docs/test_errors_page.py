@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import s2sauth
-from s2sauth._core import client_token, cognito
+from s2sauth._core import client_token, cognito, refusals
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ROOT / "src" / "s2sauth"
@@ -21,11 +21,13 @@ MODULES = sorted(
     and path.name not in ("events.py", "otel.py", "dynamodb.py")  # these raise no text of their own
 )
 NOT_SAID = (
+    r"^UTC; use token\.authorization or token\.access_token$",  # the end of a repr
     r"^<.*",  # a repr
     r".*\bredis\.call\(.*|.*\bARGV\b.*|elseif .*",  # Lua
     r"^(CREATE|SELECT|INSERT|DELETE|PRAGMA) .*",  # SQL
-    r".*Callable\[|.*\bStore str None|.*\bstr (Iterable|HasSecretValue)\b",  # types in quotes
+    r".*\btuple\[.*|.*Callable\[|.*\bStore str None|.*\bstr (Iterable|HasSecretValue)\b",  # types in quotes
     r"^\(\?i:.*",  # a pattern
+    r"^th he in er an re ",  # pairs of letters
     r"^(takes the fields|has no attribute)$",  # the standard's own TypeError and AttributeError
     r"^(domain|token_url) (or|with) (token_url|get_client_token)$",  # names of forms
     r"^(is not JSON|a member name occurs twice)$",  # caught where it is raised: `is no JSON object` is what is said
@@ -84,3 +86,16 @@ def test_each_code_stands_beside_its_cause(code: str) -> None:
     cause = cognito._CAUSES.get(code) or client_token._CAUSES.get(code) or cognito._STATUSES[int(code)]
     (line,) = [line for line in PAGE.splitlines() if re.match(rf"\| `?{code}`? \|", line)]
     assert line.endswith(f"| {cause.removeprefix('Likely cause: ')} |")
+
+
+def test_the_table_of_refusals_is_the_one_in_the_code() -> None:
+    """Row by row, in the same order: what the command says is what the page says."""
+    _, _, part = PAGE.partition("\n## Refusals of API Gateway and AWS WAF\n")
+    rows = [line for line in part.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    headers = [(f"x-amzn-waf-action: {row.name}", row) for row in refusals.WAF]
+    headers += [(f'www-authenticate: Bearer error="{row.name}"', row) for row in refusals.BEARER]
+    headers += [(f"x-amzn-errortype: {row.name}", row) for row in refusals.API_GATEWAY]
+    assert rows == [
+        f"| `{header}` | {row.status} | {row.message and f'`{row.message}`'} | {row.cause} | {row.fix} |"
+        for header, row in headers
+    ]

@@ -34,7 +34,7 @@ def reported() -> dict[str, set[str]]:
             if not (isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)):
                 continue
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            if called in ("_report", "report", "Finding"):
+            if called in ("_report", "_report_once", "report", "Finding"):
                 found.setdefault(str(node.args[0].value), set()).update(str(word.arg) for word in node.keywords)
     return found
 

@@ -113,10 +113,7 @@ PLANTS = (
             if slot.client.closed:
                 raise CredentialsClosed(_CLOSED)
             now = self.now()
-            if flight.flying:
-                self._begin(slot, flight, now)
-                if flight.left(now) <= 0:
-                    self._give_up(slot, flight, now)
+            self._see_to(slot, flight, now)
             flying = flight.flying
             entry = slot.newest
 """,
@@ -126,10 +123,7 @@ PLANTS = (
             if slot.client.closed:
                 raise CredentialsClosed(_CLOSED)
             now = self.now()
-            if flight.flying:
-                self._begin(slot, flight, now)
-                if flight.left(now) <= 0:
-                    self._give_up(slot, flight, now)
+            self._see_to(slot, flight, now)
             flying = flight.flying
 """,
         "cold",

@@ -39,6 +39,8 @@ ALONE = {
     "_open_sender": "as `_preparing`",
     "_lock": "of the map of slots: replaced in a forked child, where one thread is left",
     "_process": "as `_lock`",
+    "_renewal": "as `_preparing`",
+    "_hashes": "of tokens that a hook recognises; of two that come at once one may be lost",
     "_connected": "of one flight's dealings with the store, on its own thread",
     "_leased": "as `_connected`",
     "_shared": "set when a view is made",

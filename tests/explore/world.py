@@ -106,6 +106,7 @@ class World:
         shared = made._shared
         if store is not None:
             shared._fleet = shared._meet(store)
+        shared._renewal = shared._make_renewal()
         shared._open_sender = lambda url: Sender(self)
         renew = shared.supply._renew
 

@@ -207,7 +207,7 @@ def test_11_proxy_that_refuses(make: Make, clock: ManualClock, world: World, sta
             domain="https://auth.nowhere.example",
             http_client=lambda: httpx.Client(proxy=url, verify=context, trust_env=False),
         )
-        with pytest.raises(TokenUnavailable, match=r"ProxyError: .*HTTPS_PROXY") as caught:
+        with pytest.raises(TokenUnavailable, match=r"through the proxy 127\.0\.0\.1:\d+ .*ProxyError: ") as caught:
             world.get(credentials)
         assert len(proxy.seen) == 3
     assert "hunter2" not in str(caught.value)

@@ -40,7 +40,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def join(make: Make, path: Path) -> Make:
     """One more process of the machine."""
-    return lambda **arguments: make(**{"store": f"sqlite://{path}", **arguments})
+    return lambda **arguments: make(**{"store": f"sqlite:///{path}", **arguments})
 
 
 def cold(member: CognitoClientCredentials) -> str:
@@ -115,7 +115,7 @@ def test_119_journal_of_a_killed_writer(join: Make, fake: FakeCognito, events: l
 @pytest.mark.parametrize("place", ["/sys", "/proc", "/dev/null"])
 def test_119_read_only_folder(make: Make, fake: FakeCognito, events: list[Event], place: str) -> None:
     """One in which not even root can make a file."""
-    assert cold(make(store=f"sqlite://{place}/s2sauth.db"))
+    assert cold(make(store=f"sqlite:///{place}/s2sauth.db"))
     assert len(failures(events)) == 1
     assert fake.counts()["token_requests"] == 1
 
@@ -148,8 +148,8 @@ def in_a_child_of_nobody(function: Callable[[], object], folder: Path) -> object
 
 def test_119_folder_of_another_user(make: Make, fake: FakeCognito, events: list[Event], public: Path) -> None:
     """A read-only root file system looks the same: a token, and a warning."""
-    make(store=f"sqlite://{public}/warm.db").get_token()  # nobody can import nothing from here
-    member = make(store=f"sqlite://{public}/tokens.db", scopes="demo/write.file")
+    make(store=f"sqlite:///{public}/warm.db").get_token()  # nobody can import nothing from here
+    member = make(store=f"sqlite:///{public}/tokens.db", scopes="demo/write.file")
     member.httpx_auth(fake.api_url)
 
     def child() -> tuple[int, list[str | None]]:
@@ -165,7 +165,7 @@ def test_119_file_of_another_user(make: Make, fake: FakeCognito, events: list[Ev
     """It is not used: who owns it can put in what he likes."""
     path.touch(0o600)
     os.chown(path, NOBODY, NOBODY)
-    assert cold(make(store=f"sqlite://{path}"))
+    assert cold(make(store=f"sqlite:///{path}"))
     assert failures(events) == ["PermissionError"]
     assert path.stat().st_size == 0
 

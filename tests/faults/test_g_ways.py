@@ -135,32 +135,32 @@ def _(_: Valkey, __: Path) -> Generator[str]:
 
 @way("sqlite: no folder")
 def _(_: Valkey, path: Path) -> Generator[str]:
-    yield f"sqlite://{path}/missing/tokens.db"
+    yield f"sqlite:///{path}/missing/tokens.db"
 
 
 @way("sqlite: a file for a folder")
 def _(_: Valkey, path: Path) -> Generator[str]:
     (path / "file").touch()
-    yield f"sqlite://{path}/file/tokens.db"
+    yield f"sqlite:///{path}/file/tokens.db"
 
 
 @way("sqlite: a folder for a file")
 def _(_: Valkey, path: Path) -> Generator[str]:
-    yield f"sqlite://{path}"
+    yield f"sqlite:///{path}"
 
 
 @way("sqlite: no database")
 def _(_: Valkey, path: Path) -> Generator[str]:
     (path / "tokens.db").write_bytes(b"no database at all" * 1_000)
     (path / "tokens.db").chmod(0o600)
-    yield f"sqlite://{path}/tokens.db"
+    yield f"sqlite:///{path}/tokens.db"
 
 
 @way("sqlite: readable by all")
 def _(_: Valkey, path: Path) -> Generator[str]:
     (path / "tokens.db").touch(0o644)
     (path / "tokens.db").chmod(0o644)
-    yield f"sqlite://{path}/tokens.db"
+    yield f"sqlite:///{path}/tokens.db"
 
 
 @way("sqlite: hangs, locked")

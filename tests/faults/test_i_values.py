@@ -145,13 +145,21 @@ def test_129_every_public_class_is_looked_at(values: dict[str, Any]) -> None:
     assert all(type(value).__name__ == name for name, value in values.items())
 
 
+def _formatted(value: object) -> str:
+    """What format() gives, or says when it refuses."""
+    try:
+        return f"{value}"
+    except TypeError as refused:
+        return str(refused)
+
+
 def test_129_no_text_of_a_value_shows_it(values: dict[str, Any]) -> None:
     """repr, str, format in every form, inside a list, a dict and an exception."""
     for name, value in values.items():
         texts = [
             repr(value),
             str(value),
-            f"{value}",
+            _formatted(value),
             f"{value!r}",
             f"{value!s}",
             f"{value!a}",

@@ -275,22 +275,27 @@ def secure(clock: ManualClock) -> Iterator[FakeCognito]:
 
 
 def test_145_environment(
-    make: Make, secure: FakeCognito, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make: Make, clock: ManualClock, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Proxy, CA and key log, as httpx honours them; NO_PROXY too."""
     file, log = tmp_path / "ca.pem", tmp_path / "keys"
     authority().cert_pem.write_to_path(str(file))
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     monkeypatch.setenv("SSLKEYLOGFILE", str(log))
-    with ConnectProxy() as proxy:
-        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        world.get(make(**keys(secure), http_client=None))
-        assert len(proxy.seen) == 1
-        monkeypatch.setenv("NO_PROXY", "localhost")
-        world.get(make(**keys(secure), http_client=None))
-        assert len(proxy.seen) == 1
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _, *where, **how: resolve("127.0.0.1", *where, **how))
+    with FakeCognito(clock=clock, ssl_context=server_context("auth.example.com")) as fake:
+        port = int(fake.domain.rpartition(":")[2])
+        there = {**keys(fake), "domain": f"https://auth.example.com:{port}"}
+        with ConnectProxy(leads_to=port) as proxy:
+            monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+            world.get(make(**there, http_client=None))
+            assert len(proxy.seen) == 1
+            monkeypatch.setenv("NO_PROXY", "auth.example.com")
+            world.get(make(**there, http_client=None))
+            assert len(proxy.seen) == 1
+        assert fake.counts()["token_requests"] == 2
     assert "CLIENT_TRAFFIC_SECRET" in log.read_text()
-    assert secure.counts()["token_requests"] == 2
 
 
 def test_145_client_that_does_not_trust_the_environment(

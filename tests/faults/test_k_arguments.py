@@ -16,7 +16,9 @@ pytestmark = pytest.mark.usefixtures("nothing_is_sent")
 
 
 @pytest.mark.parametrize(
-    "scopes", [None, "a", "a b", ["a", "b", "a"], ("b",), {"a"}, "demo/read.file https://x/y"], ids=plainly
+    "scopes",
+    [None, "a", "a b", ["a", "b", "a"], ["a b", "c"], ("b",), {"a"}, "demo/read.file https://x/y"],
+    ids=plainly,
 )
 def test_149_right_scopes(scopes: object) -> None:
     """A string is split once; order and repeats do not matter."""
@@ -25,7 +27,26 @@ def test_149_right_scopes(scopes: object) -> None:
 
 @pytest.mark.parametrize(
     "scopes",
-    ["", " ", [], (), set(), ["a b"], [""], "a\tb", "a\nb", 'a"b', "a\\b", "ä", [None], [7], 7, True, b"a", object()],
+    [
+        "",
+        " ",
+        [],
+        (),
+        set(),
+        ["a", " "],
+        [""],
+        "a\tb",
+        "a\nb",
+        'a"b',
+        "a\\b",
+        "ä",
+        [None],
+        [7],
+        7,
+        True,
+        b"a",
+        object(),
+    ],
     ids=plainly,
 )
 def test_149_wrong_scopes(scopes: object) -> None:
@@ -64,9 +85,12 @@ def test_151_wrong_client_id(client_id: object) -> None:
 
 def test_151_colon_in_client_id() -> None:
     """Basic authentication cannot carry it; the body can."""
-    assert 'auth_method="client_secret_post"' in mistake(client_id="a:b", auth_method="client_secret_basic")
-    build(client_id="a:b")
-    build(client_id="a:b", auth_method="client_secret_post")
+    elsewhere = {"domain": None, "token_url": "https://auth.example.com/token", "client_id": "a:b"}
+    raw = {"domain": "http://localhost:9229", "client_id": "a:b"}
+    assert 'auth_method="client_secret_post"' in mistake(**raw, auth_method="client_secret_basic")
+    build(**elsewhere, auth_method="client_secret_basic")  # form-encoded, where the server is not Cognito
+    build(**elsewhere)
+    build(**elsewhere, auth_method="client_secret_post")
 
 
 SECRETS: dict[str, object] = {

@@ -1,11 +1,16 @@
 """Group K of the catalogue: the environment, half set, doubly set, wrongly set."""
 
+import inspect
+import subprocess
+import sys
+import traceback
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ForwardRef
 
 import pytest
 
 from s2sauth import CognitoClientCredentials, ConfigurationError
+from s2sauth._arguments import Arguments
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import plain_client
 
@@ -172,7 +177,110 @@ def test_processes_own_environment_is_the_default(monkeypatch: pytest.MonkeyPatc
     assert RIGHT["APP_CLIENT_ID"] in repr(CognitoClientCredentials.from_env())
 
 
-def test_unknown_override_is_a_type_error() -> None:
-    """As in the constructor."""
-    with pytest.raises(TypeError, match="min_ttl"):
-        CognitoClientCredentials.from_env(environ=RIGHT, min_ttl=5)
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ({"scope": "demo/read.file"}, "got an unexpected keyword argument 'scope'; did you mean 'scopes'?"),
+        ({"secret": RIGHT["APP_CLIENT_SECRET"]}, "keyword argument 'secret'; did you mean 'client_secret'?"),
+        ({"clientid": RIGHT["APP_CLIENT_ID"], "strict": True}, "'clientid'; did you mean 'client_id'?"),
+        ({"min_ttl": 5}, "keyword argument 'min_ttl': use domain, region, token_url, api, client_id, client_secret,"),
+    ],
+    ids=lambda value: str(*value) if isinstance(value, dict) and len(value) == 1 else "",
+)
+def test_unknown_override_is_a_type_error_that_names_the_one_that_was_meant(
+    override: dict[str, Any], says: str
+) -> None:
+    """Python's own words, and a hint; no frame of it holds the environment or a value."""
+    with pytest.raises(TypeError) as caught:
+        CognitoClientCredentials.from_env(environ=RIGHT, **override)
+    assert str(caught.value).startswith("CognitoClientCredentials.from_env() got an unexpected keyword argument")
+    assert says in str(caught.value)
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)][1:]
+    assert frames
+    assert not [frame for frame in frames if RIGHT["APP_CLIENT_SECRET"] in repr(frame.f_locals)]
+
+
+def test_overrides_are_the_arguments_of_the_constructor() -> None:
+    """By name, and by type."""
+    arguments = inspect.signature(CognitoClientCredentials).parameters
+    assert {name: one.annotation for name, one in arguments.items()} == {
+        name: annotation.__forward_arg__ if isinstance(annotation, ForwardRef) else annotation
+        for name, annotation in Arguments.__annotations__.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "at"),
+    [
+        (
+            {"COGNITO_DOMAIN": "demo", "COGNITO_REGION": "eu-central-1"},
+            "https://demo.auth.eu-central-1.amazoncognito.com/oauth2/token",
+        ),
+        ({"COGNITO_REGION": "eu-central-1"}, "https://auth.example.com/oauth2/token"),
+        (
+            {
+                "COGNITO_DOMAIN": "demo.auth.eu-central-1.amazoncognito.com",
+                "COGNITO_REGION": "eu-central-1",
+                "COGNITO_API": "oauth2",
+            },
+            "https://demo.auth.eu-central-1.amazoncognito.com/oauth2/token",
+        ),
+        (
+            {"COGNITO_DOMAIN": "", "COGNITO_API": "get_client_token", "COGNITO_REGION": "eu-central-1"},
+            "https://cognito-idp.eu-central-1.amazonaws.com/",
+        ),
+        (
+            {
+                "COGNITO_API": "get_client_token",
+                "COGNITO_TOKEN_URL": "https://cognito-idp-fips.us-east-1.amazonaws.com",
+            },
+            "https://cognito-idp-fips.us-east-1.amazonaws.com/",
+        ),
+    ],
+    ids=["bare prefix", "custom domain", "whole domain", "GetClientToken", "GetClientToken at an endpoint"],
+)
+def test_region_and_api_are_variables(changes: dict[str, str], at: str) -> None:
+    """A bare prefix and GetClientToken need no code, with a prefix neither."""
+    environ = {**RIGHT, **changes}
+    assert f"at {at}," in repr(CognitoClientCredentials.from_env(environ=environ))
+    prefixed = {f"BILLING_{name}": value for name, value in environ.items()}
+    assert f"at {at}," in repr(CognitoClientCredentials.from_env("BILLING_", prefixed))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (
+            {"COGNITO_DOMAIN": "demo.auth.eu-central-1.amazoncognito.com", "COGNITO_REGION": "eu-west-1"},
+            "COGNITO_REGION (region): is another Region than that of COGNITO_DOMAIN (domain)",
+        ),
+        ({"COGNITO_REGION": "Frankfurt"}, "COGNITO_REGION (region): is no Region's name"),
+        ({"COGNITO_API": "GetClientToken"}, 'COGNITO_API (api): is neither of the two; use "oauth2" or "get_client_t'),
+        ({"COGNITO_API": "get_client_token"}, "COGNITO_REGION or COGNITO_TOKEN_URL: is not set"),
+        ({"COGNITO_SCOPES": "openid email profile"}, "COGNITO_SCOPES (scopes): contain email, openid, profile, which"),
+        ({"COGNITO_SCOPE": "openid"}, "COGNITO_SCOPE (scopes): contain openid, which belong to signed-in users"),
+        ({"COGNITO_SCOPE": "demo/read,demo/write"}, "COGNITO_SCOPE (scopes): are separated by commas"),
+    ],
+    ids=["contradiction", "no Region", "no API", "API alone", "user scopes", "user scope", "commas"],
+)
+def test_variables_that_cannot_be_meant_are_named(changes: dict[str, str], says: str) -> None:
+    """One line each."""
+    (line,) = mistake({**RIGHT, **changes}).splitlines()
+    assert line.startswith(says)
+
+
+def test_misspelt_variable_is_asked_about() -> None:
+    """By its name, where a required one is missing."""
+    message = mistake({"COGNITO_DOMAN": "not-shown", "CLIENT_ID": "not-shown", "COGNITO_SECRET": "not-shown"})
+    for hint in (
+        "COGNITO_DOMAN is set: did you mean COGNITO_DOMAIN?",
+        "CLIENT_ID is set: did you mean APP_CLIENT_ID?",
+        "COGNITO_SECRET is set: did you mean COGNITO_CLIENT_SECRET?",
+    ):
+        assert hint in message
+
+
+def test_getting_the_hint_ready_costs_no_import() -> None:
+    """difflib is imported for an error, not with the package."""
+    script = "import sys, s2sauth; s2sauth.CognitoClientCredentials; sys.exit('difflib' in sys.modules)"
+    subprocess.run([sys.executable, "-c", script], check=True)

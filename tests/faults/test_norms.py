@@ -122,7 +122,7 @@ def test_n5_scopes(make: Make, fake: FakeCognito) -> None:
     """RFC 6749's characters and no others; order does not matter, case does."""
     allowed = "".join(chr(code) for code in (0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F)))
     build(scopes=[allowed])
-    for code in (*range(0x21), 0x22, 0x5C, 0x7F, 0xE4):
+    for code in (*range(0x20), 0x22, 0x5C, 0x7F, 0xE4):
         assert mistake(scopes=[f"a{chr(code)}b"]).startswith("scopes: ")
     credentials = make()
     token = credentials.with_scopes("demo/write.file", "demo/read.file").get_token()

@@ -1,10 +1,13 @@
 """Redirects: httpx follows them below the hook, and strips the header when it leaves the origin."""
 
+from urllib.parse import quote
+
 import httpx
 import pytest
 
-from s2sauth import CognitoClientCredentials
+from s2sauth import CognitoClientCredentials, Event
 from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.fixtures import names
 from tests.support.worlds import World
 
 FOLLOW = {"follow_redirects": True}
@@ -47,6 +50,27 @@ def test_401_after_a_redirect_is_not_sent_again(
     assert fake.counts()["token_requests"] == 2
 
 
+@pytest.mark.parametrize("challenge", ['Bearer error="insufficient_scope"', "Basic realm=x"], ids=["scope", "scheme"])
+def test_401_after_a_redirect_that_no_other_token_could_meet_is_no_suspicion(
+    challenge: str, auth: httpx.Auth, fake: FakeCognito, world: World, credentials: CognitoClientCredentials
+) -> None:
+    """The token's scopes are too few, or no token is asked for."""
+    token = credentials.get_token()
+
+    def redirected(response: httpx.Response) -> None:
+        fake.api_answer(401, headers=[("WWW-Authenticate", challenge)])
+
+    async def aredirected(response: httpx.Response) -> None:
+        redirected(response)
+
+    hooks = {"event_hooks": {"response": [aredirected if world.awaits else redirected]}}
+    response = world.send(auth, f"{fake.api_url}/redirect?to=/files", client={**FOLLOW, **hooks})
+    assert response.status_code == 401
+    assert len(fake.api_requests) == 2
+    assert world.get(credentials) is token
+    assert fake.counts()["token_requests"] == 1
+
+
 def test_401_of_another_origin_says_nothing_about_the_token(
     auth: httpx.Auth, fake: FakeCognito, world: World, credentials: CognitoClientCredentials
 ) -> None:
@@ -57,6 +81,113 @@ def test_401_of_another_origin_says_nothing_about_the_token(
     assert response.status_code == 401
     assert world.get(credentials) is token
     assert fake.counts()["token_requests"] == 1
+
+
+def dropped(events: list[Event]) -> int:
+    """How many events say that a redirect lost the token."""
+    return names(events).count("redirect_dropped_token")
+
+
+def test_401_after_a_redirect_to_another_listed_origin_is_an_event(
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World, events: list[Event], clock: ManualClock
+) -> None:
+    """httpx drops the header below the hook. Nothing is sent again, and the token is not to blame."""
+    token = credentials.get_token()
+    clock.advance(60)
+    with FakeCognito() as other:
+        hook = credentials.httpx_auth(fake.api_url, other.api_url)
+        response = world.send(hook, f"{fake.api_url}/redirect?to={other.api_url}/files", client=FOLLOW)
+        assert response.status_code == 401
+        assert len(other.api_requests) == 1
+    assert dropped(events) == 1
+    assert world.get(credentials) is token
+    assert not {"token_rejected", "token_suspected"} & set(names(events))
+
+
+def test_401_after_a_redirect_away_and_back_is_an_event(
+    auth: httpx.Auth, fake: FakeCognito, world: World, events: list[Event], credentials: CognitoClientCredentials
+) -> None:
+    """The header is lost on the way, though the last origin is the first one again: the token is not to blame."""
+    token = credentials.get_token()
+    with FakeCognito() as other:
+        back = f"{other.api_url}/redirect?to={fake.api_url}/files"
+        response = world.send(auth, f"{fake.api_url}/redirect?to={quote(back, safe='')}", client=FOLLOW)
+        assert len(other.api_requests) == 1
+    assert response.status_code == 401
+    assert fake.api_requests[-1].header("authorization") is None
+    assert dropped(events) == 1
+    assert world.get(credentials) is token
+
+
+def test_a_redirect_whose_end_needs_no_token_is_no_event(
+    auth: httpx.Auth, fake: FakeCognito, world: World, events: list[Event]
+) -> None:
+    """A presigned URL, for example: only a 401 tells that a token was missing."""
+    with FakeCognito() as other:
+        other.api_answer(200)
+        response = world.send(auth, f"{fake.api_url}/redirect?to={other.api_url}/files", client=FOLLOW)
+    assert response.status_code == 200
+    assert dropped(events) == 0
+
+
+def test_401_after_a_redirect_within_the_origin_lost_no_token(
+    auth: httpx.Auth, fake: FakeCognito, world: World, events: list[Event]
+) -> None:
+    """The token went along, so it is suspected, and the event that blames the redirect does not come."""
+    fake.revoke()
+    world.send(auth, f"{fake.api_url}/redirect?to=/files", client=FOLLOW)
+    assert dropped(events) == 0
+    assert "token_suspected" in names(events)
+
+
+def test_401_after_a_redirect_from_http_to_https_lost_no_token(
+    credentials: CognitoClientCredentials, world: World, events: list[Event]
+) -> None:
+    """The one change of origin on which httpx keeps the header. A mock: it takes the ports 80 and 443."""
+    start = "http://api.example.com/files"
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.scheme == "http":
+            return httpx.Response(301, headers={"Location": "https://api.example.com/files"})
+        assert request.headers["Authorization"].startswith("Bearer ")
+        return httpx.Response(401)
+
+    client = {"transport": httpx.MockTransport(answer), "follow_redirects": True}
+    assert world.send(credentials.httpx_auth(start, allow_http=True), start, client=client).status_code == 401
+    assert dropped(events) == 0
+    assert "token_suspected" in names(events)
+
+
+def test_401_after_a_redirect_with_a_header_of_the_clients_own_lost_the_token(
+    auth: httpx.Auth, fake: FakeCognito, events: list[Event]
+) -> None:
+    """An event hook of the client puts another one there: what the API refused was not our token."""
+
+    def add_one(request: httpx.Request) -> None:
+        request.headers.setdefault("Authorization", "Basic abc")
+
+    with (
+        FakeCognito() as other,
+        httpx.Client(auth=auth, verify=False, trust_env=False, event_hooks={"request": [add_one]}, **FOLLOW) as client,
+    ):
+        assert client.get(f"{fake.api_url}/redirect?to={other.api_url}/files").status_code == 401
+        assert other.api_requests[0].header("authorization") == "Basic abc"
+    assert dropped(events) == 1
+    assert "token_suspected" not in names(events)
+
+
+def test_a_redirect_that_the_caller_follows_takes_the_token_to_another_listed_origin(
+    credentials: CognitoClientCredentials, fake: FakeCognito
+) -> None:
+    """`response.next_request` passes the hook: the documented way to follow a redirect between listed origins."""
+    with FakeCognito() as other:
+        other.api_answer(200)
+        hook = credentials.httpx_auth(fake.api_url, other.api_url)
+        with httpx.Client(auth=hook, verify=False, trust_env=False) as client:
+            response = client.get(f"{fake.api_url}/redirect?to={other.api_url}/files")
+            assert response.next_request is not None
+            client.send(response.next_request)
+        assert other.api_requests[0].header("authorization") == credentials.get_token().authorization
 
 
 def test_redirect_that_is_not_followed_is_the_callers(auth: httpx.Auth, fake: FakeCognito, world: World) -> None:

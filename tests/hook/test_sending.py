@@ -6,7 +6,8 @@ import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials, ConfigurationError, Event
-from s2sauth.testing import FakeCognito
+from s2sauth._slots import REMEMBERED, OurHeaders
+from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.worlds import WORLDS, World
 
@@ -81,6 +82,98 @@ def test_request_without_authorization_has_no_such_event(
     assert "authorization_replaced" not in names(events)
 
 
+def replaced(events: list[Event]) -> int:
+    """How many events say that a caller's own header was replaced."""
+    return names(events).count("authorization_replaced")
+
+
+def test_a_client_that_always_sends_a_header_of_its_own_is_told_once_for_each_hook(
+    credentials: CognitoClientCredentials, fake: FakeCognito, events: list[Event], world: World, clock: ManualClock
+) -> None:
+    """The OpenAI SDK must have an API key and sends it with every request: no event a minute for ever."""
+    url = f"{fake.api_url}/files"
+    own = {"headers": {"Authorization": "Bearer sk-none"}}
+    for hook in (credentials.httpx_auth(url), credentials.httpx_auth(url)):
+        for _ in range(3):
+            clock.advance(61)
+            assert world.send(hook, url, client=own).status_code == 200
+    assert replaced(events) == 2
+
+
+def test_a_redirect_that_the_caller_follows_brings_our_header_back_without_an_event(
+    credentials: CognitoClientCredentials, fake: FakeCognito, events: list[Event]
+) -> None:
+    """`response.next_request` is a copy of what was sent, token included; mcp 2 follows redirects like this."""
+    with httpx.Client(auth=credentials.httpx_auth(fake.api_url), verify=False, trust_env=False) as client:
+        response = client.get(f"{fake.api_url}/redirect?to=/files")
+        assert response.next_request is not None
+        assert response.next_request.headers["Authorization"] == credentials.get_token().authorization
+        assert client.send(response.next_request).status_code == 200
+    assert replaced(events) == 0
+
+
+def test_a_request_that_is_sent_again_brings_an_earlier_token_back_without_an_event(
+    credentials: CognitoClientCredentials, fake: FakeCognito, events: list[Event], clock: ManualClock
+) -> None:
+    """Itself, or its headers on another request; also when another hook of the same credentials sends it."""
+    url = f"{fake.api_url}/files"
+    hooks = [
+        credentials.httpx_auth(url),
+        credentials.httpx_auth(url),
+        credentials.with_scopes("demo/write.file").httpx_auth(url),
+    ]
+    with httpx.Client(verify=False, trust_env=False) as client:
+        sent = client.get(url, auth=hooks[0]).request
+        clock.advance(3600)
+        for hook in hooks:
+            again = client.send(sent, auth=hook)
+            assert again.request.headers["Authorization"] != sent.headers["Authorization"]
+            client.get(url, headers=dict(sent.headers), auth=hook)
+    assert replaced(events) == 0
+
+
+def test_the_token_on_a_request_of_a_hooked_client_is_our_header(
+    credentials: CognitoClientCredentials, fake: FakeCognito, events: list[Event], world: World
+) -> None:
+    """`auth_headers()` beside the hook is one too many, but nothing is replaced by anything else."""
+    url = f"{fake.api_url}/files"
+    world.send(credentials.httpx_auth(url), url, headers=credentials.auth_headers())
+    assert replaced(events) == 0
+
+
+@pytest.mark.parametrize("form", ["Bearer {}x", "bearer {}", "Bearer {}, Basic abc", "Token {}"])
+def test_a_header_that_only_looks_like_ours_is_replaced_with_an_event(
+    credentials: CognitoClientCredentials, fake: FakeCognito, events: list[Event], form: str
+) -> None:
+    """It is recognised as a whole."""
+    url = f"{fake.api_url}/files"
+    header = form.format(credentials.get_token().access_token)
+    with httpx.Client(auth=credentials.httpx_auth(url), verify=False, trust_env=False) as client:
+        client.get(url, headers={"Authorization": header})
+    assert replaced(events) == 1
+
+
+def test_a_token_of_other_credentials_is_not_our_header(make: Make, fake: FakeCognito, events: list[Event]) -> None:
+    """They share nothing, so the event comes."""
+    url = f"{fake.api_url}/files"
+    other = make().auth_headers()
+    with httpx.Client(auth=make().httpx_auth(url), verify=False, trust_env=False) as client:
+        client.get(url, headers=other)
+    assert replaced(events) == 1
+
+
+def test_our_headers_are_remembered_as_numbers_and_never_more_than_a_few() -> None:
+    """The memory neither grows nor has a token in it. Private, because no public way shows what is kept."""
+    ours = OurHeaders()
+    for number in range(3 * REMEMBERED):
+        ours.remember(f"Bearer {number}")
+        assert ours.recognise("Bearer 0"), "one that comes back again and again is kept"
+    assert all(isinstance(kept, int) for kept in ours._hashes)
+    assert len(ours._hashes) == REMEMBERED
+    newest = range(3 * REMEMBERED)[1 - REMEMBERED :]
+    assert [number for number in range(3 * REMEMBERED) if ours.recognise(f"Bearer {number}")] == [0, *newest]
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_every_method_works(credentials: CognitoClientCredentials, fake: FakeCognito, method: str) -> None:
     """The hook does not look at the method."""
@@ -119,9 +212,9 @@ def test_credentials_are_no_auth_themselves(credentials: CognitoClientCredential
 
 
 def test_hooks_repr_says_where_the_token_goes(credentials: CognitoClientCredentials) -> None:
-    """And nothing else."""
+    """And which clients it is for."""
     shown = repr(credentials.httpx_auth("https://api.example.com/v1"))
-    assert "api.example.com" in shown
+    assert " for https://api.example.com; it fits httpx" in shown
 
 
 def test_configuration_errors_pass_through(make: Make, fake: FakeCognito, world: World) -> None:

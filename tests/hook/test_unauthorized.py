@@ -190,6 +190,48 @@ def test_challenge_of_other_schemes_only_is_not_sent_again(
 
 @pytest.mark.parametrize(
     "challenges",
+    [
+        ['Bearer error="insufficient_scope", scope="demo/write.file"'],
+        ['bearer scope="" ERROR="Insufficient_Scope"'],
+        ["Basic realm=x", "Bearer error=insufficient_scope"],
+    ],
+    ids=["insufficient_scope", "API Gateway's blanks, another case", "beside basic"],
+)
+def test_insufficient_scope_costs_no_token_and_no_second_sending(
+    auth: httpx.Auth,
+    url: str,
+    fake: FakeCognito,
+    world: World,
+    challenges: list[str],
+    events: list[Event],
+    credentials: CognitoClientCredentials,
+    clock: ManualClock,
+) -> None:
+    """RFC 6750 3.1: a token of the same scopes cannot help, however often it is tried; the token is not suspected."""
+    token = credentials.get_token()
+    fake.api_answer(401, headers=[("WWW-Authenticate", challenge) for challenge in challenges])
+    for _ in range(3):
+        response = world.send(auth, url)
+        assert (response.status_code, response.json()) == (401, {"message": "Unauthorized"})
+        clock.advance(120)
+    assert fake.counts()["token_requests"] == 1
+    assert fake.counts()["api_requests"] == 3
+    assert world.get(credentials) is token
+    assert not {"token_rejected", "token_suspected"} & {*names(events)}
+
+
+def test_insufficient_scope_beside_another_bearer_challenge_is_sent_again(
+    auth: httpx.Auth, url: str, fake: FakeCognito, world: World
+) -> None:
+    """That one may be met by another token."""
+    challenges = ['Bearer error="insufficient_scope"', 'Bearer error="invalid_token"']
+    fake.api_answer(401, headers=[("WWW-Authenticate", challenge) for challenge in challenges], times=1)
+    assert world.send(auth, url).status_code == 200
+    assert fake.counts()["token_requests"] == 2
+
+
+@pytest.mark.parametrize(
+    "challenges",
     [[], ["Bearer"], ['Bearer error="invalid_token"'], ["Basic realm=x", "Bearer"], ["\t,,;=="], ["," * 60_000]],
     ids=["none", "bare", "invalid_token", "one-of-two", "garbage", "60 kB"],
 )

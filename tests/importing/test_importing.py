@@ -126,8 +126,8 @@ PARAMETER = "arn:aws:ssm:eu-central-1:123456789012:parameter/files/importing"
 NOWHERE = "http://127.0.0.1:9"
 NOWHERE_TLS = "https://127.0.0.1:9"
 STORES = {
-    "file": "sqlite://{folder}/tokens.db",
-    "no file": "sqlite://{folder}/missing/tokens.db",
+    "file": "sqlite:///{folder}/tokens.db",
+    "no file": "sqlite:///{folder}/missing/tokens.db",
     "server": "redis://127.0.0.1:{valkey}",
     "no server": "redis://127.0.0.1:9",
     "no server, TLS": "rediss://127.0.0.1:9",

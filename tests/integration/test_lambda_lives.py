@@ -274,7 +274,7 @@ def test_managed_instances(fake: FakeCognito, run_function: RunFunction, tmp_pat
     """Four processes of one environment, as the runtime client makes them, cold at the same time: one token with a
     store in a folder that they share, else one each.
     """
-    store = {"STORE": f"sqlite://{tmp_path}/tokens.db"} if shared else {}
+    store = {"STORE": f"sqlite:///{tmp_path}/tokens.db"} if shared else {}
     instances = {"AWS_LAMBDA_INITIALIZATION_TYPE": "lambda-managed-instances", "AWS_LAMBDA_MAX_CONCURRENCY": "4"}
     fake.set_latency(0.1)
     function = run_function("functions.plain", processes=4, **instances, **store)

@@ -83,7 +83,7 @@ def test_next_invocation_works_after_one_was_killed_at_its_time_limit(fake: Fake
 
 def test_cold_start_takes_the_token_from_a_file(fake: FakeCognito, run_caller: RunCaller, tmp_path: Path) -> None:
     """As processes of one Lambda Managed Instance, which share /tmp. Starts two environments: seconds."""
-    store = f"sqlite://{tmp_path}/tokens.db"
+    store = f"sqlite:///{tmp_path}/tokens.db"
 
     first = run_caller(TOKEN_STORE=store).invoke()
     second = run_caller(TOKEN_STORE=store).invoke()

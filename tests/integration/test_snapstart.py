@@ -23,7 +23,7 @@ def snapshot(fake: FakeCognito, run_function: RunFunction, tmp_path: Path) -> Ca
     """Takes one of a function that got two tokens in its init phase; `stored` says whether they are in a store too."""
 
     def take(*, stored: bool = False) -> ExecutionEnvironment:
-        store = {"STORE": f"sqlite://{tmp_path}/tokens.db"} if stored else {}
+        store = {"STORE": f"sqlite:///{tmp_path}/tokens.db"} if stored else {}
         function = run_function("snapshot.handler", processes=CLONES, snapshot=True, **store)
         assert fake.counts()["token_requests"] == 2
         return function

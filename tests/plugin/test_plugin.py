@@ -430,3 +430,80 @@ def test_module_level_credentials_find_the_mock(run, pytester):
         """
     )
     result.assert_outcomes(passed=2)
+
+
+STOLEN = f"""
+    import threading
+    import httpx, pytest
+    from s2sauth import CognitoClientCredentials
+    from s2sauth.testing import ManualClock, wait_for_renewals
+
+    URL = "https://demo.auth.eu-central-1.amazoncognito.com/oauth2/token"
+    clock, gate = ManualClock(), threading.Event()
+    gate.set()
+
+    def secret():
+        assert gate.wait(10)
+        return "secret"
+
+    service = CognitoClientCredentials({REAL.replace('"secret"', "secret")}, clock=clock)
+
+    def answers(*tokens):
+        answer = dict(expires_in=3600, token_type="Bearer")
+        return [httpx.Response(200, json=dict(answer, access_token=token)) for token in tokens]
+
+    @pytest.fixture
+    def a_moment_later():
+        yield
+        gate.set()
+
+    def test_one(respx_mock, FIXTURES):
+        respx_mock.post(URL).mock(side_effect=answers("one", "renewed"))
+        service.get_token()
+        gate.clear()
+        clock.advance(55 * 60)
+        assert service.get_token().access_token == "one"
+        LAST
+
+    def test_two(respx_mock):
+        respx_mock.post(URL).mock(side_effect=answers("two"))
+        gate.set()
+        wait_for_renewals(service)
+        assert CognitoClientCredentials({REAL}).get_token().access_token == "two"
+        assert service.get_token().access_token == "renewed"
+"""
+
+
+@pytest.mark.parametrize(
+    ("fixtures", "last", "ini", "outcome"),
+    [
+        ("s2sauth_clock", "pass", "", {"passed": 1, "failed": 1}),
+        ("s2sauth_wait_for_renewals, a_moment_later", "pass", "", {"passed": 2}),
+        ("a_moment_later", "pass", "usefixtures = s2sauth_wait_for_renewals\n", {"passed": 2}),
+        ("s2sauth_clock", "gate.set(); wait_for_renewals(service)", "", {"passed": 2}),
+    ],
+    ids=["without", "fixture", "ini", "call"],
+)
+def test_a_renewal_in_the_background_takes_the_next_tests_answer_unless_it_is_waited_for(
+    run, fixtures, last, ini, outcome
+):
+    """Credentials at module level, whose token is renewed while the first test ends."""
+    code = STOLEN.replace("FIXTURES", fixtures).replace("LAST", last)
+    run(code, ini=STRICT + ini).assert_outcomes(**outcome)
+
+
+def test_waiting_leaves_nothing_behind(run):
+    """After the test, renewals begin as they did before it."""
+    from s2sauth._flight import Flight
+
+    before = Flight.launch
+    code = """
+        from s2sauth import CognitoClientCredentials
+        from s2sauth._flight import Flight
+
+        def test_it(s2sauth_mock, s2sauth_wait_for_renewals):
+            assert Flight.launch.__module__ == "pytest_s2sauth"
+            assert CognitoClientCredentials.from_env().get_token().access_token
+        """
+    run(code).assert_outcomes(passed=1)
+    assert Flight.launch is before

@@ -65,7 +65,7 @@ class TestBoth:
             ('{"secret": "abcdef"}', "other", "the key other is to be read, and this is a JSON object without it"),
             ('{"secret": ["abcdef"]}', "secret", "key secret: is of type list, not a string"),
             ("abcdef", "secret", "the key secret is to be read, and this is no JSON object"),
-            ('"abcdef"', None, "stands in quotes"),
+            ('"abcdef"', None, "is in quotes"),
             ("abc def", None, "holds white space"),
         ],
         ids=["JSON", "JSON without the key", "list", "text", "quotes", "blank"],

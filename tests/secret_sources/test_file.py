@@ -1,6 +1,7 @@
 """A secret in a file."""
 
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,7 +125,7 @@ def test_what_is_no_file_holds_nobody_up(tmp_path: Path, make_it: Callable[[Path
     """A pipe into which nobody writes would be waited for without an end."""
     path = tmp_path / "client"
     make_it(path)
-    with pytest.raises((ConfigurationError, OSError)):
+    with pytest.raises((ConfigurationError, SourceFailed)):
         FileSecret(path)()
 
 
@@ -152,7 +153,9 @@ def test_a_missing_file_is_a_source_that_is_down(
     clock.advance(4000)
     credentials.get_token()
     assert [event.error for event in events if event.name == "secret_source_failed"] == ["FileNotFoundError"]
-    with pytest.raises(TokenUnavailable, match="FileNotFoundError"):
+    with pytest.raises(
+        TokenUnavailable, match=f"the secret file {path} cannot be read: FileNotFoundError: No such file"
+    ):
         make(client_secret=FileSecret(path)).get_token()
 
 
@@ -176,8 +179,55 @@ def test_from_env_reads_the_file_that_a_variable_names(fake: FakeCognito, path: 
     prefixed = {f"BILLING_{name}": value for name, value in environ.items()}
     path.unlink()
     with CognitoClientCredentials.from_env("BILLING_", prefixed) as credentials:
-        with pytest.raises(TokenUnavailable, match="FileNotFoundError"):
+        with pytest.raises(TokenUnavailable, match=f"file {path}, named by BILLING_COGNITO_CLIENT_SECRET_FILE, cannot"):
             credentials.get_token()
+
+
+@pytest.mark.parametrize(
+    ("make_it", "name", "says"),
+    [
+        (lambda path: None, "FileNotFoundError", "FileNotFoundError: No such file"),
+        (Path.mkdir, "IsADirectoryError", "IsADirectoryError: Is a directory"),
+        (lambda path: path.symlink_to(path), "OSError", "OSError: Too many levels"),
+    ],
+    ids=["missing", "folder", "loop"],
+)
+def test_a_file_that_a_variable_names_and_that_cannot_be_read_is_said_with_both(
+    fake: FakeCognito, tmp_path: Path, make_it: Callable[[Path], object], name: str, says: str
+) -> None:
+    """The event has one word, which is no path."""
+    path = tmp_path / "client"
+    make_it(path)
+    events: list[Event] = []
+    with named_by_variable(fake, path, events) as credentials:
+        with pytest.raises(TokenUnavailable) as caught:
+            credentials.get_token()
+    assert f"(the secret file {path}, named by COGNITO_CLIENT_SECRET_FILE, cannot be read: {says}" in str(caught.value)
+    assert [event.error for event in events if event.name == "secret_source_failed"] == [name]
+    assert fake.counts()["token_connections"] == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [("", "is empty"), ("x" * 100_000, "is longer than 65536 bytes")], ids=["empty", "too long"]
+)
+def test_a_file_that_a_variable_names_and_that_has_no_secret_in_it_is_said_with_both(
+    fake: FakeCognito, tmp_path: Path, content: str, says: str
+) -> None:
+    """As a setting that is wrong."""
+    path = tmp_path / "client"
+    path.write_text(content, encoding="utf-8")
+    with named_by_variable(fake, path, []) as credentials:
+        with pytest.raises(ConfigurationError) as caught:
+            credentials.get_token()
+    place = f"client_secret in file {path}, named by COGNITO_CLIENT_SECRET_FILE"
+    assert str(caught.value).startswith(f"{place}: {says}")
+
+
+def named_by_variable(fake: FakeCognito, path: Path, events: list[Event]) -> CognitoClientCredentials:
+    """Credentials whose secret is in the file that the environment names."""
+    environ = {name: value for name, value in fake.environ.items() if name != "APP_CLIENT_SECRET"}
+    environ["COGNITO_CLIENT_SECRET_FILE"] = str(path)
+    return CognitoClientCredentials.from_env(environ=environ, on_event=events.append)
 
 
 def test_a_source_of_ones_own_may_name_what_is_wrong(make: Make, events: list[Event]) -> None:
@@ -189,3 +239,22 @@ def test_a_source_of_ones_own_may_name_what_is_wrong(make: Make, events: list[Ev
     with pytest.raises(TokenUnavailable, match=r"The secret source failed \(vault sealed\)"):
         make(client_secret=source).get_token()
     assert [event.error for event in events if event.name == "secret_source_failed"] == ["vault sealed"]
+
+
+def test_a_source_of_ones_own_may_have_a_word_for_events(make: Make, events: list[Event]) -> None:
+    """Where the reason has a path in it, say."""
+
+    def source() -> str:
+        raise SourceFailed("vault at /run/vault sealed", "VaultSealed")
+
+    with pytest.raises(TokenUnavailable, match=r"\(vault at /run/vault sealed\)"):
+        make(client_secret=source).get_token()
+    assert [event.error for event in events if event.name == "secret_source_failed"] == ["VaultSealed"]
+
+
+def test_a_failure_of_a_source_says_why_and_can_be_pickled() -> None:
+    """With both its fields."""
+    failed = SourceFailed("vault sealed", "VaultSealed")
+    again = pickle.loads(pickle.dumps(failed))
+    assert (str(again), again.reason, again.name) == ("vault sealed", "vault sealed", "VaultSealed")
+    assert SourceFailed("down").name == "down"

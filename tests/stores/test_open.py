@@ -37,7 +37,7 @@ def works(store: Store) -> bool:
 
 def test_a_file(tmp_path: Path) -> None:
     """By its absolute path."""
-    store = open_store(f"sqlite://{tmp_path}/tokens.db")
+    store = open_store(f"sqlite:///{tmp_path}/tokens.db")
 
     assert isinstance(store, SQLiteStore)
     assert works(store)
@@ -62,7 +62,7 @@ def test_a_table(moto: Moto, aws_variables: None) -> None:
 
 def test_a_wrong_url() -> None:
     """The constructor has refused it before; this holds by itself."""
-    with pytest.raises(ValueError, match=r"^has no absolute path after sqlite://; use sqlite:///"):
+    with pytest.raises(ValueError, match=r"^has no absolute path after sqlite://; use sqlite:////"):
         open_store("sqlite://tokens.db")
 
 
@@ -70,7 +70,7 @@ def test_a_wrong_url() -> None:
     ("call", "imported"),
     [
         ("", []),
-        ("open_store('sqlite:///none/tokens.db')", ["sqlite3", "s2sauth.stores.sqlite"]),
+        ("open_store('sqlite:////none/tokens.db')", ["sqlite3", "s2sauth.stores.sqlite"]),
         ("open_store('redis://localhost')", ["redis", "s2sauth.stores.redis"]),
         ("open_store('dynamodb://tokens?region=eu-central-1')", ["boto3", "s2sauth.stores.dynamodb"]),
         ("import s2sauth.stores.redis, s2sauth.stores.dynamodb", ["s2sauth.stores.dynamodb", "s2sauth.stores.redis"]),

@@ -200,7 +200,7 @@ class TestUrls:
         ("url", "wrong"),
         [
             ("redis://:PassWord4711/@localhost", "url: has no valid host or port"),
-            ("sqlite:///PassWord4711", "url: is not one of redis://, rediss://, unix://"),
+            ("sqlite:////PassWord4711", "url: is not one of redis://, rediss://, unix://"),
             ("PassWord4711", "url: is no URL of a store; use "),
         ],
     )

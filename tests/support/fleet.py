@@ -79,7 +79,7 @@ class Process:
     @property
     def due(self) -> float:
         """Seconds until its next call makes a token request."""
-        return state(self.slot, self._supply.now()).next_renewal_in or 0.0
+        return state(self.slot, self._supply.now(), RenewalPolicy()).next_renewal_in or 0.0
 
     @property
     def got_its_token_at(self) -> float:

@@ -51,7 +51,7 @@ def sqlite_place(path: Path) -> Place:
     """A file, by the machine's clock."""
     engine = SQLiteEngine(path)
     engine.clock = SystemClock()  # type: ignore[assignment]  # as in the processes that get the URL
-    return Place("sqlite", f"sqlite://{path}", engine)
+    return Place("sqlite", f"sqlite:///{path}", engine)
 
 
 def redis_place(server: KeyValueServer) -> Place:

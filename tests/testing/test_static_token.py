@@ -32,8 +32,21 @@ def test_invalidating_is_noted_and_changes_nothing():
 
 
 def test_repr_never_shows_the_value():
-    """Even a made-up token stays out of logs."""
-    assert "abcdef" not in repr(StaticToken("abcdef"))
+    """Even a made-up token stays out of logs. It ends with what to use instead."""
+    shown = (
+        '<StaticToken: value hidden; use static_token.httpx_auth("https://api.example.com"), '
+        'static_token.httpx2_auth("https://api.example.com"), or static_token.get_token().authorization>'
+    )
+    assert repr(StaticToken("abcdef")) == str(StaticToken("abcdef")) == shown
+
+
+def test_formatting_it_is_an_error_that_says_what_to_use():
+    """As with the token itself: an f-string with it is a header without a token."""
+    with pytest.raises(
+        TypeError, match=r"^StaticToken cannot be formatted, .* static_token\.get_token\(\)\.auth"
+    ) as caught:
+        f"Bearer {StaticToken('abcdef')}"  # that is the test
+    assert "abcdef" not in str(caught.value)
 
 
 def test_scopes_of_a_wrong_form_are_a_configuration_error():

@@ -23,6 +23,7 @@ from s2sauth import (
     TokenUnavailable,
     otel,
 )
+from s2sauth.settings import CognitoSettings
 from s2sauth.testing import StaticToken
 
 
@@ -33,7 +34,7 @@ class Vault:
         return "secret"
 
 
-def construct() -> None:
+def construct(settings: CognitoSettings) -> None:
     """Each argument in each form that it may take."""
     policy = RenewalPolicy(renew_at=0.8, expiry_margin=5, deadline=4.0, attempts=2, forced_renewal_every=120)
     CognitoClientCredentials(domain="demo", region="eu-central-1", client_id="id", client_secret="secret")
@@ -54,6 +55,24 @@ def construct() -> None:
     CognitoClientCredentials.from_env(http_client=lambda: httpx2.Client(proxy="http://proxy.example.com:3128"))
     assert_type(CognitoClientCredentials.from_env(), CognitoClientCredentials)
     assert_type(CognitoClientCredentials.from_env("BILLING_", {"X": "y"}, scopes=["a"]), CognitoClientCredentials)
+    CognitoClientCredentials.from_env(
+        domain="demo",
+        region="eu-central-1",
+        token_url=None,
+        api="get_client_token",
+        client_id="id",
+        client_secret=Vault(),
+        scopes=None,
+        client_metadata={"tenant": "a"},
+        auth_method="auto",
+        policy=policy,
+        store="sqlite:////var/lib/app/tokens.db",
+        http_client=None,
+        strict=True,
+        on_event=report,
+        clock=None,
+    )
+    assert_type(settings.credentials(scopes="a", policy=policy), CognitoClientCredentials)
 
 
 class OwnFake:

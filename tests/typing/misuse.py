@@ -19,6 +19,9 @@ def mistakes(credentials: CognitoClientCredentials, token: AccessToken) -> None:
     CognitoClientCredentials(client_id="id", client_secret="secret", auth_method="basic")  # wrong: not a method
     CognitoClientCredentials(client_id="id", client_secret="secret", http_client=httpx.Client())  # wrong: no factory
     CognitoClientCredentials(client_id="id", client_secret="secret", scope="a")  # wrong: the argument is `scopes`
+    CognitoClientCredentials.from_env(scope="a")  # wrong: it is `scopes`; not seen by ty
+    CognitoClientCredentials.from_env(strict="yes")  # wrong: True or False
+    CognitoClientCredentials.from_env(api="getClientToken")  # wrong: not an API
     RenewalPolicy(0.8)  # wrong: keyword-only
     RenewalPolicy(renew_at="0.8")  # wrong: a string
     credentials.get_token(1.0)  # wrong: keyword-only
@@ -28,3 +31,8 @@ def mistakes(credentials: CognitoClientCredentials, token: AccessToken) -> None:
     credentials.invalidate(None)  # wrong: None is no token
     len(token.expires_in)  # wrong: seconds
     httpx.Client(auth=credentials)  # wrong: the hook is credentials.httpx_auth(...)
+
+
+async def awaited(credentials: CognitoClientCredentials) -> None:
+    """The awaitable one is aget_token()."""
+    await credentials.get_token()  # wrong: get_token() is not awaitable

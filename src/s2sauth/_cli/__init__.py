@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from .._core.errors import S2SAuthError
 from .._version import __version__
 from ._console import Console, OutputFailed
-from ._exits import FAILED, FINE, INTERRUPTED, USAGE, CommandFailed, exit_code
+from ._exits import FAILED, FINE, INTERRUPTED, TOO_MANY, TOO_MANY_ADVICE, USAGE, CommandFailed, exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,8 +53,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     _silence()
     try:
         return _run(sys.argv[1:] if argv is None else list(argv), console)
-    except SystemExit as left:  # argparse has shown the help, or what is wrong with the command line
-        return USAGE if left.code else FINE
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `| head` has seen enough
@@ -81,6 +79,14 @@ def _run(argv: list[str], console: Console) -> int:
         topic = error.topic if isinstance(error, S2SAuthError) else None
         console.failed(str(error), code=exit_code(error), kind=type(error).__name__, topic=topic)
         return exit_code(error)
+    except SystemExit as left:  # argparse has shown the help, or what is wrong with the command line
+        console.flush()
+        return USAGE if left.code else FINE
+    except OSError as error:
+        if error.errno not in TOO_MANY:
+            raise
+        console.failed(f"{error.strerror}. {TOO_MANY_ADVICE}", code=FAILED, kind=CommandFailed.__name__)
+        return FAILED
 
 
 def _parse(argv: list[str]) -> tuple[Command, argparse.Namespace]:

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from .._core.origin import is_loopback, parse_url
+from .._core.refusals import find
 from ._exits import FAILED, FINE, UNREACHABLE, USAGE, CommandFailed
+from ._proxy import proxy_of, stays_here
 from ._refusal import reasons
 from ._settings import add_options, load
+from ._trust import ssl_context
 from ._words import printable
 
 if TYPE_CHECKING:
@@ -32,7 +35,7 @@ MAX_BODY: Final = 1 << 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    parser.add_argument("method", metavar="METHOD", type=str.upper, help="GET, POST, …")
+    parser.add_argument("method", metavar="METHOD", type=_method, help="GET, POST, …")
     parser.add_argument("url", metavar="URL", help="the token goes to this URL's origin only")
     parser.add_argument("-H", "--header", action="append", default=[], metavar="NAME: VALUE", help="may be repeated")
     parser.add_argument("--data", metavar="TEXT|@FILE", help="the body: a text, a file's content, or @- for stdin")
@@ -49,10 +52,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     with load(arguments).credentials as credentials:
         response, body, cut = send(credentials, arguments, headers, content)
         token = credentials.get_token()
-        why = reasons(response.status_code, response.headers.get_list("www-authenticate"), token)
+        refusal = find(response.status_code, dict(response.headers), body)
+        why = reasons(response.status_code, response.headers.get_list("www-authenticate"), token, refusal)
     # An API may send back what it was sent.
     why = [hidden(text, token) for text in why]
-    text = _shown(body.decode(response.encoding or "utf-8", "replace"), token, cut=cut)
+    text = _shown(_decoded(body, response.encoding or "utf-8"), token, cut=cut)
     shown = [(name, hidden(text, token)) for name, text in response.headers.multi_items()]
     console.document(
         {
@@ -66,7 +70,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             "refusal": why,
         }
     )
-    good = response.status_code < 400
+    good = response.status_code < 400 and not why
     status = f"{response.http_version} {response.status_code} {printable(hidden(response.reason_phrase, token))}"
     console.line(console.paint(status, "green" if good else "red"))
     console.lines(f"{console.paint(name, 'bold')}: {printable(text)}" for name, text in shown)
@@ -92,18 +96,25 @@ def send(
     import httpx  # noqa: PLC0415  # the help of all commands needs no HTTP library
 
     token = credentials.get_token()  # its failure is the token endpoint's, whatever happens to the call
+    direct = stays_here(arguments.url)
+    proxy = None if direct else proxy_of(arguments.url)
+    if proxy is not None and proxy.wrong:
+        raise CommandFailed(proxy.wrong, USAGE)
+    context = ssl_context()
     try:
         with (
-            httpx.Client(auth=hook, timeout=arguments.timeout) as client,
+            httpx.Client(auth=hook, timeout=arguments.timeout, verify=context, trust_env=not direct) as client,
             client.stream(arguments.method, arguments.url, headers=headers, content=content) as response,
         ):
             return response, *_beginning(response.iter_bytes())
-    except httpx.LocalProtocolError as error:
-        raise CommandFailed(f"no such request can be sent: {error}. Check METHOD and -H", USAGE) from None
+    except (httpx.LocalProtocolError, httpx.InvalidURL, UnicodeError) as error:
+        text = printable(hidden(str(error), token))
+        raise CommandFailed(f"no such request can be sent: {text}. Check METHOD, URL and -H", USAGE) from None
     except httpx.HTTPError as error:
+        through = "" if proxy is None else f" through the proxy {proxy} from {proxy.variable}"
         raise CommandFailed(
-            f"{arguments.url} gave no answer: {type(error).__name__}, {printable(hidden(str(error), token))}. Check "
-            "the URL, the route there and the proxy variables; `s2sauth doctor URL` looks at each step",
+            f"{arguments.url} gave no answer{through}: {type(error).__name__}, {printable(hidden(str(error), token))}. "
+            "Check the URL, the route there and the proxy variables; `s2sauth doctor URL` looks at each step",
             UNREACHABLE,
         ) from None
 
@@ -115,6 +126,13 @@ def _beginning(pieces: Iterable[bytes]) -> tuple[bytes, bool]:
         if len(body) > MAX_BODY:
             return bytes(body[:MAX_BODY]), True
     return bytes(body), False
+
+
+def _decoded(body: bytes, encoding: str) -> str:
+    try:
+        return body.decode(encoding, "replace")
+    except (LookupError, UnicodeError):  # of Python's codecs, but not for text: "hex", "idna"
+        return body.decode("utf-8", "replace")
 
 
 def _shown(text: str, token: AccessToken, *, cut: bool) -> str:
@@ -144,6 +162,12 @@ def _header(text: str) -> tuple[str, str]:
     if not colon or not name.strip() or not (name + value).isascii() or not (name + value).isprintable():
         raise CommandFailed('-H: use "Name: value" in ASCII, as "Accept: text/plain"', USAGE)
     return name.strip(), value.strip()
+
+
+def _method(text: str) -> str:
+    if not text.isascii():
+        raise argparse.ArgumentTypeError("use ASCII letters")
+    return text.upper()
 
 
 def _seconds(text: str) -> float:

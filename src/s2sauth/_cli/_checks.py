@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 import ssl
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal
-from urllib.request import getproxies, proxy_bypass
 
 from .._core import cognito
 from .._core.errors import ConfigurationError, S2SAuthError, hint
+from .._core.http_dates import http_date
 from .._core.origin import is_loopback, parse_url
 from .._core.record import Record
-from ..secret_sources import read_secrets
-from ._exits import FAILED, UNREACHABLE, USAGE, exit_code
+from ..secret_sources import SourceFailed, read_secrets
+from ._exits import FAILED, TOO_MANY, TOO_MANY_ADVICE, UNREACHABLE, USAGE, CommandFailed, exit_code
+from ._proxy import proxy_of, stays_here
+from ._trust import ssl_context, where_the_ca_belongs
 from ._words import duration, printable, region_of, scope_text
 
 if TYPE_CHECKING:
@@ -30,6 +33,10 @@ SKEW_WARNS, SKEW_FAILS = 5.0, 300.0
 """Seconds; AWS refuses signed requests, such as those for a secret, that are more than 5 minutes off."""
 SECRET_LENGTHS = range(24, 65)
 """Characters that Cognito's secrets have."""
+
+
+THIS_MACHINE = "localhost,127.0.0.1,::1"
+"""What NO_PROXY names so that calls to this machine go direct."""
 
 
 class Check(Record):
@@ -49,9 +56,10 @@ def secret(loaded: Loaded) -> Check:
         secrets, cut = read_secrets(loaded.secret)
     except ConfigurationError as wrong:
         return Check("secret", "fail", str(wrong), "Give the secret as it stands in the Cognito console.", USAGE)
-    except Exception as error:  # noqa: BLE001  # a source of AWS or a file raises what it likes
-        text = f"its source is down: {type(error).__name__}"
-        return Check("secret", "fail", text, "Check path or ARN, rights and network.", UNREACHABLE)
+    except Exception as error:  # noqa: BLE001  # a source raises what it likes
+        said = error.reason if isinstance(error, SourceFailed) else type(error).__name__
+        text = f"its source is down: {os.strerror(errno.EMFILE) if _is_starved(error) else said}"
+        return Check("secret", "fail", text, _advice(error, "Check path or ARN, rights and network."), UNREACHABLE)
     odd = [one for one in secrets if len(one.reveal()) not in SECRET_LENGTHS]
     if odd:
         advice = "Cognito's have 24 to 64 characters: see whether all of it was copied."
@@ -61,32 +69,58 @@ def secret(loaded: Loaded) -> Check:
     return Check("secret", "pass", "can be read and has the form of Cognito's")
 
 
-def dns(name: str, url: str) -> Check:
+def proxy(name: str, url: str, *, api: bool = False) -> Check | None:
+    """Which proxy a client of httpx uses for this URL and whether it can be reached; None if it uses none."""
+    try:
+        found = proxy_of(url)
+    except ConfigurationError as wrong:
+        return Check(name, "fail", wrong.message, code=USAGE)
+    if found is None:
+        return None
+    if found.wrong:
+        return Check(name, "warn" if stays_here(url) else "fail", found.wrong, code=USAGE)
+    where = f"{found} from {found.variable}"
+    if stays_here(url):
+        return _past_it(name, where, api=api)
+    try:
+        socket.create_connection((found.host, found.port), TIMEOUT).close()
+    except OSError as error:
+        advice = f"Check host and port in {found.variable}. If the host needs no proxy, name it in NO_PROXY."
+        text = f"the proxy {where} cannot be reached: {error.strerror or error}"
+        return Check(name, "fail", text, _advice(error, advice), UNREACHABLE)
+    return Check(name, "pass", f"the proxy {where} can be reached")
+
+
+def _past_it(name: str, where: str, *, api: bool) -> Check:
+    """Requests of s2sauth to this machine go direct; those that a client of the user sends to the API do not."""
+    if not api:
+        return Check(name, "pass", f"the proxy {where} is not used for token requests to this machine")
+    text = f"your own client would send the token to the proxy {where}; this check goes direct"
+    return Check(name, "warn", text, f"Set NO_PROXY={THIS_MACHINE}, or trust_env=False for that client.")
+
+
+def dns(name: str, url: str, *, proxied: bool) -> Check:
     """Whether the host has an address."""
-    host, port, proxied = _place(url)
+    host, port = _place(url)
     if proxied:
-        return Check(name, "skip", f"a proxy of the environment resolves {host}")
+        return Check(name, "skip", f"the proxy resolves {host}")
     try:
         found = sorted({str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
     except OSError as error:
         advice = "Check the spelling; a new Cognito domain may need a minute, and a VPC needs DNS support."
-        return Check(name, "fail", f"{host} does not resolve: {error.strerror}", advice, UNREACHABLE)
+        return Check(name, "fail", f"{host} does not resolve: {error.strerror}", _advice(error, advice), UNREACHABLE)
     return Check(name, "pass", f"{host} is {', '.join(found)}")
 
 
-def tls(name: str, url: str) -> Check:
+def tls(name: str, url: str, *, proxied: bool) -> Check:
     """Whether the host can be reached and its certificate is trusted, by the CA files that httpx takes."""
-    host, port, proxied = _place(url)
+    host, port = _place(url)
     if proxied:
-        return Check(name, "skip", f"a proxy of the environment leads to {host}")
-    import httpx  # noqa: PLC0415  # the help of all commands needs no HTTP library
-
-    secure = url.lower().startswith("https:")
+        return Check(name, "skip", f"the proxy leads to {host}")
     try:
-        context = httpx.create_ssl_context() if secure else None
-    except OSError as error:
-        text = f"the CA certificates cannot be read: {error}"
-        return Check(name, "fail", text, "Check SSL_CERT_FILE and SSL_CERT_DIR.", USAGE)
+        context = ssl_context() if url.lower().startswith("https:") else None
+    except (CommandFailed, ConfigurationError) as wrong:
+        return Check(name, "fail", str(wrong), code=exit_code(wrong))
     try:
         with socket.create_connection((host, port), TIMEOUT) as plain:
             if context is None:
@@ -94,11 +128,19 @@ def tls(name: str, url: str) -> Check:
             with context.wrap_socket(plain, server_hostname=host) as wrapped:
                 return Check(name, "pass", f"{host}:{port} speaks {wrapped.version()} and its certificate is trusted")
     except ssl.SSLCertVerificationError as error:
-        advice = "Behind a proxy that opens TLS, give its CA in SSL_CERT_FILE."
-        return Check(name, "fail", f"the certificate is refused: {error.verify_message}", advice, UNREACHABLE)
+        text = f"the certificate is refused: {error.verify_message}"
+        return Check(name, "fail", text, where_the_ca_belongs(), UNREACHABLE)
     except OSError as error:
         advice = "Check route, firewall and HTTPS_PROXY: a VPC without NAT has no way there."
-        return Check(name, "fail", f"{host}:{port} cannot be reached: {error}", advice, UNREACHABLE)
+        return Check(name, "fail", f"{host}:{port} cannot be reached: {error}", _advice(error, advice), UNREACHABLE)
+
+
+def _is_starved(error: Exception) -> bool:
+    return isinstance(error, OSError) and error.errno in TOO_MANY
+
+
+def _advice(error: Exception, usual: str) -> str:
+    return TOO_MANY_ADVICE if _is_starved(error) else usual
 
 
 def _plain(name: str, host: str, port: int) -> Check:
@@ -163,16 +205,15 @@ def clock(url: str, now: Callable[[], float]) -> Check:
     import httpx  # noqa: PLC0415  # the help of all commands needs no HTTP library
 
     try:
-        with httpx.Client(timeout=TIMEOUT) as client:
+        with httpx.Client(verify=ssl_context(), timeout=TIMEOUT, trust_env=not stays_here(url)) as client:
             before = now()
             date = client.get(url).headers.get("date", "")
             middle = (before + now()) / 2
-    except (httpx.HTTPError, OSError) as error:  # OSError: the CA certificates cannot be read
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, CommandFailed, ConfigurationError) as error:
         return Check("clock", "skip", f"the token endpoint does not say the time: {type(error).__name__}")
-    try:
-        skew = middle - parsedate_to_datetime(date).timestamp() - 0.5  # Date is cut to the second
-    except ValueError:
+    if (said := http_date(date)) is None:
         return Check("clock", "skip", "the token endpoint does not say the time")
+    skew = middle - said - 0.5  # Date is cut to the second
     if abs(skew) < SKEW_WARNS:
         return Check("clock", "pass", f"is within {SKEW_WARNS:g} seconds of the server's")
     text = f"is {duration(skew)} {'ahead of' if skew > 0 else 'behind'} the server's"
@@ -180,9 +221,6 @@ def clock(url: str, now: Callable[[], float]) -> Check:
     return Check("clock", "fail" if abs(skew) >= SKEW_FAILS else "warn", text, advice)
 
 
-def _place(url: str) -> tuple[str, int, bool]:
-    """Host, port, and whether a proxy of the environment stands before it."""
+def _place(url: str) -> tuple[str, int]:
     origin = parse_url(url).origin
-    host = origin.host.decode()  # as httpx encodes it; Python's own codec would make another one of some
-    proxied = bool(getproxies().keys() & {origin.scheme, "all"}) and not proxy_bypass(host)
-    return host, origin.port, proxied
+    return origin.host.decode(), origin.port  # as httpx encodes it; Python's own codec would make another one of some

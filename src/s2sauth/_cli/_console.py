@@ -27,8 +27,8 @@ class Console:
     def __init__(self, out: TextIO | None, err: TextIO | None) -> None:
         self.json = False
         """Whether stdout gets one JSON document, in place of lines for people."""
-        self._out = out or io.StringIO()  # None: it was closed before Python started
-        self._err = err or io.StringIO()
+        self._out = _any(out)
+        self._err = _any(err)
 
     def line(self, text: str = "") -> None:
         """A line of the result, for people; nothing with `--json`."""
@@ -49,6 +49,11 @@ class Console:
         """A word on how it goes, on stderr."""
         _print(text, self._err)
 
+    def flush(self) -> None:
+        """Write what argparse has left in the streams' buffers."""
+        for stream in (self._out, self._err):
+            _print("", stream, end="")
+
     def paint(self, text: str, colour: Colour) -> str:
         """The text in a colour, for `line()`, if stdout is a terminal and NO_COLOR is not set."""
         return _paint(text, colour, self._out)
@@ -61,10 +66,18 @@ class Console:
         self.document({"error": {"type": kind, "message": text, "exit_code": code, "topic": topic}})
 
 
-def _print(text: str, stream: TextIO) -> None:
-    encoding = stream.encoding or "utf-8"  # what it has no character for is written as \\x.., not refused
+def _any(stream: TextIO | None) -> TextIO:
+    """The stream, which now writes `\\x..` where it has no such character, argparse's words included."""
+    if stream is None:  # it was closed before Python started
+        return io.StringIO()
+    if reconfigure := getattr(stream, "reconfigure", None):  # not of a StringIO, which takes every character
+        reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _print(text: str, stream: TextIO, end: str = "\n") -> None:
     try:
-        print(text.encode(encoding, "backslashreplace").decode(encoding), file=stream, flush=True)
+        print(text, end=end, file=stream, flush=True)
     except BrokenPipeError:
         raise
     except OSError as error:

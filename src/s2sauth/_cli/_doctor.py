@@ -6,10 +6,12 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from .._core.errors import S2SAuthError
+from .._core.refusals import WAF, find
 from . import _checks
 from ._call import check_url, hidden, send
 from ._checks import Check
 from ._exits import FINE, CommandFailed, exit_code
+from ._proxy import stays_here
 from ._refusal import reasons
 from ._settings import Loaded, add_options, load
 
@@ -99,24 +101,31 @@ def _cognito(arguments: argparse.Namespace, loaded: Loaded) -> Iterator[Check]:
 
 
 def _way(prefix: str, url: str) -> Iterator[Check]:
-    """DNS, and TLS if the host has an address."""
-    dns = _checks.dns(f"{prefix}dns", url)
+    """The proxy if there is one, DNS, and TLS if the host has an address."""
+    proxy = _checks.proxy(f"{prefix}proxy", url, api=bool(prefix))
+    if proxy is not None:
+        yield proxy
+        if proxy.status == "fail":
+            return
+    proxied = proxy is not None and not stays_here(url)
+    dns = _checks.dns(f"{prefix}dns", url, proxied=proxied)
     yield dns
     if dns.status != "fail":
-        yield _checks.tls(f"{prefix}tls", url)
+        yield _checks.tls(f"{prefix}tls", url, proxied=proxied)
 
 
 def _api(arguments: argparse.Namespace, loaded: Loaded) -> Check:
     try:
-        response, _, _ = send(loaded.credentials, arguments, [], b"")
+        response, body, _ = send(loaded.credentials, arguments, [], b"")
     except (CommandFailed, S2SAuthError) as error:
         return Check("api", "fail", str(error), code=exit_code(error))
     status = response.status_code
     said = f"GET {arguments.url} is answered {status}"
     token = loaded.credentials.get_token()
-    refused = reasons(status, response.headers.get_list("www-authenticate"), token)
-    if refused:
-        return Check("api", "fail", said, hidden(" ".join(refused), token))
+    refusal = find(status, dict(response.headers), body)
+    if refused := reasons(status, response.headers.get_list("www-authenticate"), token, refusal):
+        mild = 400 <= status < 500 and status not in (401, 403) and refusal not in WAF
+        return Check("api", "warn" if mild else "fail", said, hidden(" ".join(refused), token))
     if status >= 500:
         return Check("api", "fail", said, "The API has a problem of its own: look at its log.")
     if status >= 400:

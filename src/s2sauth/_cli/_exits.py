@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Final
 
 from .._core.errors import (
@@ -21,6 +22,11 @@ UNREACHABLE: Final = 3
 """The token endpoint or the API cannot be reached, or did not answer in time."""
 INTERRUPTED: Final = 130
 """Ctrl-C: 128 and the number of SIGINT, as a shell has it."""
+
+TOO_MANY: Final = (errno.EMFILE, errno.ENFILE)
+"""The numbers of the OSError of a process, or a machine, that may open no more files."""
+
+TOO_MANY_ADVICE: Final = "Raise the limit of open files (ulimit -n), or find what leaves them open."
 
 
 class CommandFailed(Exception):

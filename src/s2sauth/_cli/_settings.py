@@ -13,6 +13,7 @@ from ..credentials import CognitoClientCredentials
 from ..secret_sources.base import prepare_source
 from ..secret_sources.env import environment_secret
 from ._exits import USAGE, CommandFailed
+from ._trust import check_pipes
 from ._words import region_of
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 _OPTIONS = {
     "domain": ("--domain", "the user pool's domain, or with --region a bare prefix"),
-    "region": ("--region", "the AWS Region of a bare prefix"),
+    "region": ("--region", "the AWS Region of a bare prefix, or of --api get_client_token"),
     "token_url": ("--token-url", "the whole URL of the token endpoint, in place of a domain"),
+    "api": ("--api", "oauth2, or get_client_token: Cognito's own API, which needs --region and no domain"),
     "client_id": ("--client-id", "the app client's id"),
     "secret_file": ("--secret-file", "the file that holds the client secret"),
     "secret_arn": ("--secret-arn", "the client secret's ARN in Secrets Manager or Parameter Store"),
@@ -55,16 +57,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     for name, (option, text) in _OPTIONS.items():
         place = secret if name.startswith("secret") else group
         place.add_argument(option, dest=name, metavar=name.upper(), help=text)
-    group.add_argument("--scope", action="append", dest="scopes", metavar="SCOPE", help="may be repeated")
+    group.add_argument(
+        "--scope", action="append", dest="scopes", metavar="SCOPE", help="one or several; may be repeated"
+    )
     group.add_argument("--prefix", default="", help='goes before each variable, as "BILLING_"')
 
 
 def load(arguments: argparse.Namespace) -> Loaded:
     """The credentials of the command line and the environment. Raises ConfigurationError with all that is wrong,
     and CommandFailed where an extra is missing."""
+    check_pipes()
     given: dict[str, Any] = {
         name: getattr(arguments, name)
-        for name in ("domain", "region", "token_url", "client_id", "scopes")
+        for name in ("domain", "region", "token_url", "api", "client_id", "scopes")
         if getattr(arguments, name) is not None
     }
     sources = {name: "--scope" if name == "scopes" else _OPTIONS[name][0] for name in given}
@@ -81,7 +86,7 @@ def load(arguments: argparse.Namespace) -> Loaded:
         except ConfigurationError as wrong:
             raise ConfigurationError(f"--secret-arn: {wrong.message}") from None
         sources["client_secret"] = _OPTIONS["secret_arn"][0]
-    found = from_environment(arguments.prefix, os.environ, frozenset(given))
+    found = from_environment(arguments.prefix, os.environ, frozenset(given), api=given.get("api"))
     credentials = CognitoClientCredentials.from_env(arguments.prefix, **given)
     known = credentials._slot.settings  # as from_env() made them
     secret: SecretInput = given.get("client_secret") or environment_secret(found, os.environ)
@@ -94,7 +99,7 @@ def load(arguments: argparse.Namespace) -> Loaded:
         secret=secret,
         sources=sources | {_plain(name): variable for name, variable in found.variables.items()},
         token_url=known.token_url,
-        region=arguments.region or region_of(known.token_url),
+        region=arguments.region or found.region or region_of(known.token_url),
         client_id=known.client_id,
         scopes=known.scopes,
     )

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from .._core.endpoint import is_region
+from .._core.partitions import DNS_SUFFIX, OTHER_SUFFIXES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_SUFFIXES: Final = tuple(f".{suffix}" for suffix in ("amazoncognito.com", DNS_SUFFIX, *OTHER_SUFFIXES.values()))
 _UNITS: Final = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -41,7 +43,7 @@ def scope_text(scopes: Iterable[str] | None) -> str:
 def region_of(url: str) -> str | None:
     """The AWS Region that a host of Cognito names; None for any other host."""
     host = urlsplit(url).hostname or ""
-    if not host.endswith((".amazoncognito.com", ".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu")):
+    if not host.endswith(_SUFFIXES):
         return None
     return next(filter(is_region, host.split(".")), None)
 

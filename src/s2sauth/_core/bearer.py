@@ -61,9 +61,14 @@ def _end(match: re.Match[str] | None, otherwise: int) -> int:
 
 
 def refuses_bearer(www_authenticate: Iterable[str]) -> bool:
-    """Whether the server asks for other schemes only, so that another bearer token cannot help.
+    """Whether another bearer token of the same scopes cannot help: the server asks for other schemes only, or for more
+    scopes (RFC 6750 3.1, insufficient_scope).
 
-    No challenge at all refuses nothing: API Gateway's Cognito authorizer answers 401 without one.
+    One Bearer challenge that says neither is enough to try again. No challenge at all refuses nothing: API Gateway's
+    Cognito authorizer answers 401 without one.
     """
     found = challenges(www_authenticate)
-    return bool(found) and all(scheme != "bearer" for scheme, _ in found)
+    return bool(found) and all(
+        scheme != "bearer" or parameters.get("error", "").strip().lower() == "insufficient_scope"
+        for scheme, parameters in found
+    )

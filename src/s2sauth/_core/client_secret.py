@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from . import pasted
 from .errors import ConfigurationError
 from .strict_json import json_object
 from .values import Secret
@@ -70,7 +71,7 @@ _SECRET_RULES: tuple[tuple[Callable[[str], object], str], ...] = (
     (lambda value: "\ufeff" in value, "holds a byte order mark: save the file as UTF-8 without BOM"),
     (lambda value: "\0" in value, "holds a NUL character"),
     (lambda value: value[0] + value[-1] == "{}", "is a JSON object: give the value of the key that holds the secret"),
-    (lambda value: value[0] == value[-1] and value[0] in "\"'`", "stands in quotes: give it without them"),
+    (pasted.is_quoted, pasted.QUOTED),
     (lambda value: value.startswith("arn:"), "is an ARN, the address of a secret: give the secret stored there"),
     (lambda value: any(c.isspace() for c in value), "holds white space"),
     # RFC 6749 A.2; without the blank, which no server hands out and every copy and paste may add

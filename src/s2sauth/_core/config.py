@@ -1,53 +1,34 @@
 """Arguments become settings, or one error that lists every mistake and repeats no value."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, cast, get_args
 
-from .client_secret import FORM, wrong_with
+from . import pasted
+from .client_secret import wrong_with
+from .cognito_names import is_cognito, wrong_client_id, wrong_scopes
 from .endpoint import (
-    SCOPE,
     UNKNOWN_REGION,
+    contradicts,
     from_api_url,
     from_domain,
     from_region,
     from_token_url,
     is_region,
-    written_scopes,
 )
 from .errors import ConfigurationError
+from .mistakes import FORMS, Mistakes, is_a, wrong_word
+from .mistakes import Api as Api  # noqa: PLC0414  # this is where others find it
+from .mistakes import AuthMethod as AuthMethod  # noqa: PLC0414  # the same
+from .query import asked_scopes, wrong_metadata
+from .query import wrong_scopes as contradicting_scopes
 from .record import Record
 from .values import Secret, scope_set
 
-Api = Literal["oauth2", "get_client_token"]
-AuthMethod = Literal["auto", "client_secret_basic", "client_secret_post"]
-
 MAX_SCOPES = 50
 """That GetClientToken takes (its API reference)."""
-
-_DOMAIN = (
-    'use "demo.auth.eu-central-1.amazoncognito.com", a custom domain as "auth.example.com", or a bare prefix as "demo" '
-    'with region="eu-central-1"'
-)
-_WHOLE_URL = 'use the whole https URL, as "https://proxy.example.com/oauth2/token"'
-_FORMS: Final = {
-    "domain": _DOMAIN,
-    "token_url": _WHOLE_URL,
-    "domain or token_url": f"domain: {_DOMAIN}; token_url: {_WHOLE_URL}",
-    "domain with get_client_token": 'leave it out: this API needs region="eu-central-1", and no domain',
-    "token_url with get_client_token": 'use the whole https URL, as "https://cognito-idp-fips.us-east-1.amazonaws.com"',
-    "api": "use " + " or ".join(f'"{api}"' for api in get_args(Api)),
-    "region": 'use the name of an AWS Region, as "eu-central-1"',
-    "client_id": 'use the app client\'s id, as "1h57kf5cpq17m0eml12EXAMPLE"',
-    "client_secret": FORM,
-    "client_metadata": 'use a mapping of strings to strings, as {"environment": "dev"}, or None',
-    "auth_method": "use " + " or ".join(f'"{method}"' for method in get_args(AuthMethod)),
-    "strict": "use True or False",
-}
-_NEEDED: Final = f'are missing, and {SCOPE} in token_url stands for them; name them, as "demo/read.file"'
-_DIFFER: Final = f"are not those in the query of token_url; write scope={SCOPE} there, which stands for them"
 
 
 class Settings(Record):
@@ -61,16 +42,21 @@ class Settings(Record):
     """`aws_client_metadata`: compact JSON, keys sorted."""
     strict: bool
     api: Api = "oauth2"
+    cognito: bool = False
+    """Whether this is a user pool of Cognito as far as one can tell, whose ids and scopes have a known form."""
+    encodes_basic: bool = False
+    """Whether Basic form-encodes id and secret (RFC 6749 2.3.1): with "client_secret_basic", except for Cognito."""
 
     def __repr__(self) -> str:
         return f"<Settings of {self.client_id} at {self.token_url}>"  # client_metadata may hold what is private
 
     def with_scopes(self, scopes: str | Iterable[str] | None) -> "Settings":
         """The same settings for other scopes; raises ConfigurationError like the constructor's `scopes`."""
-        asked = scope_set(scopes)
-        if (wrong := _beside_the_query(asked, self.token_url)) is not None:
-            raise ConfigurationError(f"scopes: {wrong}")
-        changed: dict[str, Any] = {**vars(self), "scopes": asked}
+        mistakes = Mistakes()
+        asked = _scopes(scopes, self.token_url, mistakes, cognito=self.cognito)
+        if mistakes.found:
+            raise ConfigurationError(mistakes.text())
+        changed: dict[str, Any] = {**vars(self), "scopes": asked_scopes(asked, self.token_url)}
         return Settings(**changed)
 
 
@@ -80,7 +66,7 @@ def key(settings: Settings) -> str:
         settings.api,
         settings.token_url,
         settings.client_id,
-        settings.auth_method,
+        f"{settings.auth_method}, form-encoded" if settings.encodes_basic else settings.auth_method,
         settings.scopes,
         settings.client_metadata,
     )
@@ -116,74 +102,61 @@ def settings(
     literal one is checked as `literal_secret` does. `also` are mistakes found elsewhere, as (field, text), to be listed
     with these. `variables` maps a field to the environment variable it was read from, for the message.
     """
-    mistakes = _Mistakes()
+    mistakes = Mistakes(variables)
     chosen = _api(api, mistakes)
     endpoint = _endpoint(chosen, domain, region, token_url, mistakes)
     method = _auth_method(auth_method, mistakes)
-    client = _client_id(client_id, method, mistakes)
+    said = domain is not None or region is not None or chosen == "get_client_token"
+    cognito = is_cognito(endpoint, said=said)
+    encodes = method == "client_secret_basic" and domain is None and not cognito
+    raw_basic = method == "client_secret_basic" and not encodes
+    client = _client_id(client_id, mistakes, raw_basic=raw_basic, cognito=cognito)
     metadata = _client_metadata(client_metadata, mistakes)
-    canonical = _scopes(scopes, mistakes)
-    if (scopes is None or canonical is not None) and (wrong := _beside_the_query(canonical, endpoint)) is not None:
-        mistakes.add("scopes", wrong)
+    if (wrong := wrong_metadata(metadata, endpoint)) is not None:
+        mistakes.add("client_metadata", wrong)
+    canonical = _scopes(scopes, endpoint, mistakes, cognito=cognito)
     if chosen == "get_client_token":
         _check_for_client_token(method, canonical, mistakes)
     if not isinstance(strict, bool):
-        mistakes.add("strict", _is_a(strict))
+        mistakes.add("strict", is_a(strict))
     if secret is not _UNCHECKED:
-        _client_secret(secret, client, mistakes)
+        _client_secret(secret, client, mistakes, cognito=cognito)
     mistakes.found.extend(also)
     if mistakes.found:
         del domain, token_url, client_metadata, metadata, secret  # a traceback may show the locals of its frames
-        raise ConfigurationError(mistakes.text(variables))
+        raise ConfigurationError(mistakes.text())
     return Settings(
         token_url=endpoint,
         client_id=client,
         auth_method=method,
-        scopes=canonical,
+        scopes=asked_scopes(canonical, endpoint),
         client_metadata=metadata,
         strict=bool(strict),
         api=chosen,
+        cognito=cognito,
+        encodes_basic=encodes,
     )
 
 
-class _Mistakes:
-    def __init__(self) -> None:
-        self.found: list[tuple[str, str]] = []
-
-    def add(self, argument: str, wrong: str) -> None:
-        form = _FORMS.get(argument)
-        self.found.append((argument, f"{wrong}; {form}" if form else wrong))
-
-    def text(self, variables: Mapping[str, str]) -> str:
-        return "\n".join(
-            f"{variables[argument]} ({argument}): {text}" if argument in variables else f"{argument}: {text}"
-            for argument, text in self.found
-        )
-
-
-def _is_a(value: object) -> str:
-    return "is missing" if value is None else f"is of type {type(value).__name__}"
-
-
-def _api(api: object, mistakes: _Mistakes) -> Api:
+def _api(api: object, mistakes: Mistakes) -> Api:
     for known in get_args(Api):
         if api == known:
             return cast(Api, known)
-    mistakes.add("api", "is neither of the two" if isinstance(api, str) else _is_a(api))
+    mistakes.add("api", wrong_word(api, "is neither of the two"))
     return "oauth2"
 
 
-def _check_for_client_token(method: AuthMethod, scopes: tuple[str, ...] | None, mistakes: _Mistakes) -> None:
+def _check_for_client_token(method: AuthMethod, scopes: tuple[str, ...] | None, mistakes: Mistakes) -> None:
     if method != "auto":
         mistakes.add("auth_method", 'is for api="oauth2" only: GetClientToken has one way')
     if scopes is not None and len(scopes) > MAX_SCOPES:
         mistakes.add("scopes", f"are {len(scopes)}, and GetClientToken takes {MAX_SCOPES}; ask for none, to get all")
 
 
-def _endpoint(api: Api, domain: object, region: object, token_url: object, mistakes: _Mistakes) -> str:
+def _endpoint(api: Api, domain: object, region: object, token_url: object, mistakes: Mistakes) -> str:
     """The URL of the token endpoint."""
     if region is not None and not (isinstance(region, str) and is_region(region)):
-        mistakes.add("region", "is no Region's name" if isinstance(region, str) else _is_a(region))
+        mistakes.add("region", wrong_word(region, "is no Region's name"))
         region = UNKNOWN_REGION  # what follows is about the domain
     if api == "get_client_token":
         return _api_endpoint(domain, region, token_url, mistakes)
@@ -191,49 +164,73 @@ def _endpoint(api: Api, domain: object, region: object, token_url: object, mista
         wrong = "neither is given" if domain is None else "both are given, and either says it all"
         mistakes.add("domain or token_url", wrong)
         return ""
-    name, value = ("domain", domain) if token_url is None else ("token_url", token_url)
-    if not isinstance(value, str):
-        mistakes.add(name, _is_a(value))
-        return ""
-    try:
-        return from_domain(value, region) if token_url is None else from_token_url(value, region)
-    except ValueError as wrong:
-        mistakes.add(name, str(wrong))
-        return ""
+    if token_url is None:
+        return _parsed("domain", domain, lambda text: from_domain(text, region), region, mistakes)
+    return _parsed("token_url", token_url, from_token_url, region, mistakes)
 
 
-def _api_endpoint(domain: object, region: str | None, token_url: object, mistakes: _Mistakes) -> str:
+def _api_endpoint(domain: object, region: str | None, token_url: object, mistakes: Mistakes) -> str:
     if domain is not None:
-        mistakes.add("domain", f"is given, and is not used; {_FORMS['domain with get_client_token']}")
-    if token_url is None and region is None:
-        mistakes.add("region", "is missing")
-    if not isinstance(token_url, str):
-        if token_url is not None:
-            mistakes.add("token_url", _is_a(token_url))
-        return from_region(region or UNKNOWN_REGION)
-    try:
-        return from_api_url(token_url)
-    except ValueError as wrong:
-        mistakes.add("token_url", f"{wrong}; {_FORMS['token_url with get_client_token']}")
+        mistakes.add("domain", f"is given, and is not used; {FORMS['domain with get_client_token']}")
+    if token_url is None:
+        if region is None:
+            mistakes.add("region", "is missing")
+        try:
+            return from_region(region or UNKNOWN_REGION)
+        except ValueError as wrong:
+            mistakes.found.append(("region", str(wrong)))  # another Region's name is not what helps
+            return ""
+    return _parsed(
+        "token_url", token_url, from_api_url, region, mistakes, form=FORMS["token_url with get_client_token"]
+    )
+
+
+def _parsed(
+    name: str,
+    value: object,
+    parse: Callable[[str], str],
+    region: str | None,
+    mistakes: Mistakes,
+    *,
+    form: str | None = None,
+) -> str:
+    """The URL in its normal form, "" if it is wrong."""
+    if not isinstance(value, str):
+        mistakes.add(name, is_a(value), form)
         return ""
+    try:
+        if wrong := pasted.wrong_with_address(value):
+            raise ValueError(wrong)
+        url = parse(value)
+    except ValueError as error:
+        mistakes.add(name, str(error), form)
+        return ""
+    if region and contradicts(url, region):
+        wrong = f"is another Region than that of {mistakes.called(name)}"
+        mistakes.add("region", wrong, "correct it, or leave it out")
+    return url
 
 
-def _auth_method(auth_method: object, mistakes: _Mistakes) -> AuthMethod:
+def _auth_method(auth_method: object, mistakes: Mistakes) -> AuthMethod:
     for method in get_args(AuthMethod):
         if auth_method == method:
             return cast(AuthMethod, method)
-    mistakes.add("auth_method", "is none of the three" if isinstance(auth_method, str) else _is_a(auth_method))
+    mistakes.add("auth_method", wrong_word(auth_method, "is none of the three"))
     return "auto"
 
 
-def _client_id(client_id: object, method: AuthMethod, mistakes: _Mistakes) -> str:
+def _client_id(client_id: object, mistakes: Mistakes, *, raw_basic: bool, cognito: bool) -> str:
     if not isinstance(client_id, str):
-        wrong = _is_a(client_id)
+        wrong = is_a(client_id)
     elif not client_id:
         wrong = "is empty"
+    elif (found := pasted.wrong_with(client_id)) is not None:
+        wrong = found
     elif not all("!" <= c <= "~" for c in client_id):
         wrong = "holds white space or a character that RFC 6749 A.1 does not allow"
-    elif method == "client_secret_basic" and ":" in client_id:
+    elif cognito and (found := wrong_client_id(client_id)) is not None:
+        wrong = found
+    elif raw_basic and ":" in client_id:
         # RFC 7617 2: the user-id ends at the first colon.
         wrong = 'holds a colon, which Basic authentication cannot carry: use auth_method="client_secret_post"'
     else:
@@ -242,11 +239,11 @@ def _client_id(client_id: object, method: AuthMethod, mistakes: _Mistakes) -> st
     return ""
 
 
-def _client_metadata(metadata: object, mistakes: _Mistakes) -> str | None:
+def _client_metadata(metadata: object, mistakes: Mistakes) -> str | None:
     if metadata is None:
         return None
     if not isinstance(metadata, Mapping):
-        wrong = _is_a(metadata)
+        wrong = is_a(metadata)
     else:
         members = dict(cast(Mapping[object, object], metadata))
         odd = [item for item in (*members.keys(), *members.values()) if not isinstance(item, str)]
@@ -257,26 +254,28 @@ def _client_metadata(metadata: object, mistakes: _Mistakes) -> str | None:
     return None
 
 
-def _scopes(scopes: object, mistakes: _Mistakes) -> tuple[str, ...] | None:
-    try:
-        return scope_set(cast("str | Iterable[str] | None", scopes))  # it checks the type itself
-    except ConfigurationError as wrong:
-        mistakes.add("scopes", wrong.message.removeprefix("scopes: "))
-        return None
+def _scopes(scopes: object, token_url: str, mistakes: Mistakes, *, cognito: bool) -> tuple[str, ...] | None:
+    wrong = pasted.wrong_with(scopes) if isinstance(scopes, str) else None
+    canonical = None
+    if wrong is None:
+        try:
+            canonical = scope_set(cast("str | Iterable[str] | None", scopes))  # it checks the type itself
+        except ConfigurationError as error:
+            mistakes.add("scopes", error.message.removeprefix("scopes: "))
+            return None
+        items = canonical or ()
+        wrong = next(filter(None, map(pasted.wrong_with, items)), None) or (wrong_scopes(items) if cognito else None)
+    wrong = wrong or contradicting_scopes(canonical, token_url)
+    if wrong is not None:
+        mistakes.add("scopes", wrong)
+    return canonical
 
 
-def _beside_the_query(scopes: tuple[str, ...] | None, token_url: str) -> str | None:
-    """What is wrong with them where the query of `token_url` says scopes too; a cache would mix up the tokens."""
-    if scopes is None:
-        return _NEEDED if SCOPE in token_url else None
-    written = written_scopes(token_url)
-    return None if written is None or written == frozenset(scopes) else _DIFFER
-
-
-def _client_secret(secret: object, client_id: str, mistakes: _Mistakes) -> None:
+def _client_secret(secret: object, client_id: str, mistakes: Mistakes, *, cognito: bool) -> None:
     if isinstance(secret, Secret) or callable(secret) or hasattr(secret, "get_secret_value"):
         return  # read, and checked, at flight time
-    wrong = wrong_with(secret)
+    unfilled = cognito and isinstance(secret, str) and pasted.is_placeholder(secret)
+    wrong = pasted.PLACEHOLDER if unfilled else wrong_with(secret)
     if wrong is None and secret == client_id:
         wrong = "is the client id"
     if wrong is not None:

@@ -6,9 +6,10 @@ Every ValueError says what is wrong and never repeats the value, which may hold 
 import re
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from .origin import is_loopback, parse_url
+from .partitions import dns_suffix, has_cognito_domains
 
 UNKNOWN_REGION: Final = ""
 """Stands for a region that is given, but wrong."""
@@ -31,11 +32,11 @@ def from_domain(domain: str, region: str | None) -> str:
     if re.fullmatch(_PREFIX, domain.lower()):
         if region is None:
             raise ValueError("is a bare prefix, which needs region")
-        if region.startswith(("cn-", "eusc-")):
+        if not has_cognito_domains(region):
             raise ValueError("is a bare prefix, and what follows it in that partition is not known here: give the host")
         auth = "auth-fips" if region.startswith("us-gov-") else "auth"  # GovCloud has FIPS hosts only
         return f"https://{domain.lower()}.{auth}.{region}.amazoncognito.com/oauth2/token"
-    base, path, query = _https_url(domain if "://" in domain else f"https://{domain}", region)
+    base, path, query = _https_url(domain if "://" in domain else f"https://{domain}")
     if query is not None:
         raise ValueError("holds a query")
     if path not in ("", "/", "/oauth2/token"):
@@ -43,17 +44,20 @@ def from_domain(domain: str, region: str | None) -> str:
     return f"{base}/oauth2/token"
 
 
-def from_token_url(token_url: str, region: str | None) -> str:
+def from_token_url(token_url: str) -> str:
     """The same URL in its normal form, query kept; SCOPE stays in it."""
-    base, path, query = _https_url(token_url, region)
+    base, path, query = _https_url(token_url)
     if not path:
         raise ValueError("holds no path: is it the domain?")
     if not (path + (query or "")).isascii():
         raise ValueError("holds characters that a URL needs percent-encoded")
     if re.search("[{}]", path + (query or "").replace(SCOPE, "")):
         raise ValueError("holds a brace: {scope}, in the query, is the only use of one; else percent-encode it")
-    if any(name in ("client_id", "client_secret") for name, _ in parse_qsl(query or "", keep_blank_values=True)):
+    pairs = parse_qsl(query or "", keep_blank_values=True)
+    if any(name in ("client_id", "client_secret", "client_assertion") for name, _ in pairs):
         raise ValueError("holds credentials, which RFC 6749 2.3.1 forbids in a URL")
+    if any(name == "grant_type" and value != "client_credentials" for name, value in pairs):
+        raise ValueError("names a grant_type in its query other than client_credentials; leave it out")
     return f"{base}{path}" if query is None else f"{base}{path}?{query}"
 
 
@@ -62,16 +66,11 @@ def with_scope(token_url: str, scopes: Iterable[str] | None) -> str:
     return token_url.replace(SCOPE, quote(" ".join(scopes or ()), safe=""))
 
 
-def written_scopes(token_url: str) -> frozenset[str] | None:
-    """The scopes that are written out in the query; None if it has none, or SCOPE in their place."""
-    query = parse_qsl(urlsplit(token_url).query, keep_blank_values=True)
-    said = [value for name, value in query if name == "scope"]
-    return frozenset(" ".join(said).split()) if said and SCOPE not in token_url else None
-
-
 def from_region(region: str) -> str:
     """Where Cognito's own API is in this Region."""
-    suffix = next((suffix for start, suffix in _PARTITIONS.items() if region.startswith(start)), "amazonaws.com")
+    suffix = dns_suffix(region)
+    if suffix is None:
+        raise ValueError("is in a partition whose hosts are not known here: give the API's whole URL as token_url")
     return f"https://cognito-idp.{region}.{suffix}/"
 
 
@@ -83,19 +82,20 @@ def from_api_url(url: str) -> str:
     return f"{base}/"
 
 
-_PARTITIONS: Final = {"cn-": "amazonaws.com.cn", "eusc-": "amazonaws.eu"}
+def contradicts(url: str, region: str) -> bool:
+    """Whether the URL's host is one of AWS's that names another Region."""
+    host = parse_url(url).origin.host.decode("ascii")
+    return re.search(r"\.amazon(?:cognito|aws)\.", host) is not None and f".{region}." not in host
 
 
-def _https_url(text: str, region: str | None) -> tuple[str, str, str | None]:
+def _https_url(text: str) -> tuple[str, str, str | None]:
     """Scheme with host and port, path, query; of a domain or a token endpoint."""
     base, path, query = _base_path_query(text)
     host = parse_url(text).origin.host.decode("ascii")
     if re.fullmatch(_POOL_ID, host):
         raise ValueError("is a user pool's id, not its domain (Cognito console: Branding, Domain)")
-    if host.startswith(("cognito-idp.", "issuer-cognito-idp.")):
+    if host.startswith(("cognito-idp.", "cognito-idp-fips.", "issuer-cognito-idp.")):
         raise ValueError("is the user pool's issuer, not its domain (Cognito console: Branding, Domain)")
-    if region and host.endswith(".amazoncognito.com") and f".{region}." not in host:
-        raise ValueError("is in another Region than the one given as region")
     return base, path, query
 
 

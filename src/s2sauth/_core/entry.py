@@ -58,6 +58,7 @@ def dump(stored: Stored) -> bytes:
         "asked_at": stored.asked_at,
         "expires_in": stored.issued.lifetime,
         "suspected": stored.suspected,
+        **({} if stored.issued.scopes is None else {"scope": " ".join(stored.issued.scopes)}),
     }
     return json.dumps(members, separators=(",", ":")).encode()
 

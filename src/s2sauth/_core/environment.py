@@ -1,8 +1,9 @@
 """Environment variables become arguments, or one error that lists all that is missing or clashes and no value."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from . import pasted, similar
 from .errors import ConfigurationError
 from .record import Record
 from .secret_arn import SecretArn, parse_secret_arn
@@ -10,11 +11,13 @@ from .secret_arn import SecretArn, parse_secret_arn
 VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
     "domain": ("COGNITO_DOMAIN",),
     "token_url": ("COGNITO_TOKEN_URL",),
+    "region": ("COGNITO_REGION",),
+    "api": ("COGNITO_API",),
     "client_id": ("APP_CLIENT_ID", "COGNITO_CLIENT_ID"),
     "client_secret": ("APP_CLIENT_SECRET", "COGNITO_CLIENT_SECRET"),
     "client_secret_file": ("COGNITO_CLIENT_SECRET_FILE",),
     "client_secret_arn": ("COGNITO_CLIENT_SECRET_ARN",),
-    "scopes": ("COGNITO_SCOPES",),
+    "scopes": ("COGNITO_SCOPES", "COGNITO_SCOPE"),
 }
 """Argument -> the variables that may hold it, aliases of each other; a secret may lie in a file or have an ARN."""
 
@@ -36,13 +39,18 @@ class Found(Record):
     """The path of the file that holds the secret."""
     secret_arn: SecretArn | None = None
     """The secret's address in AWS."""
+    region: str | None = None
+    api: str | None = None
 
 
-def from_environment(prefix: str, environ: Mapping[str, str], given: frozenset[str] = frozenset()) -> Found:
+def from_environment(
+    prefix: str, environ: Mapping[str, str], given: frozenset[str] = frozenset(), *, api: object = None
+) -> Found:
     """Read the variables that begin with `prefix`; an empty one counts as unset.
 
     `given` names the arguments that the caller passes explicitly: they win, and their variables are not looked at
-    (`domain` and `token_url` each stand for both). Raises one ConfigurationError for all that is missing or clashes.
+    (`domain` and `token_url` each stand for both). `api` is the explicit one: GetClientToken needs no domain. Raises
+    one ConfigurationError for all that is missing or clashes.
     """
     if not isinstance(prefix, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
         del environ
@@ -51,20 +59,17 @@ def from_environment(prefix: str, environ: Mapping[str, str], given: frozenset[s
         given |= {"domain", "token_url"}
     if "client_secret" in given:
         given |= set(_SECRET)
+    if "api" not in given:
+        api = environ.get(prefix + VARIABLES["api"][0])
+    required = _REQUIRED
+    if api == "get_client_token":
+        given |= {"domain"}
+        required = _REQUIRED_FOR_CLIENT_TOKEN
     names = {
         argument: tuple(prefix + name for name in aliases if argument not in given and environ.get(prefix + name))
         for argument, aliases in VARIABLES.items()
     }
-    mistakes = [
-        f"{' and '.join(set_ones)}: both are set and differ; set one of them"
-        for set_ones in names.values()
-        if len({environ[name] for name in set_ones}) > 1
-    ]
-    mistakes += [
-        f"{' and '.join(places)}: {'both' if len(places) == 2 else 'all'} are set; set one of them"
-        for places in (_places(names, ("domain", "token_url")), _places(names, _SECRET))
-        if len(places) > 1
-    ]
+    mistakes = _clashes(names, environ)
     arn: SecretArn | None = None
     for name in names["client_secret_arn"]:
         try:
@@ -72,12 +77,17 @@ def from_environment(prefix: str, environ: Mapping[str, str], given: frozenset[s
         except ConfigurationError as wrong:
             mistakes.append(f"{name}: {wrong.message}")
     mistakes += [
-        f"{' or '.join(prefix + name for wanted in arguments for name in VARIABLES[wanted])}: is not set; {form}"
-        for arguments, form in _REQUIRED
+        f"{name}: {odd}"
+        for name in names["client_secret_file"]
+        if (odd := pasted.wrong_with(environ[name])) is not None
+    ]
+    mistakes += [
+        _missing(prefix, arguments, form, environ)
+        for arguments, form in required
         if not any(argument in given or names[argument] for argument in arguments)
     ]
     if mistakes:
-        del environ  # a traceback may show the locals of its frames
+        del environ, api  # a traceback may show the locals of its frames
         raise ConfigurationError("\n".join(mistakes))
     return Found(
         domain=_value(environ, names["domain"]),
@@ -87,8 +97,24 @@ def from_environment(prefix: str, environ: Mapping[str, str], given: frozenset[s
         secret_variables=names["client_secret"],
         secret_file=_value(environ, names["client_secret_file"]),
         secret_arn=arn,
+        region=_value(environ, names["region"]),
+        api=_value(environ, names["api"]),
         variables={argument: set_ones[0] for argument, set_ones in names.items() if set_ones},
     )
+
+
+def _clashes(names: Mapping[str, tuple[str, ...]], environ: Mapping[str, str]) -> list[str]:
+    """A line for aliases that differ, and for variables of which one says it all."""
+    differ = [
+        f"{' and '.join(set_ones)}: both are set and differ; set one of them"
+        for set_ones in names.values()
+        if len({environ[name] for name in set_ones}) > 1
+    ]
+    return differ + [
+        f"{' and '.join(places)}: {'both' if len(places) == 2 else 'all'} are set; set one of them"
+        for places in (_places(names, ("domain", "token_url")), _places(names, _SECRET))
+        if len(places) > 1
+    ]
 
 
 def _places(names: Mapping[str, tuple[str, ...]], arguments: tuple[str, ...]) -> list[str]:
@@ -96,12 +122,26 @@ def _places(names: Mapping[str, tuple[str, ...]], arguments: tuple[str, ...]) ->
     return [names[argument][0] for argument in arguments if names[argument]]
 
 
+def _missing(prefix: str, arguments: Iterable[str], form: str, environ: Mapping[str, str]) -> str:
+    """The line for variables of which none is set, with the name of one that was probably meant to be."""
+    wanted = [prefix + name for argument in arguments for name in VARIABLES[argument]]
+    known = {prefix + name for names in VARIABLES.values() for name in names}
+    others = [name for name, value in environ.items() if value and name not in known]
+    meant = similar.variable(wanted, others, prefix)
+    hint = f". {meant[0]} is set: did you mean {meant[1]}?" if meant else ""
+    return f"{' or '.join(wanted)}: is not set; {form}{hint}"
+
+
 def _value(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     return environ[names[0]] if names else None
 
 
-_REQUIRED: Final = (
+_ID_AND_SECRET: Final = ((("client_id",), "the app client's id"), (_SECRET, "the app client's secret"))
+_REQUIRED: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
     (("domain", "token_url"), 'as "demo.auth.eu-central-1.amazoncognito.com", or the whole URL of the token endpoint'),
-    (("client_id",), "the app client's id"),
-    (_SECRET, "the app client's secret"),
+    *_ID_AND_SECRET,
+)
+_REQUIRED_FOR_CLIENT_TOKEN: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
+    (("region", "token_url"), 'as "eu-central-1", or the whole URL of a FIPS or VPC endpoint'),
+    *_ID_AND_SECRET,
 )

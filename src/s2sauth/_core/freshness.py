@@ -98,7 +98,7 @@ class Entry:
         self.fresh_until_boot = asked_at.boot + until
 
     def retire(self) -> None:
-        """A newer entry is there, or none any more: wherever this one is still read, it is handed out only after a look."""
+        """A newer entry has come, or the token was forgotten: the cached path no longer hands this one out."""
         self.fresh_until_wall = float("-inf")
 
     def under_suspicion(self) -> "Entry":
@@ -136,6 +136,12 @@ def freshness(entry: Entry | None, now: Instant) -> Freshness:
     if age >= entry.usable_for:
         return Freshness.EXPIRED
     return Freshness.STALE if age >= entry.renew_after else Freshness.FRESH
+
+
+def cut_margin(life: float, policy: RenewalPolicy) -> float | None:
+    """The expiry margin of a token in seconds, if its short life cuts the configured one down; else None."""
+    margin = policy.margin(life)
+    return margin if margin < policy.expiry_margin else None
 
 
 def new_entry(

@@ -2,8 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Iterable, Mapping
+from typing import Literal, cast
 
 from . import cognito
 from .bearer import MAX_TOKEN, is_b64token
@@ -32,7 +32,7 @@ class Issued:
         self.lifetime = lifetime
         """Seconds from the moment before the request was sent."""
         self.scopes = scopes
-        """Those in the JWT, else those asked for, else None."""
+        """Those that the answer says were granted, else those in the JWT, else those asked for, else None."""
         self.findings = findings
 
     def __repr__(self) -> str:
@@ -43,7 +43,7 @@ class Unusable(Record):
     """Why there is no token in the answer."""
 
     what: str
-    likely_cause: str = cognito.ANOTHER_SERVER
+    likely_cause: str | None = None
 
 
 def read_token(members: Mapping[str, object], date: float | None, settings: Settings) -> Issued | Unusable:
@@ -65,7 +65,7 @@ def read_token(members: Mapping[str, object], date: float | None, settings: Sett
         return Unusable("the token is already expired", cognito.DEAD_ON_ARRIVAL)
     if claims.get("client_id", settings.client_id) != settings.client_id:
         findings.append(Finding("client_mismatch", "the token was issued to another client_id"))
-    scopes = _scopes(claims, settings.scopes, findings)
+    scopes = _scopes((members.get("scope"), claims.get("scope"), claims.get("scp")), settings.scopes, findings)
     return Issued(token, lifetime, scopes, tuple(findings))
 
 
@@ -136,15 +136,25 @@ def _instant(claim: object) -> float | None:
     return float(claim) if 0 <= claim < 1e11 else None
 
 
-def _scopes(
-    claims: Mapping[str, object], asked: tuple[str, ...] | None, findings: list[Finding]
-) -> tuple[str, ...] | None:
-    claim = claims.get("scope")
-    if not isinstance(claim, str):
-        return asked
+def _scopes(said: Iterable[object], asked: tuple[str, ...] | None, findings: list[Finding]) -> tuple[str, ...] | None:
+    """What was granted, by the first that says it: the answer's `scope`, the JWT's `scope`, its `scp`."""
+    names = next((found for value in said if (found := _names(value)) is not None), None)
+    if names is None:
+        return asked  # RFC 6749 5.1: an answer without `scope` grants what was asked for
     # What can be no scope is left out: it would stand in the token's repr, control characters and all.
-    granted = tuple(sorted(filter(is_scope_token, set(claim.split()))))
+    granted = tuple(sorted(filter(is_scope_token, names)))
     if missing := sorted(set(asked or ()).difference(granted)):
         # Cognito grants less without a word, and without the `scope` member that RFC 6749 5.1 then requires.
         findings.append(Finding("scope_narrowed", f"the token lacks {', '.join(missing)}"))
     return granted
+
+
+def _names(value: object) -> set[str] | None:
+    """Scopes in a text, separated by blanks (RFC 6749 3.3), or in a list of such texts, as some servers write them."""
+    texts = cast(list[object], value) if isinstance(value, list) else [value]
+    names: set[str] = set()
+    for text in texts:
+        if not isinstance(text, str):
+            return None
+        names.update(text.split())
+    return names

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
+from . import pasted
 from .errors import ConfigurationError
 from .record import Record
 
@@ -142,6 +143,9 @@ class OriginList(Record):
             "client without this auth"
         )
 
+    def __str__(self) -> str:
+        return "any origin" if self.listed is None else self._names()
+
     def _http_is_fine(self, raw_host: bytes) -> bool:
         return self.allow_http or is_loopback(raw_host.decode("ascii", "replace"))
 
@@ -157,7 +161,7 @@ def parse_origins(origins: Iterable[str | AnyOrigin], allow_http: bool) -> Origi
     Raises ConfigurationError with a line for each mistake.
     """
     given = list(origins)
-    if ANY_ORIGIN in given:
+    if any(item is ANY_ORIGIN for item in given):
         if len(given) > 1:
             raise ConfigurationError("origins: ANY_ORIGIN already means all of them; pass it alone or list the origins")
         return OriginList(None, allow_http)
@@ -177,9 +181,20 @@ def parse_origins(origins: Iterable[str | AnyOrigin], allow_http: bool) -> Origi
     return OriginList(frozenset(listed), allow_http)
 
 
+def _not_a_string(item: object) -> str:
+    wrong = f"is of type {type(item).__name__}, not a string"
+    if isinstance(item, (list, tuple, set, frozenset)):
+        return f"{wrong}: pass origins one by one, as httpx_auth(*origins)"
+    return f"{wrong}: is the setting that it comes from empty?" if item is None else wrong
+
+
 def _listed_origin(item: object, *, allow_http: bool) -> Origin:
     if not isinstance(item, str):
-        raise ValueError(f"is of type {type(item).__name__}, not a string")  # noqa: TRY004  # becomes one line of the error
+        raise ValueError(_not_a_string(item))  # noqa: TRY004  # becomes one line of the error
+    if (wrong := pasted.wrong_with_address(item)) is not None:
+        raise ValueError(wrong)
+    if "*" in item.partition("://")[2].partition("/")[0] or item.startswith("*"):
+        raise ValueError("contains a wildcard: list each service by its own host, or pass ANY_ORIGIN for all of them")
     found = parse_url(item).origin
     if found.scheme == "http" and not allow_http and not is_loopback(found.host.decode("ascii")):
         raise ValueError("is http, where anyone on the way could read the token (allow_http=True where that is fine)")

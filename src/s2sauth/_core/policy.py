@@ -31,7 +31,8 @@ class RenewalPolicy(Record):
     renew_at: float
     """The fraction of its life (between 0 and 1) after which a token is STALE at the earliest. AWS advises 75 %."""
     expiry_margin: float
-    """A token is not used in the last seconds of its life; at most 5 % of it. 0 or more."""
+    """A token is not used in the last seconds of its life; 0 or more. At most 5 % of the life: a token that cuts the
+    margin down is the event `expiry_margin_cut`."""
     deadline: float
     """The longest that any call waits for a token, and that the token request may take. More than 0."""
     attempts: int

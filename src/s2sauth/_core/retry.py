@@ -154,6 +154,10 @@ def forced_now(
 
 def may_force(last: Forced | None, *, age: float, life: float, now: Instant, policy: RenewalPolicy) -> bool:
     """Whether a token of this age and life may be renewed by force now: a misconfigured API asks at every call."""
-    if age < min(policy.forced_renewal_every / 2, life / 10):
-        return False
-    return last is None or elapsed(last.at, now) >= last.interval
+    return force_wait(last, age=age, life=life, now=now, policy=policy) <= 0
+
+
+def force_wait(last: Forced | None, *, age: float, life: float, now: Instant, policy: RenewalPolicy) -> float:
+    """Seconds until a token of this age and life may be renewed by force; 0 or less when it may."""
+    too_young = min(policy.forced_renewal_every / 2, life / 10) - age
+    return too_young if last is None else max(too_young, last.interval - elapsed(last.at, now))

@@ -7,10 +7,13 @@ import re
 from typing import Final, Literal
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from . import pasted
 from .endpoint import is_region
 from .record import Record
 
-_SQLITE: Final = "sqlite:///var/lib/files-service/tokens.db"
+_SQLITE: Final = "sqlite:////var/lib/files-service/tokens.db"
+_SQLITE_ON_WINDOWS: Final = r's2sauth.stores.sqlite.SQLiteStore(r"C:\ProgramData\files-service\tokens.db")'
+_WINDOWS_PATH: Final = r"/*(?:[A-Za-z]:(?:[\\/]|$)|\\)"
 _REDIS: Final = "redis://cache.example.com:6379/0"
 _UNIX: Final = "unix:///run/valkey/valkey.sock"
 _DYNAMODB: Final = "dynamodb://tokens?region=eu-central-1"
@@ -34,11 +37,15 @@ class StoreUrl(Record):
 
 def parse_store_url(url: str) -> StoreUrl:
     """Raises ValueError, whose text says what is wrong and shows the form."""
+    if (wrong := pasted.wrong_with(url)) is not None:
+        raise ValueError(f"{wrong}; use {_FORMS}")
     given, separator, rest = url.partition("://")
     scheme = given.lower()
     if scheme not in _PARSERS or not separator:
         raise ValueError(f"is no URL of a store; use {_FORMS}")
     parse, form = _PARSERS[scheme]
+    if scheme == "sqlite" and re.match(_WINDOWS_PATH, unquote(rest)):
+        raise ValueError(f"is a Windows path, for which there is no URL; use {_SQLITE_ON_WINDOWS}")
     try:
         if " " in url or not url.isprintable():
             raise ValueError("holds white space or an invisible character")
@@ -47,11 +54,6 @@ def parse_store_url(url: str) -> StoreUrl:
         return parse(f"{scheme}://{rest}")
     except ValueError as wrong:
         raise ValueError(f"{wrong}; use {form}") from None
-
-
-def local_path(path: str, *, windows: bool) -> str:
-    """The file that the path of a URL names: `/C:/tokens.db` begins with a drive's letter on Windows only."""
-    return path[1:] if windows and re.match("/[A-Za-z]:/", path) else path
 
 
 def mistake(store: object) -> str | None:
@@ -77,8 +79,12 @@ def _sqlite(url: str) -> StoreUrl:
     rest = url.partition("://")[2]
     if "?" in rest:
         raise ValueError("holds a ? (within a path, write %3F)")
-    if not rest.startswith("/"):
-        raise ValueError("has no absolute path after sqlite://")
+    if not rest.startswith("//"):
+        raise ValueError(
+            "has three slashes, which other libraries read as a relative path: write four, and an absolute path"
+            if rest.startswith("/")
+            else "has no absolute path after sqlite://"
+        )
     path = "/" + unquote(rest).lstrip("/")
     if path.endswith(("/", "/:memory:")) or "\0" in path:
         raise ValueError("names no file that processes can share")

@@ -1,16 +1,14 @@
 """The token request (RFC 6749 4.4.2) and what its answer (5.1, 5.2) means."""
 
 import re
-from base64 import b64encode
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import quote_plus, urlencode
+from urllib.parse import urlencode
 
 from .._version import __version__
-from . import client_token, cognito
+from . import client_auth, client_token, cognito, refusals
 from .config import Settings
-from .endpoint import SCOPE, with_scope
+from .endpoint import with_scope
 from .errors import (
     Cause,
     Failure,
@@ -24,18 +22,15 @@ from .errors import (
     UnauthorizedClient,
     UnsupportedGrantType,
 )
+from .http_dates import http_date, retry_after
 from .issued import Issued, Unusable, read_token
+from .query import named
+from .server_words import clean
 from .strict_json import json_object
 from .values import Secret
 
 MAX_ANSWER: Final = 64 * 1024
 """Bytes of an answer's body that the sender reads; what is longer is no token."""
-
-MAX_RETRY_AFTER: Final = 1e6
-"""Seconds. A longer Retry-After is a mistake, not advice."""
-
-MAX_WORDS: Final = 200
-"""Characters of a server's own words that go into a message."""
 
 # To the letter: Cognito answers 405 to a quoted value, and a charset has no meaning for this type.
 _FORM: Final = (("Content-Type", "application/x-www-form-urlencoded"),)
@@ -64,17 +59,21 @@ def token_request(settings: Settings, secret: Secret) -> TokenRequest:
     """The one request that gets a token for these settings."""
     if settings.api == "get_client_token":
         return TokenRequest(settings.token_url, (*client_token.HEADERS, *_HEADERS), client_token.body(settings, secret))
-    basic = _authenticates_by_header(settings, secret)
-    in_query = SCOPE in settings.token_url  # RFC 6749 3.2: no parameter more than once
+    basic = client_auth.by_header(settings, secret)
+    in_query = named(settings.token_url)  # RFC 6749 3.2: no parameter more than once
     # What holds the secret is never bound to a name: a traceback may show the locals of its frames.
     return TokenRequest(
         url=with_scope(settings.token_url, settings.scopes),
-        headers=(*_FORM, *_HEADERS, *([("Authorization", _basic(settings.client_id, secret))] if basic else [])),
+        headers=(*_FORM, *_HEADERS, *([("Authorization", _basic(settings, secret))] if basic else [])),
         body=urlencode(
             [
-                ("grant_type", "client_credentials"),
-                *([] if settings.scopes is None or in_query else [("scope", " ".join(settings.scopes))]),
-                *([] if settings.client_metadata is None else [("aws_client_metadata", settings.client_metadata)]),
+                *([] if "grant_type" in in_query else [("grant_type", "client_credentials")]),
+                *([] if settings.scopes is None or "scope" in in_query else [("scope", " ".join(settings.scopes))]),
+                *(
+                    []
+                    if settings.client_metadata is None or "aws_client_metadata" in in_query
+                    else [("aws_client_metadata", settings.client_metadata)]
+                ),
                 # RFC 6749 2.3: one authentication method per request
                 *([] if basic else [("client_id", settings.client_id), ("client_secret", secret.reveal())]),
             ]
@@ -82,15 +81,8 @@ def token_request(settings: Settings, secret: Secret) -> TokenRequest:
     )
 
 
-def _authenticates_by_header(settings: Settings, secret: Secret) -> bool:
-    """RFC 6749 2.3.1 form-encodes id and secret before base64, AWS does not: "auto" uses Basic where both agree."""
-    if settings.auth_method != "auto":
-        return settings.auth_method == "client_secret_basic"
-    return quote_plus(settings.client_id) == settings.client_id and quote_plus(secret.reveal()) == secret.reveal()
-
-
-def _basic(client_id: str, secret: Secret) -> str:
-    return "Basic " + b64encode(f"{client_id}:{secret.reveal()}".encode()).decode("ascii")
+def _basic(settings: Settings, secret: Secret) -> str:
+    return f"Basic {client_auth.basic(settings.client_id, secret, encodes=settings.encodes_basic)}"
 
 
 class Answer:
@@ -123,8 +115,11 @@ _OF_THE_CLIENT: Final = ("invalid_client", "unauthorized_client")
 _LATER: Final = ("server_error", "temporarily_unavailable")  # RFC 6749 4.1.2.1, used by token endpoints as well
 
 
-def read_answer(answer: Answer, settings: Settings, secret: Secret) -> Issued | Failure:
-    """A token, or why there is none. Never raises; no text holds the body, a token, or the secret of the request."""
+def read_answer(answer: Answer, settings: Settings, secret: Secret, *, now: float | None = None) -> Issued | Failure:
+    """A token, or why there is none. Never raises; no text holds the body, a token, or the secret of the request.
+
+    `now` is our wall clock, in seconds since the epoch: a Retry-After date counts from it where the answer has no Date.
+    """
     status = answer.status
     members = _members(answer)
     name = None
@@ -135,87 +130,64 @@ def read_answer(answer: Answer, settings: Settings, secret: Secret) -> Issued | 
     code = error if isinstance(error, str) else None
     is_outage = status in (408, 425) or 500 <= status < 600
     if cognito.is_throttling(status, answer.headers, members) and not (status == 200 and "access_token" in members):
-        return _unavailable(answer, Cause.THROTTLED, "throttled the request", cognito.THROTTLED)
+        return _unavailable(answer, Cause.THROTTLED, "throttled the request", cognito.THROTTLED, now)
     # An error page of a proxy may have a member "error" too: with a 5xx only a code that RFC 6749 knows counts.
     if code in _LATER or (is_outage and code not in _REFUSALS):
-        return _unavailable(answer, Cause.UNREACHABLE, "has a problem of its own", cognito.UNAVAILABLE)
+        return _unavailable(answer, Cause.UNREACHABLE, "has a problem of its own", cognito.UNAVAILABLE, now)
     if error is not None or 300 <= status < 500:
-        described = _clean(members.get("error_description"), settings, secret)
+        described = clean(members.get("error_description"), settings, secret)
         # A code that RFC 6749 knows, or a name that AWS does, is no secret, whatever the secret is.
-        name = name if client_token.likely_cause(name) else _clean(name, settings, secret)
-        return _refused(answer, code if code in _REFUSALS else _clean(code, settings, secret), described, name)
+        name = name if client_token.likely_cause(name) else clean(name, settings, secret)
+        return _refused(answer, code if code in _REFUSALS else clean(code, settings, secret), described, name)
     if status != 200:
-        return _unusable(answer, "this status promises no token", cognito.ANOTHER_SERVER)
-    return _token(answer, members, settings)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds, from either form of Retry-After (RFC 9110 10.2.3); a date counts from the answer's own Date.
-
-    The past is 0; None without the header, for garbage and for more than MAX_RETRY_AFTER.
-    """
-    text = headers.get("retry-after", "").strip()
-    seconds = float(text) if re.fullmatch(_SECONDS, text) else None
-    if seconds is None:
-        then, now = http_date(text), http_date(headers.get("date", ""))
-        seconds = None if then is None or now is None else then - now
-    return None if seconds is None or seconds > MAX_RETRY_AFTER else max(0.0, seconds)
-
-
-_SECONDS = r"-?[0-9]{1,15}(\.[0-9]{1,9})?"
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_IMF_FIXDATE = r"[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT"
-
-
-def http_date(text: str) -> float | None:
-    """Seconds since the epoch of an IMF-fixdate (RFC 9110 5.6.7), the one form servers send; None for anything else."""
-    match = re.fullmatch(_IMF_FIXDATE, text.strip())
-    if match is None:
-        return None
-    day, month, year, hour, minute, second = match.groups()
-    try:
-        moment = datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), tzinfo=UTC)
-    except ValueError:
-        return None
-    return moment.timestamp() + int(second)  # added here, since a leap second has the number 60
+        return _unusable(answer, "this status promises no token")
+    return _token(answer, members, settings, now)
 
 
 def _members(answer: Answer) -> Mapping[str, object]:
     """The body's members; none if it was cut, encoded or is no JSON object."""
-    encoded = answer.headers.get("content-encoding", "").strip().lower() not in ("", "identity")
-    return {} if answer.truncated or encoded else json_object(answer.body) or {}
+    return {} if answer.truncated or _encoding(answer) else json_object(answer.body) or {}
 
 
-def _unavailable(answer: Answer, cause: Cause, what: str, likely: str) -> Failure:
-    seconds = retry_after(answer.headers)
+def _encoding(answer: Answer) -> str:
+    """The content-encoding that was not asked for, fit for a message; empty if there is none."""
+    said = answer.headers.get("content-encoding", "").strip().lower()
+    if said in ("", "identity"):
+        return ""
+    return said if re.fullmatch(_CODINGS, said) else "of an unknown name"
+
+
+_CODINGS = r"[a-z0-9-]{1,16}(?:, ?[a-z0-9-]{1,16}){0,3}"
+
+
+def _unavailable(answer: Answer, cause: Cause, what: str, likely: str, now: float | None) -> Failure:
+    seconds = retry_after(answer.headers, now)
     return Failure(cause, TokenUnavailable, (_message(answer, what, likely), seconds), seconds)
 
 
 def _refused(answer: Answer, error: str | None, described: str | None, name: str | None) -> Failure:
     said = " ".join(filter(None, (error, f"({name})" if name else None))) or "no error code"
     what = f"refused the request: {said}" + (f", {described}" if described else "")
+    on_the_way = refusals.on_the_way(answer.headers) if error is None else None
+    likely = client_token.likely_cause(name) or on_the_way or cognito.likely_cause(error, answer.status)
     return Failure(
         Cause.CLIENT_REFUSED if error in _OF_THE_CLIENT else Cause.REQUEST_REFUSED,
         _REFUSALS.get(error or "", TokenRequestRefused),
-        (
-            _message(answer, what, client_token.likely_cause(name) or cognito.likely_cause(error, answer.status)),
-            error,
-            described,
-            answer.status,
-            cognito.request_id(answer.headers),
-        ),
+        (_message(answer, what, likely), error, described, answer.status, cognito.request_id(answer.headers)),
     )
 
 
-def _token(answer: Answer, members: Mapping[str, object], settings: Settings) -> Issued | Failure:
+def _token(answer: Answer, members: Mapping[str, object], settings: Settings, now: float | None) -> Issued | Failure:
+    if encoding := _encoding(answer):
+        return _unusable(answer, f"the body has the content-encoding {encoding}, which was not asked for")
     if not members:
-        return _unusable(answer, "the body is no JSON object of a usable size", cognito.ANOTHER_SERVER)
-    token = read_token(members, http_date(answer.headers.get("date", "")), settings)
+        return _unusable(answer, "the body is no JSON object of a usable size")
+    token = read_token(members, http_date(answer.headers.get("date", ""), now), settings)
     if isinstance(token, Unusable):
         return _unusable(answer, token.what, token.likely_cause)
     for finding in token.findings if settings.strict else ():
         if finding.event == "client_mismatch":
-            return _unusable(answer, finding.text, cognito.ANOTHER_SERVER)
+            return _unusable(answer, finding.text)
         if finding.event == "scope_narrowed":
             message = _message(answer, f"granted less than was asked for: {finding.text}", cognito.NARROWED)
             request_id = cognito.request_id(answer.headers)
@@ -223,7 +195,8 @@ def _token(answer: Answer, members: Mapping[str, object], settings: Settings) ->
     return token
 
 
-def _unusable(answer: Answer, what: str, likely: str) -> Failure:
+def _unusable(answer: Answer, what: str, likely: str | None = None) -> Failure:
+    likely = likely or refusals.on_the_way(answer.headers) or cognito.ANOTHER_SERVER
     return Failure(
         Cause.REQUEST_REFUSED,
         TokenResponseInvalid,
@@ -237,27 +210,13 @@ def _unusable(answer: Answer, what: str, likely: str) -> Failure:
 
 def _message(answer: Answer, what: str, likely: str) -> str:
     request_id = cognito.request_id(answer.headers)
+    encoding = _encoding(answer)
+    hint = f". {_ENCODED.format(encoding)}" if encoding else ""
     trace = f". Request id: {request_id}" if request_id else ""
-    return f"the token endpoint {what} (HTTP {answer.status}). {likely}{trace}"
+    return f"the token endpoint {what} (HTTP {answer.status}). {likely}{hint}{trace}"
 
 
-_NOT_IN_A_DESCRIPTION = r"[^\x21\x23-\x5b\x5d-\x7e…]+"  # RFC 6749 5.2 and the mark of what was taken out; blanks joined
-_CREDENTIAL_LIKE = r"[A-Za-z0-9_+=~-]{24,}"  # Cognito's secrets begin at 24 characters
-_HIDDEN: Final = "[…]"
-
-
-def _clean(text: object, settings: Settings, secret: Secret) -> str | None:
-    """A server's words, fit for a log line: no control characters, cut, and nothing that could be a credential echoed.
-
-    The secret that was sent goes in each of the forms in which a server may have read it; any other by its looks.
-    """
-    if not isinstance(text, str):
-        return None
-    # What holds the secret is never bound to a name: a traceback may show the locals of its frames.
-    strange = (
-        text.replace(_basic(settings.client_id, secret).removeprefix("Basic "), _HIDDEN)
-        .replace(quote_plus(secret.reveal()), _HIDDEN)
-        .replace(secret.reveal(), _HIDDEN)
-    )
-    words = re.sub(_CREDENTIAL_LIKE, _HIDDEN, re.sub(_NOT_IN_A_DESCRIPTION, " ", strange)).strip()
-    return (words if len(words) <= MAX_WORDS else words[: MAX_WORDS - 1] + "…") or None
+_ENCODED: Final = (
+    "The answer's body was not read: its content-encoding is {}, and the request asks for identity. Likely cause: a "
+    "proxy or gateway on the way compresses answers. Turn that off for this URL"
+)

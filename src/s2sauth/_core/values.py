@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import NoReturn, final
+from typing import TYPE_CHECKING, NoReturn, final
 
 from .bearer import is_b64token
 from .errors import ConfigurationError
 
 
 class _Opaque:
-    """What must not be copied or pickled; the message says what to do instead."""
+    """What must not be copied, pickled or put into a text; the message says what to do instead."""
 
     __slots__ = ()
     _instead = ""
+    _in_text = ""
+
+    def __format__(self, format_spec: str) -> NoReturn:
+        # An f-string with it is nearly always a header being built, which would go out without the value.
+        raise TypeError(f"{type(self).__name__} cannot be formatted, because it hides its value: {self._in_text}")
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(f"{type(self).__name__} cannot be pickled or copied: {self._instead}")
@@ -30,6 +35,7 @@ class Secret(_Opaque):
 
     __slots__ = ("_reveal",)
     _instead = "pass the name of the environment variable or a callable that reads the secret."
+    _in_text = "reveal() returns the secret."
     _reveal: Callable[[], str]
 
     def __init__(self, value: str) -> None:
@@ -53,12 +59,19 @@ class Secret(_Opaque):
 class AccessToken(_Opaque):
     """An access token as the token endpoint issued it (RFC 6749 5.1). Frozen; never shows its value.
 
+    `repr()` and `str()` hide the value; `format()`, and so an f-string, raises TypeError: use `authorization` or
+    `access_token`. Pickling, copying and awaiting it raise TypeError too.
+
     `left` measures, by the credentials' own clocks, how many seconds of `expires_in` remain. Raises ConfigurationError
     for a value that may not stand in a header.
     """
 
     __slots__ = ("_left", "_trial", "access_token", "authorization", "expires_at", "expires_in", "scopes", "token_type")
     _instead = "each process gets its own token; pass settings between processes and call get_token() there."
+    _in_text = (
+        'use token.authorization for the whole header value ("Bearer ..."), or token.access_token for the value alone. '
+        "For a log, use repr(token), which hides the value."
+    )
 
     access_token: str
     """The value itself. Treat it as a password."""
@@ -71,7 +84,7 @@ class AccessToken(_Opaque):
     expires_at: datetime
     """The end of its life, aware, UTC; for people. Programs use `remaining()`."""
     scopes: tuple[str, ...] | None
-    """The scopes in the JWT, else those asked for, else None."""
+    """The scopes that were granted: the answer's `scope`, else the JWT's, else those asked for, else None."""
     _left: Callable[[], float]
     _trial: Callable[[], None] | None
 
@@ -105,7 +118,20 @@ class AccessToken(_Opaque):
 
     def __repr__(self) -> str:
         scopes = " ".join(self.scopes) if self.scopes else "not known"
-        return f"<AccessToken: value hidden, scopes {scopes}, expires {self.expires_at:%Y-%m-%d %H:%M:%S} UTC>"
+        return (
+            f"<AccessToken: value hidden, scopes {scopes}, expires {self.expires_at:%Y-%m-%d %H:%M:%S} UTC; "
+            "use token.authorization or token.access_token>"
+        )
+
+    if TYPE_CHECKING:
+        pass  # not awaitable, so type checkers refuse `await credentials.get_token()`
+    else:
+
+        def __await__(self) -> NoReturn:
+            raise TypeError(
+                "get_token() needs no await, because it returns the AccessToken itself. In async code, use "
+                "await credentials.aget_token(), which does not block the event loop."
+            )
 
 
 def is_scope_token(text: str) -> bool:
@@ -114,28 +140,39 @@ def is_scope_token(text: str) -> bool:
 
 
 def scope_set(scopes: str | Iterable[str] | None) -> tuple[str, ...] | None:
-    """Scopes in their one canonical form: split, without repeats, sorted; None asks for none.
+    """Scopes in their one canonical form: split at spaces, without repeats, sorted; None asks for none.
 
-    Raises ConfigurationError for an empty string or collection, an item with a blank, and characters that RFC 6749 3.3
-    does not allow in a scope-token.
+    Raises ConfigurationError for an empty string or collection, an empty item, and characters that RFC 6749 3.3 does
+    not allow in a scope-token.
     """
     form = 'scopes: use "demo/read.file demo/write.file", ["demo/read.file"], or None for all scopes of the app client'
     if scopes is None:
         return None
     if isinstance(scopes, str):
-        items = scopes.split(" ")
-        items = [item for item in items if item]
+        items = [scopes] if scopes.strip(" ") else []
     elif isinstance(scopes, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
         items = list(scopes)
     else:
         raise ConfigurationError(f"{form}; got {type(scopes).__name__}")
     if not items:
         raise ConfigurationError(f"{form}; got an empty one, which would silently mean all scopes")
+    found: set[str] = set()
     for number, item in enumerate(items, 1):
         if not isinstance(item, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
             raise ConfigurationError(f"{form}; item {number} is of type {type(item).__name__}")
-        if " " in item:
-            raise ConfigurationError(f"{form}; item {number} holds a blank: give one scope an item")
-        if not is_scope_token(item):
-            raise ConfigurationError(f"{form}; item {number} holds a character that RFC 6749 3.3 does not allow")
-    return tuple(sorted(set(items)))
+        if (wrong := _wrong_with_scopes(item)) is not None:
+            raise ConfigurationError(f"{form}; {'' if isinstance(scopes, str) else f'item {number} '}{wrong}")
+        found.update(filter(None, item.split(" ")))
+    return tuple(sorted(found))
+
+
+def _wrong_with_scopes(text: str) -> str | None:
+    """What is wrong with one scope, or several with spaces between them."""
+    scopes = [scope for scope in text.split(" ") if scope]
+    if not scopes:
+        return "is empty"
+    if any(c in text for c in "\t\n\r"):
+        return "contains a tab or a line break: separate scopes by spaces"
+    if not all(map(is_scope_token, scopes)):
+        return "contains a character that RFC 6749 3.3 does not allow in a scope"
+    return None

@@ -37,12 +37,17 @@ SecretInput = str | HasSecretValue | SecretSource
 class SourceFailed(Exception):
     """Raised by a source that is down; `reason` may be shown to anybody, such as AWS's code of an error.
 
-    Of every other exception the class alone is shown, since its text may hold the secret.
+    `name` is one word for events and metrics, such as the class of an error; `reason` where there is none. Of every
+    other exception the class alone is shown, since its text may contain the secret.
     """
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, name: str | None = None) -> None:
+        super().__init__(reason, name)
         self.reason = reason
+        self.name: str = reason if name is None else name
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 def prepare_source(source: SecretInput) -> None:

@@ -68,9 +68,9 @@ def environment_secret(found: Found, environ: Mapping[str, str]) -> EnvironmentS
     """The secret that the environment holds, or the address of."""
     source: SecretSource | None = None
     if found.secret_file is not None:
-        from .file import FileSecret  # noqa: PLC0415  # only what is used
+        from .file import from_variable  # noqa: PLC0415  # only what is used
 
-        source = FileSecret(found.secret_file)
+        source = from_variable(found.secret_file, found.variables["client_secret_file"])
     if found.secret_arn is not None:
         from .aws import from_arn  # noqa: PLC0415  # only what is used
 

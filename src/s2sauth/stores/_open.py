@@ -1,8 +1,6 @@
 """From a URL to its store; only the engine that it names is imported."""
 
-import os
-
-from .._core.store_url import local_path, parse_store_url
+from .._core.store_url import parse_store_url
 from .base import Store
 
 
@@ -12,7 +10,7 @@ def open_store(url: str) -> Store:
     if wanted.engine == "sqlite":
         from .sqlite import SQLiteStore  # noqa: PLC0415  # only what is used
 
-        return SQLiteStore(local_path(wanted.place, windows=os.name == "nt"))
+        return SQLiteStore(wanted.place)
     if wanted.engine == "redis":
         from .redis import RedisStore  # noqa: PLC0415  # only what is used
 

@@ -5,8 +5,17 @@ Standard library only; nothing here is imported by `import s2sauth`.
 
 from ._memory_store import MemoryStore
 from ._records import ApiRequest, TokenRequest
+from ._waiting import wait_for_renewals
 from .clock import ManualClock
 from .fake import FakeCognito
 from .static import StaticToken
 
-__all__ = ["ApiRequest", "FakeCognito", "ManualClock", "MemoryStore", "StaticToken", "TokenRequest"]
+__all__ = [
+    "ApiRequest",
+    "FakeCognito",
+    "ManualClock",
+    "MemoryStore",
+    "StaticToken",
+    "TokenRequest",
+    "wait_for_renewals",
+]

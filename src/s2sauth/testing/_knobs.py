@@ -90,6 +90,10 @@ class Knobs:
         """Whether the app client has ALLOW_CLIENT_TOKEN_AUTH, which `GetClientToken` needs."""
         self._endpoint.allows_client_token = allow
 
+    def decode_basic(self, decode: bool = True) -> None:  # noqa: FBT001, FBT002  # reads as a switch
+        """Read id and secret in an Authorization header as form-encoded (RFC 6749 2.3.1), which Cognito does not."""
+        self._endpoint.decodes_basic = decode
+
     # The tokens
 
     def set_expires_in(self, seconds: float) -> None:

@@ -8,7 +8,7 @@ import uuid
 from collections import deque
 from dataclasses import replace
 from typing import final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from . import _client_token
 from ._records import Log, TokenRequest
@@ -41,6 +41,7 @@ class TokenEndpoint:
         self.omits_expires_in = False
         self.omits_date = False
         self.allows_client_token = True
+        self.decodes_basic = False
         self.limit_rate(None, b"", ())
         self._closing = threading.Event()
         self._lock = threading.Lock()
@@ -163,7 +164,7 @@ class TokenEndpoint:
         if header:
             if client_secret or len(header) > 1:
                 raise _Refused("invalid_request")  # RFC 6749 2.3: one authentication method in each request
-            user, client_secret = _basic(header[0])
+            user, client_secret = _basic(header[0], form_encoded=self.decodes_basic)
             if client_id not in ("", user):
                 raise _Refused("invalid_request")
             client_id = user
@@ -171,8 +172,8 @@ class TokenEndpoint:
             raise _Refused("invalid_client")
 
 
-def _basic(header: str) -> tuple[str, str]:
-    """Id and secret as they are: AWS documents plain base64, without the form-encoding of RFC 6749 2.3.1."""
+def _basic(header: str, *, form_encoded: bool) -> tuple[str, str]:
+    """Id and secret: AWS documents plain base64, RFC 6749 2.3.1 that both are form-encoded before."""
     scheme, _, encoded = header.partition(" ")
     try:
         decoded = base64.b64decode(encoded, validate=True).decode()
@@ -181,7 +182,7 @@ def _basic(header: str) -> tuple[str, str]:
     user, _, password = decoded.partition(":")
     if scheme.lower() != "basic":
         raise _Refused("invalid_client")
-    return user, password
+    return (unquote_plus(user), unquote_plus(password)) if form_encoded else (user, password)
 
 
 def _usual() -> Headers:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, NoReturn, final
 
 from .._core.origin import AnyOrigin, parse_origins
 from .._core.values import AccessToken, scope_set
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from .._httpx2 import Httpx2Auth
 
 _LIFE = 10 * 365 * 86_400.0
+_INSTEAD = (
+    'use static_token.httpx_auth("https://api.example.com"), static_token.httpx2_auth("https://api.example.com"), '
+    "or static_token.get_token().authorization"
+)
 
 
 @final
@@ -71,5 +75,8 @@ class StaticToken:
         """Note the call in `invalidated`; the token stays."""
         self.invalidated.append(token)
 
+    def __format__(self, format_spec: str) -> NoReturn:
+        raise TypeError(f"StaticToken cannot be formatted, because it hides its value: {_INSTEAD}.")
+
     def __repr__(self) -> str:
-        return "<StaticToken: value hidden>"
+        return f"<StaticToken: value hidden; {_INSTEAD}>"

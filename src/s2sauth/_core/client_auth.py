@@ -1,0 +1,24 @@
+"""How the client's id and secret travel (RFC 6749 2.3.1): in an Authorization header, or in the body."""
+
+from base64 import b64encode
+from urllib.parse import quote_plus
+
+from .config import Settings
+from .values import Secret
+
+
+def by_header(settings: Settings, secret: Secret) -> bool:
+    """Whether the header carries them. "auto" uses it where the raw and the form-encoded header are the same."""
+    if settings.auth_method != "auto":
+        return settings.auth_method == "client_secret_basic"
+    return quote_plus(settings.client_id) == settings.client_id and quote_plus(secret.reveal()) == secret.reveal()
+
+
+def basic(client_id: str, secret: Secret, *, encodes: bool) -> str:
+    """The credentials of a Basic header: form-encoded first, as RFC 6749 2.3.1 says, or raw, as Cognito reads them."""
+    # What holds the secret is never bound to a name: a traceback may show the locals of its frames.
+    return b64encode(
+        f"{quote_plus(client_id)}:{quote_plus(secret.reveal())}".encode()
+        if encodes
+        else f"{client_id}:{secret.reveal()}".encode()
+    ).decode("ascii")
