@@ -42,15 +42,16 @@ def latest(slot: Slot) -> Flight:
 class Request:
     """A token request that was sent."""
 
-    def __init__(self, flight: Flight, scopes: str, *, after_close: bool, given_up: bool) -> None:
+    def __init__(self, flight: Flight, scopes: str, sender: "Sender", *, after_close: bool) -> None:
         self.flight = flight
         self.scopes = scopes
         self.beside: list[Request] = []
         """Those for the same scopes that were in progress when it was sent."""
         self.answered = False
         self.after_close = after_close
-        self.given_up = given_up
+        self.given_up = outcome(flight) is not None
         """Its flight had an outcome already: nobody waited for it any more."""
+        self.sender = sender
 
 
 class Call:
@@ -268,16 +269,15 @@ class Sender:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._aborted = False
+        self.aborted = False
 
     def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
         """The answer that the script has for this request."""
         world = self._world
-        if self._aborted:
+        if self.aborted:
             return outage()  # the connection is shut down as soon as it is there, and nothing goes over it
         flight = world.flying[_thread.get_ident()]
-        given_up = outcome(flight) is not None and not self._about_to_be_aborted()
-        sent = Request(flight, request.body.decode(), after_close=world.closed, given_up=given_up)
+        sent = Request(flight, request.body.decode(), self, after_close=world.closed)
         sent.beside = [
             each
             for each in world.requests
@@ -298,17 +298,12 @@ class Sender:
         body = f'{{"access_token": "T{number}", "token_type": "Bearer", "expires_in": {LIFE}}}'
         return Answer(200, {"content-type": "application/json"}, body.encode())
 
-    def _about_to_be_aborted(self) -> bool:
-        """Whether the one who has just given the flight up, or has closed everything, comes to `abort()` next."""
-        steps = [actor.step for actor in self._world.scheduler.actors if not actor.done]
-        return any("Flight.settle" in step or "Flight.interrupt" in step or "Waiters.wake" in step for step in steps)
-
     def close(self) -> None:
         """Nothing is open."""
 
     def abort(self) -> None:
         """A request that was sent is answered all the same: its answer is on its way already."""
-        self._aborted = True
+        self.aborted = True
 
 
 def outage() -> Failure:
