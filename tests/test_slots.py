@@ -15,7 +15,8 @@ from s2sauth._core.issued import Issued
 from s2sauth._core.retry import Forced
 from s2sauth._flight import Flight
 from s2sauth._process import next_generation
-from s2sauth._slots import KEPT, Client, Slot, SlotMap, state
+from s2sauth._slots import KEPT, Client, Slot, SlotMap
+from s2sauth._state import state
 from s2sauth.testing import ManualClock
 from tests.support.entries import POLICY, START, after, empty_slot, entry, failure, settings
 

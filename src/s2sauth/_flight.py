@@ -7,7 +7,8 @@ waits for one. What must happen once is decided by `dict.setdefault`, which is o
    a flight writes what it brings before it settles. So whoever decided on old news finds a successor, and looks again.
 2. Who does the work: threads that were started for the same flight; all but one leave at once. A caller that finds a
    flight not begun starts a thread for it: nothing is lost when its owner is interrupted between deciding and starting.
-3. What came out: `settle()`, first come. A flight that was settled from outside sends nothing from then on. The outcome is published before anybody is woken, and a waiter enlists before it looks.
+3. What came out: `settle()`. The outcome is published before anybody is woken, and a waiter enlists before it looks. A
+   flight looks whether it was settled from outside before it sends a token request: from then on it sends none.
 """
 
 import _thread
