@@ -96,15 +96,17 @@ class Supply:
 
     @staticmethod
     def _end(slot: Slot, outcome: Failure) -> None:
+        latest = slot.latest
         while True:
-            latest = slot.latest
+            ended = Flight.ended(latest.number + 1, outcome)
+            successor = latest.succeed(ended)  # first: from here on nobody begins another one
             if latest.settle(outcome):
                 latest.interrupt()
-            ended = Flight.ended(latest.number + 1, outcome)  # what the latest one brought is not to be kept either
-            if latest.succeed(ended) is ended:
+            if successor is ended:
                 break
+            latest = successor
         slot.flight = ended
-        slot.forget(ended.number)  # for good: every flight before it is of a lower rank
+        slot.forget(ended.number)  # what the flights before it bring is not kept either
 
     def _patience(self, timeout: float | None) -> float:
         most = min(self._policy.deadline, time_left())
