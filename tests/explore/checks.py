@@ -114,7 +114,7 @@ def _of_requests(world: World, expected: tuple[int, int]) -> Iterator[Fault]:
             yield Kind.OVERLAP, f"request {number} was sent before the one of another flight was answered"
         if request.after_close:
             yield Kind.REQUEST_AFTER_CLOSE, f"request {number}"
-        elif request.given_up and not request.sender.aborted:  # else it went out just before it was aborted
+        elif request.given_up:
             yield Kind.REQUEST_GIVEN_UP, f"request {number}, of flight {request.flight.number}"
     counted = sum(slot.token_requests for slot in world.slots())
     if counted < len(world.requests):

@@ -42,16 +42,15 @@ def latest(slot: Slot) -> Flight:
 class Request:
     """A token request that was sent."""
 
-    def __init__(self, flight: Flight, scopes: str, sender: "Sender", *, after_close: bool) -> None:
+    def __init__(self, flight: Flight, scopes: str, *, after_close: bool, given_up: bool) -> None:
         self.flight = flight
         self.scopes = scopes
         self.beside: list[Request] = []
         """Those for the same scopes that were in progress when it was sent."""
         self.answered = False
         self.after_close = after_close
-        self.given_up = outcome(flight) is not None
-        """Its flight had an outcome already: nobody waited for it any more."""
-        self.sender = sender
+        self.given_up = given_up
+        """Its flight had been given up, and told so: nobody waited for it any more."""
 
 
 class Call:
@@ -92,6 +91,15 @@ class World:
         """Which flight brought which token."""
         self.flying: dict[int, Flight] = {}
         """By thread: the flight that it does."""
+        self.interrupted: list[Flight] = []
+        """Flights that were settled from outside, and told so."""
+        interrupt = Flight.interrupt
+
+        def noted(flight: Flight) -> None:
+            interrupt(flight)
+            self.interrupted.append(flight)
+
+        patch.setattr(Flight, "interrupt", noted)
 
     def credentials(self, store: Store | None = None) -> CognitoClientCredentials:
         """A credentials object; one more is another process, if they share a store."""
@@ -269,15 +277,15 @@ class Sender:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.aborted = False
+        self._aborted = False
 
     def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
         """The answer that the script has for this request."""
         world = self._world
-        if self.aborted:
+        if self._aborted:
             return outage()  # the connection is shut down as soon as it is there, and nothing goes over it
         flight = world.flying[_thread.get_ident()]
-        sent = Request(flight, request.body.decode(), self, after_close=world.closed)
+        sent = Request(flight, request.body.decode(), after_close=world.closed, given_up=flight in world.interrupted)
         sent.beside = [
             each
             for each in world.requests
@@ -303,7 +311,7 @@ class Sender:
 
     def abort(self) -> None:
         """A request that was sent is answered all the same: its answer is on its way already."""
-        self.aborted = True
+        self._aborted = True
 
 
 def outage() -> Failure:
