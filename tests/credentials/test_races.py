@@ -176,3 +176,32 @@ def test_many_threads_and_a_short_switch_interval(
             clock.advance(3600)
     finally:
         sys.setswitchinterval(before)
+
+
+class Held(ManualClock):  # type: ignore[misc]  # final for users; this one lets another caller go first
+    """The next look at the wall clock takes so long that another caller comes and goes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: list[Callable[[], object]] = []
+
+    def wall(self) -> float:
+        now = super().wall()
+        if self.others:
+            self.others.pop()()
+        return now
+
+
+def test_rejected_token_is_not_handed_out_on_old_news(make: Make, fake: FakeCognito) -> None:
+    """Another caller's flight spends the budget meanwhile: this caller looks again, and waits for that flight."""
+    clock = Held()
+    credentials = make(clock=clock)
+    old = credentials.get_token()
+    clock.advance(100)
+    fake.gate()
+    clock.others.append(lambda: credentials.get_token(rejected=old, timeout=0))
+    callers = Threads().start([GetToken(credentials, {"rejected": old})])
+    fake.wait_for_token_requests(2)
+    fake.release()
+    assert callers.values() != [old]
+    assert fake.counts()["token_requests"] == 2
