@@ -199,7 +199,12 @@ def test_rejected_token_is_not_handed_out_on_old_news(make: Make, fake: FakeCogn
     old = credentials.get_token()
     clock.advance(100)
     fake.gate()
-    clock.others.append(lambda: credentials.get_token(rejected=old, timeout=0))
+
+    def other() -> None:
+        assert credentials.get_token(rejected=old, timeout=0) is old
+        fake.wait_for_token_requests(2)  # from its start on, the flight has used up the budget
+
+    clock.others.append(other)
     callers = Threads().start([GetToken(credentials, {"rejected": old})])
     fake.wait_for_token_requests(2)
     fake.release()
