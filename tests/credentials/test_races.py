@@ -205,8 +205,7 @@ def test_rejected_token_is_not_handed_out_on_old_news(make: Make, fake: FakeCogn
         fake.wait_for_token_requests(2)  # from its start on, the flight has used up the budget
 
     clock.others.append(other)
-    callers = Threads().start([GetToken(credentials, {"rejected": old})])
-    fake.wait_for_token_requests(2)
+    callers = Threads().start([GetToken(credentials, {"rejected": old})], clock).all_wait()
     fake.release()
     assert callers.values() != [old]
     assert fake.counts()["token_requests"] == 2
