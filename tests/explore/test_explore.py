@@ -32,7 +32,7 @@ KNOWN = {
     "interrupted-alone@23=ctrl-c": Kind.CRASH,
     "late@60=a": Kind.OLD_FAILURE,
     "late-failing@81=b": Kind.COUNTED_TWICE,
-    "given-up-reading@107=flight1": Kind.LOST_COUNT,
+    "late-beside@116=flight1": Kind.LOST_COUNT,
 }
 """Orders that show the faults that are not fixed; `SCENARIOS` has their numbers in the catalogue."""
 
