@@ -29,7 +29,7 @@ class Kind(StrEnum):
     REJECTED = "the rejected token, while another is to be had"
     OLD_FAILURE = "a failure remembered after a newer token"
     COUNTED_TWICE = "one failure counted twice"
-    LOST_COUNT = "a token request that is not counted"
+    LOST_COUNT = "a token request or a token that is not counted"
 
 
 Fault = tuple[Kind, str]
@@ -118,7 +118,10 @@ def _of_requests(world: World, expected: tuple[int, int]) -> Iterator[Fault]:
             yield Kind.REQUEST_GIVEN_UP, f"request {number}, of flight {request.flight.number}"
     counted = sum(slot.token_requests for slot in world.slots())
     if counted < len(world.requests):
-        yield Kind.LOST_COUNT, f"{counted} counted, {len(world.requests)} sent"
+        yield Kind.LOST_COUNT, f"{counted} requests counted, {len(world.requests)} sent"
+    billed = sum(slot.tokens_billed for slot in world.slots())
+    if billed < len(world.numbers):
+        yield Kind.LOST_COUNT, f"{billed} tokens counted, {len(world.numbers)} received"
 
 
 def _of_a_slot(world: World, slot: Slot) -> Iterator[Fault]:

@@ -190,7 +190,7 @@ def late(world: World) -> None:
     world.caller("b", credentials, after=DEADLINE + 1)
 
 
-@scenario((1, 2))
+@scenario((1, 2), LOST_COUNT=215)
 def late_mixed(world: World) -> None:
     """The same for a task, a thread that waits for less than the deadline, and a signal handler."""
     credentials = world.credentials()
@@ -200,7 +200,7 @@ def late_mixed(world: World) -> None:
     world.handler("handler", hasty, credentials, may_raise=FAILS)
 
 
-@scenario((1, 2))
+@scenario((1, 2), LOST_COUNT=215)
 def late_beside(world: World) -> None:
     """The first flight was given up, and its answer comes at the same time as the one of the next flight."""
     credentials = world.credentials()
