@@ -23,11 +23,7 @@ from tests.support.entries import POLICY, START, after, empty_slot, entry, failu
 REFUSED = Failure(Cause.CLIENT_REFUSED, InvalidClient, ("no", "invalid_client", None, 400, None))
 
 numbers = itertools.count(2)
-
-
-def flown(*, waited_for: bool = True) -> Flight:
-    """A flight after all others, which failed."""
-    return Flight(next(numbers), limit=(START, 8.0), waited_for=waited_for)
+"""Of flights, each later than all others."""
 
 
 @pytest.mark.parametrize(
@@ -46,7 +42,7 @@ def flown(*, waited_for: bool = True) -> Flight:
 def test_failure_without_a_token_is_remembered_where_it_belongs(failed: Failure, own: bool, clients: bool) -> None:
     """By the key, or by the client."""
     held = empty_slot()
-    held.remember(failed, flown(), now=START, policy=POLICY, chance=0.5)
+    held.remember(failed, next(numbers), now=START, policy=POLICY, chance=0.5)
     assert (held.memory is not None, held.client.memory is not None) == (own, clients)
     assert held.last_error == failed.name
 
@@ -56,7 +52,7 @@ def test_failure_with_a_token_in_hand_pauses_the_renewal(cause: Cause) -> None:
     """Whatever the cause; a refused client is remembered for all as well."""
     held = empty_slot()
     held.offer(entry())
-    held.remember(failure(cause), flown(), now=after(2900), policy=POLICY, chance=0.5)
+    held.remember(failure(cause), next(numbers), now=after(2900), policy=POLICY, chance=0.5)
     assert held.memory is not None
     assert held.memory.in_hand
     assert (held.client.memory is not None) is (cause is Cause.CLIENT_REFUSED)
@@ -66,7 +62,7 @@ def test_token_in_hand_that_has_ended_is_none() -> None:
     """The failure is an outage then."""
     held = empty_slot()
     held.offer(entry())
-    held.remember(failure(), flown(), now=after(3590), policy=POLICY, chance=0.5)
+    held.remember(failure(), next(numbers), now=after(3590), policy=POLICY, chance=0.5)
     assert held.memory is not None
     assert not held.memory.in_hand
 
@@ -75,7 +71,7 @@ def test_failure_that_nobody_waited_for_is_one_with_a_token_in_hand() -> None:
     """Although the token ended before it did: the first caller without one makes its own try."""
     held = empty_slot()
     held.offer(entry())
-    held.remember(failure(), flown(waited_for=False), now=after(3590), policy=POLICY, chance=0.5)
+    held.remember(failure(), next(numbers), now=after(3590), policy=POLICY, chance=0.5, waited_for=False)
     assert held.memory is not None
     assert held.memory.in_hand
 
@@ -83,23 +79,23 @@ def test_failure_that_nobody_waited_for_is_one_with_a_token_in_hand() -> None:
 def test_success_forgets_the_failures() -> None:
     """Of the key and of the client."""
     held = empty_slot()
-    held.remember(failure(), flown(), now=START, policy=POLICY, chance=0.5)
-    held.remember(REFUSED, flown(), now=START, policy=POLICY, chance=0.5)
+    held.remember(failure(), next(numbers), now=START, policy=POLICY, chance=0.5)
+    held.remember(REFUSED, next(numbers), now=START, policy=POLICY, chance=0.5)
     held.succeeded(entry(number=next(numbers)))
     assert (held.memory, held.client.memory, held.last_error) == (None, None, None)
 
 
 def test_failure_of_an_earlier_flight_than_the_token_is_void() -> None:
     """A flight that was given up may be remembered after a newer one has brought a token, or after its own has come."""
-    held, late = empty_slot(), flown()
-    held.succeeded(entry(number=late.number))
+    held, late = empty_slot(), next(numbers)
+    held.succeeded(entry(number=late))
     held.remember(failure(), late, now=START, policy=POLICY, chance=0.5)
     assert (held.memory, held.last_error) == (None, None)
 
 
 def test_failure_of_one_flight_counts_once() -> None:
     """The flight itself and the caller that gives it up may both remember it."""
-    held, failed = empty_slot(), flown()
+    held, failed = empty_slot(), next(numbers)
     for _ in range(2):
         held.remember(failure(), failed, now=START, policy=POLICY, chance=0.5)
     assert held.memory is not None
@@ -237,8 +233,8 @@ def test_state_of_nothing() -> None:
 def test_state_of_a_remembered_failure_of_the_client() -> None:
     """The pause that holds longest."""
     held = empty_slot()
-    held.remember(REFUSED, flown(), now=START, policy=POLICY, chance=0.5)
-    held.remember(failure(), flown(), now=START, policy=POLICY, chance=0.5)
+    held.remember(REFUSED, next(numbers), now=START, policy=POLICY, chance=0.5)
+    held.remember(failure(), next(numbers), now=START, policy=POLICY, chance=0.5)
     assert state(held, START, POLICY).next_renewal_in == 3.0
 
 
@@ -305,7 +301,7 @@ def test_failures_in_a_row_are_counted(failed: Failure) -> None:
     """Each pause is drawn from twice the one before, from the moment of its own failure."""
     held = empty_slot()
     for number in range(3):
-        held.remember(failed, flown(), now=after(number), policy=POLICY, chance=0.5)
+        held.remember(failed, next(numbers), now=after(number), policy=POLICY, chance=0.5)
         memory = held.client.memory if failed is REFUSED else held.memory
         assert memory is not None
         assert (memory.failure, memory.at, memory.repeated) == (failed, after(number), number)
@@ -316,7 +312,7 @@ def test_failures_in_a_row_with_a_token_in_hand_are_counted() -> None:
     held = empty_slot()
     held.offer(entry())
     for number in range(3):
-        held.remember(failure(retry_after=1e4), flown(), now=after(3000), policy=POLICY, chance=0.5)
+        held.remember(failure(retry_after=1e4), next(numbers), now=after(3000), policy=POLICY, chance=0.5)
         assert held.memory is not None
         assert (held.memory.repeated, held.memory.at, held.memory.pause) == (number, after(3000), 295.0)
 
@@ -325,7 +321,7 @@ def test_a_token_in_hand_is_one_until_its_very_end() -> None:
     """Half a second before it the failure is still no outage."""
     held = empty_slot()
     held.offer(entry())
-    held.remember(failure(), flown(), now=after(3589.5), policy=POLICY, chance=0.5)
+    held.remember(failure(), next(numbers), now=after(3589.5), policy=POLICY, chance=0.5)
     assert held.memory is not None
     assert held.memory.in_hand
 
@@ -367,7 +363,7 @@ def test_state_tells_what_it_cost_and_what_went_wrong() -> None:
     """As the slot has it."""
     held = empty_slot()
     held.token_requests, held.tokens_billed = 7, 5
-    held.remember(failure(), flown(), now=START, policy=POLICY, chance=0.5)
+    held.remember(failure(), next(numbers), now=START, policy=POLICY, chance=0.5)
     found = state(held, START, POLICY)
     assert (found.last_error, found.token_requests, found.tokens_billed) == ("TokenUnavailable", 7, 5)
 
@@ -403,7 +399,7 @@ def test_state_of_a_suspected_token_does_not_wait_for_the_end_of_a_pause() -> No
     held = empty_slot()
     held.offer(entry())
     held.offer(held_entry(held).under_suspicion())
-    held.remember(failure(), flown(), now=after(100), policy=POLICY, chance=0.5)
+    held.remember(failure(), next(numbers), now=after(100), policy=POLICY, chance=0.5)
     assert state(held, after(100), POLICY).next_renewal_in == 0.0
 
 
@@ -412,7 +408,7 @@ def test_state_after_a_failure_with_a_token_in_hand(age: float, next_renewal_in:
     """The later of pause and renewal point; the pause says nothing once the token has ended."""
     held = empty_slot()
     held.offer(entry())
-    held.remember(failure(), flown(), now=after(min(age, 3589.9)), policy=POLICY, chance=0.5)
+    held.remember(failure(), next(numbers), now=after(min(age, 3589.9)), policy=POLICY, chance=0.5)
     assert state(held, after(age), POLICY).next_renewal_in == pytest.approx(next_renewal_in)
 
 

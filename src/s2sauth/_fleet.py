@@ -101,7 +101,7 @@ class Meeting:
         slot, fleet, entry = self._slot, self._fleet, self._slot.newest
         window = fleet.policy.window(entry.life if entry is not None else 0.0)  # without one somebody would wait
         memory = left_to_another(self._now(), window=window, chance=fleet.clock.random())
-        slot.put_off(memory, self._flight)
+        slot.put_off(memory, self._flight.number)
         return memory.failure
 
     def _look(self) -> Entry | None:

@@ -126,7 +126,14 @@ class Renewal:
                 self._report("expiry_margin_cut", slot.id, seconds=margin)
         elif outcome.cause is not Cause.ELSEWHERE and flight.outcome is None:
             # else given up by a waiter: that one has remembered it, and this failure does not count
-            slot.remember(outcome, flight, now=self._now(), policy=self._policy, chance=self._clock.random())
+            slot.remember(
+                outcome,
+                flight.number,
+                now=self._now(),
+                policy=self._policy,
+                chance=self._clock.random(),
+                waited_for=flight.waited_for,
+            )
             self._report("renewal_failed", slot.id, seconds=took, error=outcome.name)
 
     def _now(self) -> Instant:

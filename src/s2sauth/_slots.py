@@ -10,8 +10,7 @@ from ._core.config import Settings, key, key_id
 from ._core.errors import Cause, Failure
 from ._core.freshness import Entry, Instant, elapsed, new_entry
 from ._core.policy import RenewalPolicy
-from ._core.record import Record
-from ._core.retry import Forced, Memory, remember_in_hand, remember_outage, remember_refusal
+from ._core.retry import Failed, Forced, Memory, remember_in_hand, remember_outage, remember_refusal
 from ._core.values import AccessToken
 from ._flight import Flight
 from ._process import Clock, this_process
@@ -72,17 +71,6 @@ class Client:
         """A refusal of the client id or secret, which holds for every scope set."""
 
 
-class Failed(Record):
-    """The latest failure of a key."""
-
-    number: int
-    """Of its flight: a token of this flight or a later one makes it void."""
-    error: str | None
-    """Class name or OAuth code."""
-    memory: Memory | None
-    """For how long no token request is made."""
-
-
 @final
 class Slot:
     """All that is known for one key. Written by its flights; callers only read, but for suspecting a token."""
@@ -130,7 +118,7 @@ class Slot:
         return self._highest()[1]
 
     @property
-    def failed(self) -> "Failed | None":
+    def failed(self) -> Failed | None:
         """The latest failure, if no token of the same or a later flight is there."""
         failed = self._failed
         return None if failed is None or failed.number <= self._highest()[0][0] else failed
@@ -209,32 +197,41 @@ class Slot:
             suspected=suspected,
         )
 
-    def remember(self, failure: Failure, flight: Flight, *, now: Instant, policy: RenewalPolicy, chance: float) -> None:
-        """Note that `flight` failed, so that the next caller does not repeat it at once; before it is settled.
+    def remember(
+        self,
+        failure: Failure,
+        number: int,
+        *,
+        now: Instant,
+        policy: RenewalPolicy,
+        chance: float,
+        waited_for: bool = True,
+    ) -> None:
+        """Note that the flight of this number failed, before it is settled, so the next caller does not repeat it.
 
-        The flight itself and whoever gives it up may both do so: it counts once.
+        The flight itself and the caller that gives it up may both do so: it counts once. A flight that nobody waited
+        for began with a token in hand, though that may have ended since.
         """
         cause, client, before = failure.cause, self.client, self.failed
-        if before is not None and before.number >= flight.number:
+        if before is not None and before.number >= number:
             return
         if cause is Cause.CLIENT_REFUSED:
             client.memory = remember_refusal(failure, client.memory, now=now, chance=chance)
         memory = None if before is None else before.memory
         entry = self.newest
         left = 0.0 if entry is None else max(0.0, entry.usable_left(now))
-        # A flight that nobody waited for began with a token in hand, though that may have ended since.
-        if entry is not None and (left > 0 or not flight.waited_for):
+        if entry is not None and (left > 0 or not waited_for):
             window = policy.window(entry.life)
             memory = remember_in_hand(failure, memory, now=now, window=window, usable_left=left, chance=chance)
         elif cause is Cause.REQUEST_REFUSED:
             memory = remember_refusal(failure, memory, now=now, chance=chance)
         elif cause in _OUTAGES:
             memory = remember_outage(failure, memory, now=now, chance=chance)
-        self._failed = Failed(flight.number, failure.name, memory)
+        self._failed = Failed(number, failure.name, memory)
 
-    def put_off(self, memory: Memory, flight: Flight) -> None:
-        """Note that `flight` left the renewal to another process: no failure, but a pause."""
-        self._failed = Failed(flight.number, self.last_error, memory)
+    def put_off(self, memory: Memory, number: int) -> None:
+        """Note that the flight of this number left the renewal to another process: no failure, but a pause."""
+        self._failed = Failed(number, self.last_error, memory)
 
     def succeeded(self, entry: Entry) -> None:
         """Keep the token of a flight; it outranks the failures before it."""

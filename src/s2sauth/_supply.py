@@ -237,7 +237,8 @@ class Supply:
     def _give_up(self, slot: Slot, flight: Flight, now: Instant) -> None:
         """End a flight that outlived its deadline; whoever notices does it."""
         failure = flight.too_long(flight.limit[1])
-        slot.remember(failure, flight, now=now, policy=self._policy, chance=self._clock.random())
+        chance, number = self._clock.random(), flight.number
+        slot.remember(failure, number, now=now, policy=self._policy, chance=chance, waited_for=flight.waited_for)
         if flight.settle(failure):
             flight.interrupt()
             self._report("flight_replaced", slot.id, seconds=flight.limit[1])
