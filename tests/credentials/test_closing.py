@@ -228,3 +228,21 @@ def test_token_that_is_put_back_after_close_is_not_handed_out(credentials: Cogni
     credentials._slot.entry = held_up
     with pytest.raises(CredentialsClosed):
         credentials.get_token()
+
+
+def test_flight_that_a_caller_decides_on_during_close_ends_too(
+    credentials: CognitoClientCredentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes between the look at the latest flight and its end."""
+    latest, decided = credentials._slot.flight, Flight(1, limit=(Instant(0.0, 0.0), 8.0), waited_for=True)
+    ended = Flight.ended
+
+    def meddling(number: int, outcome: Failure) -> Flight:
+        latest.succeed(decided)
+        return ended(number, outcome)
+
+    monkeypatch.setattr(Flight, "ended", meddling)
+    credentials.close()
+    assert isinstance(decided.outcome, Failure)
+    assert decided.successor is credentials._slot.latest
+    assert not credentials._slot.latest.flying
