@@ -6,6 +6,7 @@ it read earlier. Everything between two steps concerns one thread alone.
 """
 
 import dis
+import sys
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
@@ -91,11 +92,15 @@ def tracer(scheduler: Scheduler) -> Callable[[FrameType, str, Any], Any]:
         if not known[1]:
             return None
         frame.f_trace_lines = False
+        frame.f_trace = of_instructions  # before the next line: Python 3.13 looks at it there
         frame.f_trace_opcodes = True
         return of_instructions
 
     return of_calls
 
+
+sys._getframe().f_trace_opcodes = True
+"""Python 3.12 looks at `settrace()` whether any frame has ever asked for instructions."""
 
 _known: dict[int, tuple[CodeType, dict[int, str]]] = {}
 """By `id()`, because the hash of a code object is slow; the entry keeps the object, so no other gets its id."""
