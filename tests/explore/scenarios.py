@@ -224,7 +224,7 @@ def late_beside(world: World) -> None:
     world.caller("c", credentials, after=10.0, may_raise=FAILS)
 
 
-@scenario(1, COUNTED_TWICE=213)
+@scenario(1, COUNTED_TWICE=213, REQUESTS=213, REQUEST_GIVEN_UP=208)
 def late_failing(world: World) -> None:
     """The first flight is given up at its deadline, when it fails."""
     credentials = world.credentials()
