@@ -280,7 +280,8 @@ class Process:
             return
         if outcome.cause is Cause.ELSEWHERE:
             return
-        slot.remember(outcome, now=now, policy=self._world.policy, chance=world.chance(), waited_for=waited_for)
+        chance, number = world.chance(), self._flights
+        slot.remember(outcome, number, now=now, policy=world.policy, chance=chance, waited_for=waited_for)
         if waited_for:  # those who joined later get the same outcome
             joined = max(began, now.boot - flight.limit(now.boot) + flight.left(now.boot))
             while joined <= now.boot:
@@ -368,8 +369,9 @@ class Process:
         slot = self._slot
         assert slot.entry is not None
         window = self._world.policy.window(slot.entry.life)
-        slot.memory = left_to_another(self._now(), window=window, chance=self._world.chance())
-        return slot.memory.failure
+        memory = left_to_another(self._now(), window=window, chance=self._world.chance())
+        slot.put_off(memory, self._flights)
+        return memory.failure
 
     def _fails(self) -> bool:
         """The store is left alone for a while."""

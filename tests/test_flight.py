@@ -321,3 +321,10 @@ def test_trio_task_waits_by_trio_though_asyncio_runs_its_loop() -> None:
 
     asyncio.run(host())
     assert ended == [True]
+
+
+def test_two_that_settle_with_the_same_outcome_are_told_apart() -> None:
+    """close() and a flight that begins beside it: the second wakes nobody."""
+    one, outcome = flight(), failure()
+    assert one.settle(outcome)
+    assert not one.settle(outcome)

@@ -3,7 +3,7 @@
 import gc
 import itertools
 import threading
-from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -15,11 +15,15 @@ from s2sauth._core.issued import Issued
 from s2sauth._core.retry import Forced
 from s2sauth._flight import Flight
 from s2sauth._process import next_generation
-from s2sauth._slots import KEPT, Client, Slot, SlotMap, state
+from s2sauth._slots import KEPT, Client, Slot, SlotMap
+from s2sauth._state import state
 from s2sauth.testing import ManualClock
 from tests.support.entries import POLICY, START, after, empty_slot, entry, failure, settings
 
 REFUSED = Failure(Cause.CLIENT_REFUSED, InvalidClient, ("no", "invalid_client", None, 400, None))
+
+numbers = itertools.count(2)
+"""Of flights, each later than all others."""
 
 
 @pytest.mark.parametrize(
@@ -38,7 +42,7 @@ REFUSED = Failure(Cause.CLIENT_REFUSED, InvalidClient, ("no", "invalid_client", 
 def test_failure_without_a_token_is_remembered_where_it_belongs(failed: Failure, own: bool, clients: bool) -> None:
     """By the key, or by the client."""
     held = empty_slot()
-    held.remember(failed, now=START, policy=POLICY, chance=0.5)
+    held.remember(failed, next(numbers), now=START, policy=POLICY, chance=0.5)
     assert (held.memory is not None, held.client.memory is not None) == (own, clients)
     assert held.last_error == failed.name
 
@@ -48,7 +52,7 @@ def test_failure_with_a_token_in_hand_pauses_the_renewal(cause: Cause) -> None:
     """Whatever the cause; a refused client is remembered for all as well."""
     held = empty_slot()
     held.offer(entry())
-    held.remember(failure(cause), now=after(2900), policy=POLICY, chance=0.5)
+    held.remember(failure(cause), next(numbers), now=after(2900), policy=POLICY, chance=0.5)
     assert held.memory is not None
     assert held.memory.in_hand
     assert (held.client.memory is not None) is (cause is Cause.CLIENT_REFUSED)
@@ -58,7 +62,7 @@ def test_token_in_hand_that_has_ended_is_none() -> None:
     """The failure is an outage then."""
     held = empty_slot()
     held.offer(entry())
-    held.remember(failure(), now=after(3590), policy=POLICY, chance=0.5)
+    held.remember(failure(), next(numbers), now=after(3590), policy=POLICY, chance=0.5)
     assert held.memory is not None
     assert not held.memory.in_hand
 
@@ -67,7 +71,7 @@ def test_failure_that_nobody_waited_for_is_one_with_a_token_in_hand() -> None:
     """Although the token ended before it did: the first caller without one makes its own try."""
     held = empty_slot()
     held.offer(entry())
-    held.remember(failure(), now=after(3590), policy=POLICY, chance=0.5, waited_for=False)
+    held.remember(failure(), next(numbers), now=after(3590), policy=POLICY, chance=0.5, waited_for=False)
     assert held.memory is not None
     assert held.memory.in_hand
 
@@ -75,18 +79,35 @@ def test_failure_that_nobody_waited_for_is_one_with_a_token_in_hand() -> None:
 def test_success_forgets_the_failures() -> None:
     """Of the key and of the client."""
     held = empty_slot()
-    held.remember(failure(), now=START, policy=POLICY, chance=0.5)
-    held.remember(REFUSED, now=START, policy=POLICY, chance=0.5)
-    held.succeeded(entry())
+    held.remember(failure(), next(numbers), now=START, policy=POLICY, chance=0.5)
+    held.remember(REFUSED, next(numbers), now=START, policy=POLICY, chance=0.5)
+    held.succeeded(entry(number=next(numbers)))
     assert (held.memory, held.client.memory, held.last_error) == (None, None, None)
 
 
-def test_success_after_close_keeps_nothing() -> None:
+def test_failure_of_an_earlier_flight_than_the_token_is_void() -> None:
+    """A flight that was given up may be remembered after a newer one has brought a token, or after its own has come."""
+    held, late = empty_slot(), next(numbers)
+    held.succeeded(entry(number=late))
+    held.remember(failure(), late, now=START, policy=POLICY, chance=0.5)
+    assert (held.memory, held.last_error) == (None, None)
+
+
+def test_failure_of_one_flight_counts_once() -> None:
+    """The flight itself and the caller that gives it up may both remember it."""
+    held, failed = empty_slot(), next(numbers)
+    for _ in range(2):
+        held.remember(failure(), failed, now=START, policy=POLICY, chance=0.5)
+    assert held.memory is not None
+    assert held.memory.repeated == 0
+
+
+def test_success_of_a_flight_that_was_forgotten_keeps_nothing() -> None:
     """Closed while it was under way."""
     held = empty_slot()
-    held.client.closed = True
+    held.forget(2)
     held.succeeded(entry())
-    assert held.entry is None
+    assert (held.entry, held.newest) == (None, None)
 
 
 @pytest.mark.parametrize("suspected", [False, True])
@@ -212,8 +233,8 @@ def test_state_of_nothing() -> None:
 def test_state_of_a_remembered_failure_of_the_client() -> None:
     """The pause that holds longest."""
     held = empty_slot()
-    held.remember(REFUSED, now=START, policy=POLICY, chance=0.5)
-    held.remember(failure(), now=START, policy=POLICY, chance=0.5)
+    held.remember(REFUSED, next(numbers), now=START, policy=POLICY, chance=0.5)
+    held.remember(failure(), next(numbers), now=START, policy=POLICY, chance=0.5)
     assert state(held, START, POLICY).next_renewal_in == 3.0
 
 
@@ -252,10 +273,10 @@ def test_an_entry_that_was_taken_away_meanwhile_does_not_stop_another() -> None:
     """Two that offer at the same time clear away the same old ones."""
 
     class Contested(dict[tuple[int, bool], Entry]):
-        def __iter__(self) -> Iterator[tuple[int, bool]]:
-            ranks = list(super().__iter__())
+        def items(self) -> Any:
+            found = list(super().items())
             self.pop((1, False), None)  # another thread was faster
-            return iter(ranks)
+            return found
 
     held = empty_slot()
     held._arrived = Contested({(1, False): entry(number=1)})
@@ -265,12 +286,13 @@ def test_an_entry_that_was_taken_away_meanwhile_does_not_stop_another() -> None:
 
 
 def test_forgetting_leaves_a_slot_that_takes_a_token_again() -> None:
-    """A flight that ends after close() is kept out by `succeeded`, not by an error."""
-    held = empty_slot()
-    held.offer(entry())
-    held.forget()
+    """Of a flight that began after that; and nothing hands out the old one, whoever still has it."""
+    held, old = empty_slot(), entry()
+    held.offer(old)
+    held.forget(2)
     assert held.entry is None
-    held.offer(entry(number=2))
+    assert old.fresh_until_wall < 0
+    held.offer(entry(number=3))
     assert held.entry is not None
 
 
@@ -279,7 +301,7 @@ def test_failures_in_a_row_are_counted(failed: Failure) -> None:
     """Each pause is drawn from twice the one before, from the moment of its own failure."""
     held = empty_slot()
     for number in range(3):
-        held.remember(failed, now=after(number), policy=POLICY, chance=0.5)
+        held.remember(failed, next(numbers), now=after(number), policy=POLICY, chance=0.5)
         memory = held.client.memory if failed is REFUSED else held.memory
         assert memory is not None
         assert (memory.failure, memory.at, memory.repeated) == (failed, after(number), number)
@@ -290,7 +312,7 @@ def test_failures_in_a_row_with_a_token_in_hand_are_counted() -> None:
     held = empty_slot()
     held.offer(entry())
     for number in range(3):
-        held.remember(failure(retry_after=1e4), now=after(3000), policy=POLICY, chance=0.5)
+        held.remember(failure(retry_after=1e4), next(numbers), now=after(3000), policy=POLICY, chance=0.5)
         assert held.memory is not None
         assert (held.memory.repeated, held.memory.at, held.memory.pause) == (number, after(3000), 295.0)
 
@@ -299,7 +321,7 @@ def test_a_token_in_hand_is_one_until_its_very_end() -> None:
     """Half a second before it the failure is still no outage."""
     held = empty_slot()
     held.offer(entry())
-    held.remember(failure(), now=after(3589.5), policy=POLICY, chance=0.5)
+    held.remember(failure(), next(numbers), now=after(3589.5), policy=POLICY, chance=0.5)
     assert held.memory is not None
     assert held.memory.in_hand
 
@@ -341,7 +363,7 @@ def test_state_tells_what_it_cost_and_what_went_wrong() -> None:
     """As the slot has it."""
     held = empty_slot()
     held.token_requests, held.tokens_billed = 7, 5
-    held.remember(failure(), now=START, policy=POLICY, chance=0.5)
+    held.remember(failure(), next(numbers), now=START, policy=POLICY, chance=0.5)
     found = state(held, START, POLICY)
     assert (found.last_error, found.token_requests, found.tokens_billed) == ("TokenUnavailable", 7, 5)
 
@@ -377,7 +399,7 @@ def test_state_of_a_suspected_token_does_not_wait_for_the_end_of_a_pause() -> No
     held = empty_slot()
     held.offer(entry())
     held.offer(held_entry(held).under_suspicion())
-    held.remember(failure(), now=after(100), policy=POLICY, chance=0.5)
+    held.remember(failure(), next(numbers), now=after(100), policy=POLICY, chance=0.5)
     assert state(held, after(100), POLICY).next_renewal_in == 0.0
 
 
@@ -386,7 +408,7 @@ def test_state_after_a_failure_with_a_token_in_hand(age: float, next_renewal_in:
     """The later of pause and renewal point; the pause says nothing once the token has ended."""
     held = empty_slot()
     held.offer(entry())
-    held.remember(failure(), now=after(min(age, 3589.9)), policy=POLICY, chance=0.5)
+    held.remember(failure(), next(numbers), now=after(min(age, 3589.9)), policy=POLICY, chance=0.5)
     assert state(held, after(age), POLICY).next_renewal_in == pytest.approx(next_renewal_in)
 
 

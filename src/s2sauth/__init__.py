@@ -20,7 +20,7 @@ from ._core.origin import ANY_ORIGIN
 from ._core.policy import RenewalPolicy
 from ._core.tokens import Tokens
 from ._core.values import AccessToken
-from ._slots import State
+from ._state import State
 from ._time_limit import time_limit
 from ._version import __version__
 from .credentials import CognitoClientCredentials

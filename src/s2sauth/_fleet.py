@@ -98,11 +98,11 @@ class Meeting:
         return entry
 
     def _leave_to_another(self) -> Failure:
-        slot, fleet = self._slot, self._fleet
-        assert slot.entry is not None  # else somebody would wait
-        window = fleet.policy.window(slot.entry.life)
-        slot.memory = left_to_another(self._now(), window=window, chance=fleet.clock.random())
-        return slot.memory.failure
+        slot, fleet, entry = self._slot, self._fleet, self._slot.newest
+        window = fleet.policy.window(entry.life if entry is not None else 0.0)  # without one somebody would wait
+        memory = left_to_another(self._now(), window=window, chance=fleet.clock.random())
+        slot.put_off(memory, self._flight.number)
+        return memory.failure
 
     def _look(self) -> Entry | None:
         """The token in the store, if this flight can use it."""
@@ -122,7 +122,7 @@ class Meeting:
         flight = self._flight
         verdict = judge(
             entry,
-            cached=slot.entry,
+            cached=slot.newest,
             replaces=None if flight.min_ttl else flight.replaces,  # which is good for the others
             now=self._now(),
             min_ttl=flight.min_ttl,

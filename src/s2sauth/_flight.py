@@ -4,10 +4,11 @@ There is no Python-level lock here, because a signal handler may ask for a token
 waits for one. What must happen once is decided by `dict.setdefault`, which is one step:
 
 1. Who flies next: `succeed()` on the latest flight. Callers read the latest flight *before* they look at anything else;
-   a flight writes what it brings before it settles. So whoever decided on old news finds a successor and joins it.
+   a flight writes what it brings before it settles. So whoever decided on old news finds a successor, and looks again.
 2. Who does the work: threads that were started for the same flight; all but one leave at once. A caller that finds a
    flight not begun starts a thread for it: nothing is lost when its owner is interrupted between deciding and starting.
-3. What came out: `settle()`. The outcome is published before anybody is woken, and a waiter enlists before it looks.
+3. What came out: `settle()`. The outcome is published before anybody is woken, and a waiter enlists before it looks. A
+   flight looks whether it was settled from outside before it sends a token request: from then on it sends none.
 """
 
 import _thread
@@ -103,7 +104,7 @@ class Flight:
         """Held until its thread has done its last."""
         self._landed.acquire()
         self._claim: dict[None, object] = {}
-        self._outcome: dict[None, Outcome] = {}
+        self._outcome: dict[None, tuple[Outcome]] = {}
         self._successor: dict[None, Flight] = {}
         self._waiters = Waiters(self._outcome)
 
@@ -123,7 +124,13 @@ class Flight:
     @property
     def outcome(self) -> Outcome | None:
         """What came out, or None while it is under way."""
-        return self._outcome.get(None)
+        settled = self._outcome.get(None)
+        return None if settled is None else settled[0]
+
+    @property
+    def successor(self) -> "Flight | None":
+        """The flight that follows this one, if there is one."""
+        return self._successor.get(None)
 
     @property
     def flying(self) -> bool:
@@ -146,7 +153,8 @@ class Flight:
 
     def settle(self, outcome: Outcome) -> bool:
         """Publish the outcome and wake everybody; False if there was one already."""
-        if self._outcome.setdefault(None, outcome) is not outcome:
+        mine = (outcome,)  # an object of one's own: two may settle a flight with the same outcome
+        if self._outcome.setdefault(None, mine) is not mine:
             return False
         self._waiters.wake()
         return True

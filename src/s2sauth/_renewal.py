@@ -56,8 +56,8 @@ class Renewal:
     def __call__(self, slot: Slot, flight: Flight) -> Outcome:
         """Fetch a token for `slot`: what it brings is in the slot before it is returned."""
         began = self._look_at_clocks(slot)
-        if slot.client.closed and flight.outcome is not None:
-            return flight.outcome  # closed before its thread began: nothing is sent
+        if (ended := flight.outcome) is not None:
+            return ended  # closed or given up before its thread began: nothing is sent
         if (replaced := flight.replaces) is not None:
             slot.forced = forced_now(
                 slot.forced,
@@ -128,6 +128,7 @@ class Renewal:
             # else given up by a waiter: that one has remembered it, and this failure does not count
             slot.remember(
                 outcome,
+                flight.number,
                 now=self._now(),
                 policy=self._policy,
                 chance=self._clock.random(),
@@ -225,6 +226,9 @@ class Renewal:
             attempt += 1
 
     def _attempt(self, slot: Slot, flight: Flight, sender: Sender, request: TokenRequest, secret: Secret) -> Outcome:
+        # `flight.sender` is there: whoever ends the flight after this look aborts the request.
+        if (ended := flight.outcome) is not None:
+            return ended
         asked_at = self._now()
         slot.token_requests += 1
         flight.step = Step.REQUEST

@@ -12,7 +12,8 @@ from ._core.tokens import Tokens
 from ._flight import Flight, Outcome, Sender
 from ._gate import IMPORT_WAIT, Work
 from ._process import Clock
-from ._slots import Client, Slot, SlotMap, State, state
+from ._slots import Client, Slot, SlotMap
+from ._state import State, state
 from ._supply import Supply
 from .events import OnEvent, Reporter
 from .secret_sources import SecretInput

@@ -2,15 +2,15 @@
 
 import threading
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, final
 from weakref import WeakValueDictionary
 
 from ._core.config import Settings, key, key_id
 from ._core.errors import Cause, Failure
-from ._core.freshness import Entry, Freshness, Instant, elapsed, freshness, new_entry
+from ._core.freshness import Entry, Instant, elapsed, new_entry
 from ._core.policy import RenewalPolicy
-from ._core.record import Record
-from ._core.retry import Forced, Memory, force_wait, holding, remember_in_hand, remember_outage, remember_refusal
+from ._core.retry import Failed, Forced, Memory, remember_in_hand, remember_outage, remember_refusal
 from ._core.values import AccessToken
 from ._flight import Flight
 from ._process import Clock, this_process
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from cachetools import LRUCache
 
     from ._core.issued import Issued
+
+Rank = tuple[int, bool]
+"""Of an entry: the number of its flight, and whether it is suspected."""
 
 KEPT = 256
 """Scope sets kept after their last view is gone."""
@@ -75,13 +78,12 @@ class Slot:
     __slots__ = (
         "__weakref__",
         "_arrived",
+        "_failed",
         "client",
         "entry",
         "flight",
         "forced",
         "id",
-        "last_error",
-        "memory",
         "settings",
         "token_requests",
         "tokens_billed",
@@ -92,29 +94,77 @@ class Slot:
         self.client = client
         self.id = key_id(settings)
         self.entry: Entry | None = None
-        """The cached token: one immutable entry behind one attribute."""
+        """What the cached path reads: the newest entry; or for a moment an older one, which is retired by then."""
         self.flight = Flight.none_yet()
-        """The latest flight."""
-        self.memory: Memory | None = None
+        """The latest flight, or for a moment an earlier one, which leads to it."""
         self.forced: Forced | None = None
-        self.last_error: str | None = None
         self.token_requests = 0
         self.tokens_billed = 0
-        self._arrived: dict[tuple[int, bool], Entry] = {}
+        self._arrived: dict[Rank, Entry | None] = {(0, False): None}
+        """What came, by rank, and None where the cached token was forgotten: the highest rank is what counts."""
+        self._failed: Failed | None = None
+
+    @property
+    def latest(self) -> Flight:
+        """The latest flight."""
+        flight = self.flight
+        while (successor := flight.successor) is not None:
+            flight = successor
+        return flight
+
+    @property
+    def newest(self) -> Entry | None:
+        """The cached token."""
+        return self._highest()[1]
+
+    @property
+    def failed(self) -> Failed | None:
+        """The latest failure, if no token of the same or a later flight is there."""
+        failed = self._failed
+        return None if failed is None or failed.number <= self._highest()[0][0] else failed
+
+    @property
+    def memory(self) -> Memory | None:
+        """The failure that is remembered of this key."""
+        failed = self.failed
+        return None if failed is None else failed.memory
+
+    @property
+    def last_error(self) -> str | None:
+        """Class name or OAuth code of the latest failure, or None since the latest success."""
+        failed = self.failed
+        return None if failed is None else failed.error
 
     def offer(self, entry: Entry) -> None:
-        """Keep `entry` if it is of a higher rank than the cached one.
+        """Keep `entry` if it is of a higher rank than the cached one."""
+        self._put(entry.rank, entry)
 
-        Several may offer at the same time: a flight that was given up and comes back late, callers that suspect one.
-        Each adds its own, then assigns the highest until that is what stands: whoever is last leaves the highest there.
+    def forget(self, number: int) -> None:
+        """Drop the token and what flights before this number bring from now on."""
+        self._put((number, False), None)
+
+    def _put(self, rank: "Rank", entry: Entry | None) -> None:
+        """Several may do this at the same time: flights, callers that suspect a token, close().
+
+        Each adds its own entry, retires those below the highest, and assigns the highest until it stands. One that is
+        held up just before it assigns may put an older entry back for a moment. By then that entry is retired: it was
+        there when the newer one looked for what to retire.
         """
         arrived = self._arrived
-        arrived.setdefault(entry.rank, entry)
-        while (best := max(list(arrived.values()), key=lambda entry: entry.rank)) is not self.entry:
+        arrived.setdefault(rank, entry)
+        while True:
+            highest, best = self._highest()
+            for each, older in list(arrived.items()):
+                if each < highest:
+                    if older is not None:
+                        older.retire()
+                    arrived.pop(each, None)
+            if self.entry is best:
+                return
             self.entry = best
-        for rank in list(arrived):
-            if rank < best.rank:
-                arrived.pop(rank, None)
+
+    def _highest(self) -> "tuple[Rank, Entry | None]":
+        return max(list(self._arrived.items()), key=itemgetter(0))
 
     def arrived(
         self,
@@ -149,46 +199,52 @@ class Slot:
         )
 
     def remember(
-        self, failure: Failure, *, now: Instant, policy: RenewalPolicy, chance: float, waited_for: bool = True
+        self,
+        failure: Failure,
+        number: int,
+        *,
+        now: Instant,
+        policy: RenewalPolicy,
+        chance: float,
+        waited_for: bool = True,
     ) -> None:
-        """Note a failed flight, so that the next caller does not repeat it at once.
+        """Note that the flight of this number failed, before it is settled, so the next caller does not repeat it.
 
-        A flight that nobody waited for began with a token in hand, though that may have ended since.
+        The flight itself and the caller that gives it up may both do so: it counts once. A flight that nobody waited
+        for began with a token in hand, though that may have ended since.
         """
-        self.last_error = failure.name
-        cause, client = failure.cause, self.client
+        cause, client, before = failure.cause, self.client, self.failed
+        if before is not None and before.number >= number:
+            return
         if cause is Cause.CLIENT_REFUSED:
             client.memory = remember_refusal(failure, client.memory, now=now, chance=chance)
-        entry = self.entry
+        memory = None if before is None else before.memory
+        entry = self.newest
         left = 0.0 if entry is None else max(0.0, entry.usable_left(now))
         if entry is not None and (left > 0 or not waited_for):
             window = policy.window(entry.life)
-            self.memory = remember_in_hand(
-                failure, self.memory, now=now, window=window, usable_left=left, chance=chance
-            )
+            memory = remember_in_hand(failure, memory, now=now, window=window, usable_left=left, chance=chance)
         elif cause is Cause.REQUEST_REFUSED:
-            self.memory = remember_refusal(failure, self.memory, now=now, chance=chance)
+            memory = remember_refusal(failure, memory, now=now, chance=chance)
         elif cause in _OUTAGES:
-            self.memory = remember_outage(failure, self.memory, now=now, chance=chance)
+            memory = remember_outage(failure, memory, now=now, chance=chance)
+        self._failed = Failed(number, failure.name, memory)
+
+    def put_off(self, memory: Memory, number: int) -> None:
+        """Note that the flight of this number left the renewal to another process: no failure, but a pause."""
+        self._failed = Failed(number, self.last_error, memory)
 
     def succeeded(self, entry: Entry) -> None:
-        """Keep the token of a flight, and forget the failures before it."""
+        """Keep the token of a flight; it outranks the failures before it."""
         self.offer(entry)
         self.client.ours.remember(entry.token.authorization)
-        self.memory = self.client.memory = self.last_error = None
-        if self.client.closed:
-            self.forget()  # closed while it was under way
+        self.client.memory = None
 
     def trial_passed(self, number: int) -> None:
         """An API took the token that flight `number` brought by force: the interval is reset."""
         forced = self.forced
         if forced is not None and forced.number == number and not forced.passed:
             self.forced = forced.accepted()
-
-    def forget(self) -> None:
-        """Drop the token: the credentials were closed."""
-        self._arrived = {}
-        self.entry = None
 
 
 _OUTAGES = frozenset({Cause.UNREACHABLE, Cause.THROTTLED, Cause.UNTRUSTED, Cause.MISUSE})
@@ -238,45 +294,3 @@ class SlotMap:
 
             self._recent = LRUCache(maxsize=KEPT)
         self._recent[name] = slot
-
-
-class State(Record):
-    """A snapshot for people: what is cached, what comes next, what went wrong, what it cost."""
-
-    freshness: Freshness
-    """FRESH, STALE or EXPIRED; EXPIRED also when there is no token yet."""
-    expires_in: float | None
-    """Seconds until the token is no longer handed out, or None without a token; never below 0."""
-    next_renewal_in: float | None
-    """Seconds until the next call starts a renewal: 0.0 means the next call does; None while one is under way."""
-    last_error: str | None
-    """Class name or OAuth code of the latest failure, or None since the latest success."""
-    token_requests: int
-    """Token requests sent for this scope set, whatever came of them."""
-    tokens_billed: int
-    """Tokens received, which is what Cognito charges for."""
-    scopes: tuple[str, ...] | None
-    """The scopes asked for, or None: all of the app client's."""
-
-
-def state(slot: Slot, now: Instant, policy: RenewalPolicy) -> State:
-    """The snapshot of one slot."""
-    entry = slot.entry
-    level = freshness(entry, now)
-    held = holding((slot.memory, slot.client.memory), now, in_hand=level is not Freshness.EXPIRED)
-    pause = 0.0 if held is None else held.left(now)
-    if entry is not None and level is not Freshness.EXPIRED:
-        age = entry.usable_for - entry.usable_left(now)
-        pause = max(pause, entry.renew_after - age)
-        if entry.suspected:
-            by_force = force_wait(slot.forced, age=age, life=entry.life, now=now, policy=policy)
-            pause = max(0.0, min(pause, by_force))
-    return State(
-        freshness=level,
-        expires_in=None if entry is None else max(0.0, entry.usable_left(now)),
-        next_renewal_in=None if slot.flight.flying else pause,
-        last_error=slot.last_error,
-        token_requests=slot.token_requests,
-        tokens_billed=slot.tokens_billed,
-        scopes=slot.settings.scopes,
-    )

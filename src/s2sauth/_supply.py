@@ -77,7 +77,7 @@ class Supply:
 
     def suspect(self, slot: Slot, access_token: str) -> None:
         """Mark the cached token as suspected, if it is this one."""
-        entry = slot.entry
+        entry = slot.newest
         if entry is not None and entry.token.access_token == access_token and not entry.suspected:
             slot.offer(entry.under_suspicion())
             self._report("token_suspected", slot.id)
@@ -86,7 +86,7 @@ class Supply:
         """Drop tokens and failures, end the flights: this process becomes a snapshot, or was one."""
         for slot in slots:
             self._end(slot, Failure(Cause.ELSEWHERE, TokenUnavailable, ("a snapshot was taken meanwhile", None)))
-            slot.memory = slot.client.memory = None
+            slot.client.memory = None
 
     def close(self, key: str, client: Client, slots: list[Slot]) -> None:
         """Forget the tokens, end the flights, refuse what comes; `key` is for the event."""
@@ -98,15 +98,17 @@ class Supply:
 
     @staticmethod
     def _end(slot: Slot, outcome: Failure) -> None:
+        latest = slot.latest
         while True:
-            latest = slot.flight
+            ended = Flight.ended(latest.number + 1, outcome)
+            successor = latest.succeed(ended)  # first: from here on nobody begins another one
             if latest.settle(outcome):
                 latest.interrupt()
-            ended = Flight.ended(latest.number + 1, outcome)  # what the latest one brought is not to be kept either
-            slot.flight = latest.succeed(ended)
-            if slot.flight is ended:
+            if successor is ended:
                 break
-        slot.forget()
+            latest = successor
+        slot.flight = ended
+        slot.forget(ended.number)  # what the flights before it bring is not kept either
 
     def _patience(self, timeout: float | None) -> float:
         most = min(self._policy.deadline, time_left())
@@ -122,14 +124,13 @@ class Supply:
         began = self._clock.boottime()
         waited = False
         while True:
-            flight = slot.flight  # read before anything else: see _flight, rule 1
+            flight = slot.latest  # read before anything else: see _flight, rule 1
             if slot.client.closed:
                 raise CredentialsClosed(_CLOSED)
             now = self.now()
-            if flight.flying and flight.left(now) <= 0:
-                self._give_up(slot, flight, now)
+            self._see_to(slot, flight, now)
             flying = flight.flying
-            entry = slot.entry
+            entry = slot.newest
             memories = (slot.memory, slot.client.memory)
             step = next_step(
                 entry,
@@ -141,6 +142,8 @@ class Supply:
                 rejected=None if rejected is None else rejected.access_token,
                 min_ttl=min_ttl,
             )
+            if flight.successor is not None:
+                continue  # another flight has begun meanwhile: what was read does not belong together
             match step:
                 case Step.SERVE:
                     assert entry is not None
@@ -148,9 +151,7 @@ class Supply:
                         self._report("forced_renewal_withheld", slot.id)
                     return self._handed_out(slot, entry, min_ttl)
                 case Step.FAIL:
-                    held = holding(memories, now, in_hand=False)
-                    assert held is not None
-                    raise _remembered(held, held.left(now))
+                    raise _remembered(memories, now)
                 case Step.RENEW:
                     assert entry is not None
                     limit = _in_time(background_limit(entry.usable_left(now)))
@@ -181,21 +182,30 @@ class Supply:
                 continue
             if outcome.cause is Cause.ELSEWHERE:
                 continue  # it began when nobody waited; now somebody does
-            entry = slot.entry  # what was to be replaced stays as good as it was; or a suspected one was all there is
+            entry = slot.newest  # what was to be replaced stays as good as it was; or a suspected one was all there is
             if outcome.cause is not Cause.CLOSED and entry is not None and entry.usable_left(self.now()) > 0:
                 return self._handed_out(slot, entry, min_ttl)
             raise outcome.exception()
 
     def _next(self, slot: Slot, latest: Flight, candidate: Flight) -> Flight:
         """The flight after `latest`: the candidate, or another caller's; begun in either case."""
-        flight = latest.succeed(candidate)
-        if slot.flight.number < flight.number:
-            slot.flight = flight
-        self._begin(slot, flight)
+        slot.flight = flight = latest.succeed(candidate)
+        self._begin(slot, flight, candidate.limit[0])
         return flight
 
-    def _begin(self, slot: Slot, flight: Flight) -> None:
-        if not flight.begun and not flight.launch(lambda flight: self._work(slot, flight)):
+    def _see_to(self, slot: Slot, flight: Flight, now: Instant) -> None:
+        """Begin the latest flight if it has not begun, and give it up if it outlived its deadline."""
+        if flight.flying:
+            self._begin(slot, flight, now)
+            if flight.left(now) <= 0:
+                self._give_up(slot, flight, now)
+
+    def _begin(self, slot: Slot, flight: Flight, now: Instant) -> None:
+        """Begin it, unless it has begun: whoever decided on it may have been interrupted before that, long ago."""
+        if flight.begun:
+            return
+        flight.limit = now, flight.limit[1]
+        if not flight.launch(lambda flight: self._work(slot, flight)):
             self._report("thread_refused", slot.id)
 
     def _work(self, slot: Slot, flight: Flight) -> Outcome:
@@ -218,7 +228,6 @@ class Supply:
             # It began with a usable token in hand and for one attempt; now somebody waits for it.
             latest.limit = candidate.limit
             latest.waited_for = True
-        self._begin(slot, latest)
         return latest
 
     def _await(self, slot: Slot, flight: Flight, began: float, patience: float) -> Generator[Wait, None, Outcome]:
@@ -237,10 +246,10 @@ class Supply:
     def _give_up(self, slot: Slot, flight: Flight, now: Instant) -> None:
         """End a flight that outlived its deadline; whoever notices does it."""
         failure = flight.too_long(flight.limit[1])
+        chance, number = self._clock.random(), flight.number
+        slot.remember(failure, number, now=now, policy=self._policy, chance=chance, waited_for=flight.waited_for)
         if flight.settle(failure):
             flight.interrupt()
-            chance = self._clock.random()
-            slot.remember(failure, now=now, policy=self._policy, chance=chance, waited_for=flight.waited_for)
             self._report("flight_replaced", slot.id, seconds=flight.limit[1])
 
 
@@ -258,10 +267,13 @@ def _checked(min_ttl: float) -> float:
     return min_ttl
 
 
-def _remembered(memory: Memory, left: float) -> Exception:
+def _remembered(memories: tuple[Memory | None, ...], now: Instant) -> Exception:
     """The remembered failure, raised without a token request; it says when the next one may be made."""
+    memory = holding(memories, now, in_hand=False)
+    assert memory is not None
     failure = memory.failure
     if failure.error is TokenUnavailable:
+        left = memory.left(now)
         text = f"{failure.args[0]} (Remembered; the next token request may be made in {left:.1f} s.)"
         return TokenUnavailable(text, left)
     return failure.exception()

@@ -15,7 +15,8 @@ from ._core.policy import RenewalPolicy
 from ._core.values import AccessToken
 from ._process import Clock, SystemClock
 from ._shared import AS_AUTH, Shared
-from ._slots import Slot, State
+from ._slots import Slot
+from ._state import State
 from .events import OnEvent
 from .secret_sources import EnvironmentSecret, SecretInput
 

@@ -1,18 +1,19 @@
 """close(): tokens forgotten, waiters told, every later call refused."""
 
 import gc
+import threading
 from collections.abc import Callable
 
 import pytest
 
 from s2sauth import AccessToken, CognitoClientCredentials, CredentialsClosed, Event
 from s2sauth._core.errors import Cause, Failure
-from s2sauth._core.freshness import Instant
+from s2sauth._core.freshness import Entry, Instant
 from s2sauth._flight import Flight
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
-from tests.support.worlds import Asyncio, Trio, World, run_asyncio
+from tests.support.worlds import PATIENCE, Asyncio, GetToken, Threads, Trio, World, run_asyncio
 
 Make = Callable[..., CognitoClientCredentials]
 
@@ -176,3 +177,72 @@ def test_invalidate_after_close_is_nothing(credentials: CognitoClientCredentials
     token = credentials.get_token()
     credentials.close()
     credentials.invalidate(token)
+
+
+def test_no_token_request_goes_out_when_close_comes_while_the_secret_is_read(make: Make, fake: FakeCognito) -> None:
+    """A flight looks whether it was ended before it costs money."""
+    reading, go_on = threading.Event(), threading.Event()
+
+    def slow() -> str:
+        reading.set()
+        assert go_on.wait(PATIENCE)
+        return fake.client_secret
+
+    credentials = make(client_secret=slow)
+    callers = Threads().start([GetToken(credentials)])
+    assert reading.wait(PATIENCE)
+    flight = credentials._slot.flight
+    credentials.close()
+    go_on.set()
+    assert isinstance(callers.errors()[0], CredentialsClosed)
+    eventually(lambda: flight.thread is None)
+    assert fake.counts()["token_requests"] == 0
+
+
+@pytest.mark.parametrize("close_first", [True, False])
+def test_invalidate_beside_close_brings_no_token_back(
+    credentials: CognitoClientCredentials, monkeypatch: pytest.MonkeyPatch, close_first: bool
+) -> None:
+    """It read the token before close() and marks it afterwards."""
+    token = credentials.get_token()
+    suspected = Entry.under_suspicion
+
+    def meddling(entry: Entry) -> Entry:
+        if close_first:
+            credentials.close()
+        return suspected(entry)
+
+    monkeypatch.setattr(Entry, "under_suspicion", meddling)
+    credentials.invalidate(token)
+    credentials.close()
+    assert credentials._slot.newest is credentials._slot.entry is None
+    with pytest.raises(CredentialsClosed):
+        credentials.get_token()
+
+
+def test_token_that_is_put_back_after_close_is_not_handed_out(credentials: CognitoClientCredentials) -> None:
+    """A thread that was held up just before it assigned the token does so after close() has returned."""
+    credentials.get_token()
+    held_up = credentials._slot.entry
+    credentials.close()
+    credentials._slot.entry = held_up
+    with pytest.raises(CredentialsClosed):
+        credentials.get_token()
+
+
+def test_flight_that_a_caller_decides_on_during_close_ends_too(
+    credentials: CognitoClientCredentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes between the look at the latest flight and its end."""
+    latest, decided = credentials._slot.flight, Flight(1, limit=(Instant(0.0, 0.0), 8.0), waited_for=True)
+    ended = Flight.ended
+
+    def meddling(number: int, outcome: Failure) -> Flight:
+        latest.succeed(decided)
+        return ended(number, outcome)
+
+    monkeypatch.setattr(Flight, "ended", meddling)
+    credentials.close()
+    assert isinstance(decided.outcome, Failure)
+    assert decided.successor is credentials._slot.latest
+    assert not credentials._slot.latest.flying

@@ -325,3 +325,31 @@ def test_text_of_a_timeout_names_a_thread_that_never_ran(make: Make, monkeypatch
     monkeypatch.setattr(_thread, "start_new_thread", lambda *_: 1)
     with pytest.raises(TokenUnavailable, match="thread has not run"):
         view.get_token(timeout=0)
+
+
+def test_given_up_flight_sends_no_token_request(make: Make, fake: FakeCognito, clock: ManualClock) -> None:
+    """The secret source hung beyond the deadline; when it answers, the next flight has the token already."""
+    reading, go_on, readings = threading.Event(), threading.Event(), list[int]()
+
+    def slow() -> str:
+        readings.append(1)
+        if len(readings) == 1:
+            reading.set()
+            assert go_on.wait(PATIENCE)
+        return fake.client_secret
+
+    credentials = make(client_secret=slow)
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token(timeout=0)
+    assert reading.wait(PATIENCE)
+    first = credentials._slot.flight
+    clock.advance(9)
+    with pytest.raises(TokenUnavailable):
+        credentials.get_token(timeout=0)
+    clock.advance(1)
+    token = credentials.get_token()
+    go_on.set()
+    eventually(lambda: first.thread is None)
+    assert fake.counts()["token_requests"] == 1
+    assert credentials.get_token() is token
+    assert credentials.state().last_error is None

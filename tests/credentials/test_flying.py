@@ -10,6 +10,7 @@ import pytest
 import trio
 
 from s2sauth import AccessToken, CognitoClientCredentials, ConfigurationError, Event, TokenUnavailable
+from s2sauth._flight import Flight
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually, settled
@@ -289,3 +290,40 @@ def test_handler_of_an_application_log_that_asks_for_a_token_ends_by_its_deadlin
         logger.removeHandler(handler)
         library.removeHandler(handler)
         library.setLevel(logging.NOTSET)
+
+
+def test_caller_interrupted_before_its_flight_begins_costs_the_next_one_nothing(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C comes between deciding and starting; an hour later the time of that flight begins with its thread."""
+
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Flight, "launch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            credentials.get_token()
+    clock.advance(3600)
+    assert credentials.get_token().remaining() == 3600
+    assert fake.counts()["token_requests"] == 1
+
+
+def test_renewal_that_was_interrupted_before_it_began_is_begun_by_the_next_caller(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the token would be served until its very end, and nobody would renew it."""
+
+    def interrupted(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    old = credentials.get_token()
+    clock.advance(3000)
+    with monkeypatch.context() as patch:
+        patch.setattr(Flight, "launch", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            credentials.get_token()
+    clock.advance(60)
+    assert credentials.get_token() is old
+    settled(credentials)
+    assert credentials.get_token() is not old

@@ -130,10 +130,10 @@ def test_flight_whose_thread_begins_after_close_sends_and_keeps_nothing(
     assert fake.counts()["token_requests"] == 1
 
 
-def test_flight_that_was_given_up_before_its_thread_began_brings_a_token_all_the_same(
+def test_flight_that_was_given_up_before_its_thread_began_sends_nothing(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A starved machine: late, but better than none."""
+    """A starved machine: the next flight gets the token, and nobody pays for two."""
     waiting = hold_starts(monkeypatch)
     with pytest.raises(Exception, match="No token within 0 s"):
         credentials.get_token(timeout=0)
@@ -141,8 +141,14 @@ def test_flight_that_was_given_up_before_its_thread_began_brings_a_token_all_the
     with pytest.raises(Exception, match="Remembered"):
         credentials.get_token(timeout=0)
     assert isinstance(credentials._slot.flight.outcome, Failure)
-    waiting[0]()
+    waiting.pop(0)()
+    assert fake.counts()["token_requests"] == 0
+    clock.advance(1)
+    with pytest.raises(Exception, match="No token within 0 s"):
+        credentials.get_token(timeout=0)
+    waiting.pop(0)()
     assert credentials.get_token(timeout=0).remaining() == 3600
+    assert fake.counts()["token_requests"] == 1
 
 
 def test_decision_that_nobody_knows_is_loud(
@@ -170,3 +176,36 @@ def test_many_threads_and_a_short_switch_interval(
             clock.advance(3600)
     finally:
         sys.setswitchinterval(before)
+
+
+class Held(ManualClock):  # type: ignore[misc]  # final for users; this one lets another caller go first
+    """The next look at the wall clock takes so long that another caller comes and goes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: list[Callable[[], object]] = []
+
+    def wall(self) -> float:
+        now = super().wall()
+        if self.others:
+            self.others.pop()()
+        return now
+
+
+def test_rejected_token_is_not_handed_out_on_old_news(make: Make, fake: FakeCognito) -> None:
+    """Another caller's flight spends the budget meanwhile: this caller looks again, and waits for that flight."""
+    clock = Held()
+    credentials = make(clock=clock)
+    old = credentials.get_token()
+    clock.advance(100)
+    fake.gate()
+
+    def other() -> None:
+        assert credentials.get_token(rejected=old, timeout=0) is old
+        fake.wait_for_token_requests(2)  # from its start on, the flight has used up the budget
+
+    clock.others.append(other)
+    callers = Threads().start([GetToken(credentials, {"rejected": old})], clock).all_wait()
+    fake.release()
+    assert callers.values() != [old]
+    assert fake.counts()["token_requests"] == 2

@@ -64,7 +64,7 @@ def test_no_token_and_no_secret_survives(
     take_snapshot()
 
     assert credentials._slot.entry is None
-    assert credentials._slot._arrived == {}
+    assert list(credentials._slot._arrived.values()) == [None]
     assert credentials._shared._renewal._accepted is None
     assert credentials.state().freshness is Freshness.EXPIRED
 

@@ -14,7 +14,8 @@ from s2sauth._core.retry import Timeouts
 from s2sauth._core.token_endpoint import Answer, TokenRequest
 from s2sauth._process import Lock
 from s2sauth._renewal import Renewal
-from s2sauth._slots import Client, Slot, state
+from s2sauth._slots import Client, Slot
+from s2sauth._state import state
 from s2sauth._supply import Supply
 from s2sauth.events import Reporter
 from tests.support.entries import settings

@@ -54,7 +54,7 @@ def clock_step(before: Instant, now: Instant) -> float | None:
 
 @final
 class Entry:
-    """A cached token with the instants at which it changes, computed once, when it arrives. Never modified."""
+    """A cached token with the instants at which it changes, computed once, when it arrives. Only ever retired."""
 
     __slots__ = (
         "asked_at",
@@ -100,6 +100,10 @@ class Entry:
         until = 0.0 if suspected else renew_after
         self.fresh_until_wall = asked_at.wall + until
         self.fresh_until_boot = asked_at.boot + until
+
+    def retire(self) -> None:
+        """A newer entry has come, or the token was forgotten: the cached path no longer hands this one out."""
+        self.fresh_until_wall = float("-inf")
 
     def under_suspicion(self) -> "Entry":
         """The same, suspected."""

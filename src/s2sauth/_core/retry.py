@@ -76,6 +76,17 @@ class Memory(Record):
         return self.pause - elapsed(self.at, now)
 
 
+class Failed(Record):
+    """The latest failure of a key."""
+
+    number: int
+    """Of its flight: a token of this flight or a later one makes it void."""
+    error: str | None
+    """Class name or OAuth code."""
+    memory: Memory | None
+    """For how long no token request is made."""
+
+
 def holding(memories: tuple[Memory | None, ...], now: Instant, *, in_hand: bool) -> Memory | None:
     """The memory that holds longest, or None: a token request may be made.
 
