@@ -42,6 +42,7 @@ ALONE = {
     "_process": "as `_lock`",
     "_renewal": "as `_preparing`",
     "_hashes": "of tokens that a hook recognises; of two that come at once one may be lost",
+    "working": "of one flight its own item; only the test kit reads it",
     "_connected": "of one flight's dealings with the store, on its own thread",
     "_leased": "as `_connected`",
     "_shared": "set when a view is made",
