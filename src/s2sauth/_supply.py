@@ -78,7 +78,9 @@ class Supply:
     def suspect(self, slot: Slot, access_token: str) -> None:
         """Mark the cached token as suspected, if it is this one."""
         entry = slot.newest
-        if entry is not None and entry.token.access_token == access_token and not entry.suspected:
+        is_cached = entry is not None and entry.token.access_token == access_token
+        del access_token  # a traceback may show the locals of its frames
+        if entry is not None and is_cached and not entry.suspected:
             slot.offer(entry.under_suspicion())
             self._report("token_suspected", slot.id)
 
