@@ -21,6 +21,9 @@ Library = Any
 READ_AHEAD_WAIT: Final = 1.0
 """Seconds that a flight waits for the thread that reads ahead; after that it reads by itself."""
 
+FORKS_IN_C: Final = frozenset({"cffi", "ctypes", "uwsgi"})
+"""Modules of processes in which C code may fork without Python's fork hooks."""
+
 _contexts: Final = WeakValueDictionary[tuple[object, ...], ssl.SSLContext]()
 """The contexts in use, by what they were read from. The certificates of one take 0.7 MB and up to 20 ms, and are all
 that the credentials objects of a process have in common (`scripts/peers --row "Memory per object"`)."""
@@ -47,10 +50,11 @@ class Certificates:
         """Read beside what the caller does next, which is usually to make a client that reads the file for itself.
 
         That takes 15 to 20 ms of a fresh process's first call, three times as long as importing this package
-        (benchmarks/cold_start.py). Not under uWSGI: it forks in C right after it has imported the application, and a
-        thread that is then inside OpenSSL leaves OpenSSL's locks locked in the child for ever.
+        (benchmarks/cold_start.py). Not where C code may fork, as uWSGI does right after it has imported the
+        application: a thread that then waits for the GIL or is inside OpenSSL leaves its locks locked in the child for
+        ever (2 of 14 children hung).
         """
-        if "uwsgi" in sys.modules:
+        if not sys.modules.keys().isdisjoint(FORKS_IN_C):
             return
         self._reading.acquire()
         try:

@@ -147,10 +147,14 @@ def settle(credentials: CognitoClientCredentials) -> None:
     eventually(lambda: credentials.state().next_renewal_in is not None)
 
 
-def test_no_thread_reads_ahead_under_uwsgi(make: Make, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It forks in C after it has imported the application; the flight reads, in the worker."""
+@pytest.mark.parametrize("name", sorted(_tls.FORKS_IN_C))
+def test_no_thread_reads_ahead_where_c_code_may_fork(
+    make: Make, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """uWSGI forks after it has imported the application; the flight reads, in the worker."""
     started: list[object] = []
-    monkeypatch.setitem(sys.modules, "uwsgi", ModuleType("uwsgi"))
+    monkeypatch.setattr(_tls, "FORKS_IN_C", frozenset({name}))
+    monkeypatch.setitem(sys.modules, name, ModuleType(name))
     with monkeypatch.context() as patch:
         patch.setattr(_thread, "start_new_thread", lambda *work: started.append(work) or 0)
         credentials = make(http_client=None)

@@ -88,6 +88,7 @@ def test_private_ca_by_environment(build: Make, tmp_path: Path, monkeypatch: pyt
 def nobody_has_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """No object of another test, not collected yet, has certificates to share."""
     monkeypatch.setattr(_tls, "_contexts", WeakValueDictionary())
+    monkeypatch.setattr(_tls, "FORKS_IN_C", frozenset())  # the test run itself has ctypes
 
 
 @pytest.fixture
