@@ -183,7 +183,10 @@ def test_processes_own_environment_is_the_default(monkeypatch: pytest.MonkeyPatc
         ({"scope": "demo/read.file"}, "got an unexpected keyword argument 'scope'; did you mean 'scopes'?"),
         ({"secret": RIGHT["APP_CLIENT_SECRET"]}, "keyword argument 'secret'; did you mean 'client_secret'?"),
         ({"clientid": RIGHT["APP_CLIENT_ID"], "strict": True}, "'clientid'; did you mean 'client_id'?"),
-        ({"min_ttl": 5}, "keyword argument 'min_ttl': use domain, region, token_url, api, client_id, client_secret,"),
+        (
+            {"min_ttl": 5},
+            "keyword argument 'min_ttl': use prefix, environ, domain, region, token_url, api, client_id,",
+        ),
     ],
     ids=lambda value: str(*value) if isinstance(value, dict) and len(value) == 1 else "",
 )
