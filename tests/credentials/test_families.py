@@ -262,7 +262,7 @@ def test_a_method_that_was_given_as_auth_without_a_call_says_to_call_it(
         with family.Client(auth=method, transport=transport) as client:
             client.get(ORIGIN)
 
-    for method in (methods.httpx_auth, methods.httpx2_auth):
+    for method in (getattr(methods, f"{one}_auth") for one in FAMILIES):
         with pytest.raises(ConfigurationError, match=rf"Call the method yourself: auth=credentials\.{library}_auth\("):
             asyncio.run(aask(method)) if awaits else ask(method)
 
