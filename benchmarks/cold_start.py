@@ -6,6 +6,7 @@ import ssl
 import subprocess
 import sys
 import time
+from operator import truediv
 from pathlib import Path
 from statistics import median
 
@@ -124,8 +125,10 @@ def figures(report: Report) -> None:
         floor=first["static header"],
         unit="ms",
     )
-    most = 1.20 if report.ci else 1.05  # beside other work on a small machine the two differ by more
-    report.row("  of the hand-written", s2sauth=first["s2sauth"] / first["hand-written"], at_most=most, unit="x")
+    # Start by start: minima of a machine whose clock changes differ by a quarter from run to run.
+    ratio = median(map(truediv, took["s2sauth"], took["hand-written"]))
+    most = 1.30 if report.ci else 1.05  # where two cores are one, the CA files are not read side by side
+    report.row("  of the hand-written", s2sauth=ratio, at_most=most, unit="x")
     medians = ", ".join(f"{name} {median(one):.0f} ms" for name, one in took.items())
     number = len(took["s2sauth"])
     report.note(f"Minima of {number} interleaved starts (medians: {medians}); TLS with a private CA.")

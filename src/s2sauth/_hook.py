@@ -158,13 +158,7 @@ class Hook:
 
     def _replayable(self, request: Any) -> bool:
         """Whether the body is in memory: any other has been used up by the first sending."""
-        if isinstance(request.stream, self._bytes):
-            return True  # also of `response.next_request`, which has no content
-        try:
-            request.content  # noqa: B018  # the one public question that tells
-        except Exception:  # noqa: BLE001  # RequestNotRead, whose class is the family's
-            return False
-        return True
+        return isinstance(request.stream, self._bytes)  # also of `response.next_request`, which has no content
 
     def _worth_another(self, request: Any, sent: Any, response: Any, token: AccessToken) -> bool:
         """Whether this 401 may be answered by sending the request again with another token."""

@@ -103,8 +103,8 @@ class Shared:
 
     def forget(self) -> None:
         """Drop what token requests brought: tokens, accepted secrets, failures."""
-        if self._renewal is not None:
-            self._renewal.forget()
+        assert self._renewal is not None  # it is asked to since prepare()
+        self._renewal.forget()
         self.supply.forget(self.slots.all())
 
     def _meet(self, store: "Store | str") -> "Fleet":

@@ -199,6 +199,16 @@ def test_file_that_cannot_be_used_is_named_with_its_variable(
     assert fake.counts()["token_connections"] == 0
 
 
+def test_key_log_that_can_be_written_is_not_blamed_for_the_ca_file(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has its own text."""
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys.log"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    with pytest.raises(ConfigurationError, match=r"^SSL_CERT_FILE: "):
+        make(http_client=None).get_token()
+
+
 def test_librarys_own_bundle_that_is_not_there_is_named_as_such(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable is set, so none is blamed."""
     monkeypatch.setattr(_tls, "_contexts", {})
