@@ -1,13 +1,18 @@
-# Sourced by the commands of this folder. Sets ROOT, VENV and PY; `prepare_env` makes VENV fit the requirement files and
+# Sourced by the commands of this folder. Sets ROOT, VENV, BIN and PY; `prepare_env` makes VENV fit the requirement files and
 # installs the wheel of this checkout into it, so that what is tested is what would be released.
 #
 #   PYTHON        the interpreter to start from (default: the first of python3, python3.14 … python3.11 that is 3.11 or newer)
 #   S2SAUTH_VENV  another place for the environment (default: .venv)
+#   S2SAUTH_NEWEST=1  the newest release of everything that requirements/dev.in allows, instead of the pinned ones
 # shellcheck shell=bash
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 VENV="${S2SAUTH_VENV:-$ROOT/.venv}"
-PY="$VENV/bin/python"
+case "$OSTYPE" in
+    msys* | cygwin*) BIN="$VENV/Scripts" ;; # Windows
+    *) BIN="$VENV/bin" ;;
+esac
+PY="$BIN/python"
 
 find_python() {
     local candidate
@@ -35,9 +40,14 @@ pip_install() {
 # make_env FOLDER REQUIREMENTS: a virtual environment with exactly these packages; kept while the requirements stay the same.
 make_env() {
     local folder="$1" requirements="$2" python stamp
+    local inside="$folder${BIN#"$VENV"}/python" pins=(--require-hashes)
     python="$(find_python)" || return
+    if [ -n "${S2SAUTH_NEWEST:-}" ]; then
+        requirements="${requirements%.txt}.in"
+        pins=(--upgrade)
+    fi
     stamp="$("$python" -V) $(cksum <"$requirements")" || return
-    if [ "$(cat "$folder/.requirements" 2>/dev/null)" = "$stamp" ] && "$folder/bin/python" -c '' 2>/dev/null; then
+    if [ "$(cat "$folder/.requirements" 2>/dev/null)" = "$stamp" ] && "$inside" -c '' 2>/dev/null; then
         return
     fi
     if [ -e "$folder" ] && [ ! -e "$folder/pyvenv.cfg" ]; then
@@ -46,7 +56,7 @@ make_env() {
     fi
     echo "Installing ${requirements#"$ROOT/"} into ${folder#"$ROOT/"}"
     "$python" -m venv --clear "$folder" || return
-    pip_install "$folder/bin/python" --require-hashes -r "$requirements" || return
+    pip_install "$inside" "${pins[@]}" -r "$requirements" || return
     printf '%s' "$stamp" >"$folder/.requirements"
 }
 
