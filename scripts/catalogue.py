@@ -3,22 +3,21 @@
     python scripts/catalogue.py            writes the page
     python scripts/catalogue.py --check    says what is missing, and whether the page is current; writes nothing
 
-The catalogue is tests/faults/catalogue.toml, which says how a test is found by its name.
+The catalogue is tests/faults/catalogue.toml. A test names its entries by a mark: `@pytest.mark.fault(47)`.
 """
 
 import argparse
-import re
+import ast
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUE = Path("tests/faults/catalogue.toml")
 PAGE = Path("docs/reference/faults.md")
-TEST = re.compile(r"^ *(?:async )?def (test_\w+)\(", re.MULTILINE)
-MEMBERS = {"fault", "outcome", "note", "not_here", "source", "tests"}
+MEMBERS = {"fault", "outcome", "note", "not_here", "source"}
 
 HEAD = """\
 # Faults
@@ -27,12 +26,21 @@ What goes wrong around a token client, what must come of it, and the test that s
 of the network are made to happen on real sockets of this machine. Then what the norms demand, and what has happened to
 others.
 
-Written by `scripts/catalogue.py` from [catalogue.toml](../../tests/faults/catalogue.toml) and the names of the tests.
+Written by `scripts/catalogue.py` from [catalogue.toml](../../tests/faults/catalogue.toml) and the marks of the tests.
 An entry without a test says why; the tests fail when one has neither, and when this page is not current.
 """
 
-Tests = Mapping[str, Path]
-"""The name of each test function and its file, relative to the checkout."""
+
+@dataclass(frozen=True)
+class Test:
+    """A test function, and the file it is in, relative to the checkout."""
+
+    name: str
+    path: Path
+
+
+Tests = Mapping[str, Sequence[Test]]
+"""The tests of each entry, by the entry's id."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +53,6 @@ class Entry:
     source: str = ""
     note: str = ""
     not_here: str = ""
-    named: tuple[str, ...] = ()
-    """Tests that are found by their subject, wherever they are."""
-
-    @property
-    def prefix(self) -> str:
-        """What the names of its tests begin with."""
-        name = self.id.lower().replace("-", "_")
-        numbered = re.fullmatch(r"n?\d+|cve_\d+_\d+", name)
-        return f"test_{name}_" if numbered else f"test_incident_{name}_"
-
-    def tests(self, tests: Tests) -> list[str]:
-        """The names of its tests."""
-        numbered = [name for name in tests if name.startswith(self.prefix) and _is_numbered(tests[name])]
-        return numbered + [name for name in self.named if name in tests]
 
 
 @dataclass(frozen=True)
@@ -86,42 +80,42 @@ def _section(name: str, table: Mapping[str, object]) -> Section:
         if isinstance(value, dict):
             if unknown := value.keys() - MEMBERS:
                 raise ValueError(f"{key}: {', '.join(sorted(unknown))}: no such member")
-            members = {name: text for name, text in value.items() if name != "tests"}
-            entries.append(Entry(key, **members, named=tuple(value.get("tests", ()))))
+            entries.append(Entry(key, **value))
     return Section(name, str(table["title"]), str(table.get("not_here", "")), tuple(entries))
 
 
-def find(root: Path) -> dict[str, Path]:
-    """Every test function; of two with one name, that of tests/faults."""
-    paths = sorted((root / "tests").rglob("test_*.py"), key=lambda path: (_is_numbered(path.relative_to(root)), path))
-    return {name: path.relative_to(root) for path in paths for name in TEST.findall(path.read_text(encoding="utf-8"))}
+def find(root: Path) -> dict[str, list[Test]]:
+    """The tests that are marked, in the order of their files."""
+    found: dict[str, list[Test]] = {}
+    for path in sorted((root / "tests").rglob("test_*.py")):
+        for name, ids in _marked(path.read_text(encoding="utf-8")):
+            for each in ids:
+                found.setdefault(each, []).append(Test(name, path.relative_to(root)))
+    return found
 
 
-def _is_numbered(path: Path) -> bool:
-    """Whether the names of its tests may begin with the number of an entry."""
-    return path.is_relative_to(CATALOGUE.parent)
+def _marked(text: str) -> Iterator[tuple[str, list[str]]]:
+    """The name of each marked test of a file, and the entries that its mark names."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            for mark in node.decorator_list:
+                if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.fault":
+                    yield node.name, [str(ast.literal_eval(each)) for each in mark.args]
 
 
 def complaints(sections: Sequence[Section], tests: Tests) -> list[str]:
-    """What is missing: a line for each entry that has neither a test nor a reason, or both; and for each stray test."""
+    """What is missing: a line for each entry that has neither a test nor a reason, or both; and for each stray mark."""
     wrong: list[str] = []
-    known: set[str] = set()
-    for section in sections:
-        for entry in section.entries:
-            found = entry.tests(tests)
-            known.update(found)
-            wrong += [f"{entry.id} names {name}, which is not there" for name in entry.named if name not in tests]
-            if not found and not section.reason(entry):
-                wrong.append(
-                    f"{entry.id} has no test: write one named {entry.prefix}…, list it in tests, or say in not_here why"
-                )
-            if found and entry.not_here:
-                wrong.append(f"{entry.id} has a test, {found[0]}, and yet says not_here: make that a note, or drop it")
-    numbered = re.compile(r"test_(?:n?\d+|cve_\d+_\d+|incident)_")
+    entries = {entry.id: (section, entry) for section in sections for entry in section.entries}
+    for name, (section, entry) in entries.items():
+        found = tests.get(name, ())
+        if not found and not section.reason(entry):
+            written = name if name.isdigit() else f'"{name}"'
+            wrong.append(f"{name} has no test: mark one with @pytest.mark.fault({written}), or say in not_here why")
+        if found and entry.not_here:
+            wrong.append(f"{name} has a test, {found[0].name}, and yet says not_here: make that a note, or drop it")
     wrong += [
-        f"{name} belongs to no entry of the catalogue"
-        for name, path in tests.items()
-        if numbered.match(name) and _is_numbered(path) and name not in known
+        f"{tests[name][0].name} is marked with {name}, which is not there" for name in tests.keys() - entries.keys()
     ]
     return wrong
 
@@ -135,18 +129,17 @@ def page(sections: Sequence[Section], tests: Tests) -> str:
         if section.id == "norms":
             columns[1] = "what it demands"
         lines = [f"## {title}", "", _row(columns), _row(["---"] * len(columns))]
-        lines += [_row(_cells(section, entry, tests)) for entry in section.entries]
+        lines += [_row(_cells(section, entry, tests.get(entry.id, ()))) for entry in section.entries]
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 
 
-def _cells(section: Section, entry: Entry, tests: Tests) -> list[str]:
-    names = entry.tests(tests)
+def _cells(section: Section, entry: Entry, tests: Sequence[Test]) -> list[str]:
     files: dict[Path, list[str]] = {}
-    for name in names:
-        files.setdefault(tests[name], []).append(f"`{name}`")
-    shown = [f"[{file.name}](../../{file.as_posix()}) {', '.join(found)}" for file, found in files.items()]
-    if not names:
+    for test in tests:
+        files.setdefault(test.path, []).append(f"`{test.name}`")
+    shown = [f"[{file.name}](../../{file.as_posix()}) {', '.join(names)}" for file, names in files.items()]
+    if not tests:
         shown.append(f"None: {section.reason(entry) or 'not written yet'}.")
     if entry.note:
         shown.append(entry.note)

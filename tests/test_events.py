@@ -45,12 +45,14 @@ ABOUT_A_TOKEN = {
 """Events that happen only when there is a token."""
 
 
+@pytest.mark.fault(199)
 @pytest.mark.parametrize("name", sorted(set(ALL) - ABOUT_A_TOKEN))
 def test_no_text_speaks_of_a_token_that_may_not_be_there(name: EventName) -> None:
     """These happen with and without a cached token, so the text must be true in both cases."""
     assert not re.search(r"\bthe token\b|\bcached\b|in hand|old token|\bit lives\b", _SAYS[name])
 
 
+@pytest.mark.fault(199)
 def test_a_first_renewal_that_fails_is_logged_without_a_word_about_a_cached_token(
     credentials: CognitoClientCredentials, fake: FakeCognito, lines: pytest.LogCaptureFixture
 ) -> None:

@@ -301,6 +301,7 @@ def test_interrupt_ends_a_pause_and_closes_the_connection() -> None:
     one.interrupt()
 
 
+@pytest.mark.fault(166)
 def test_trio_task_waits_by_trio_though_asyncio_runs_its_loop() -> None:
     """trio's guest mode: a loop of asyncio is running, and no task of it."""
     one, ended = flight(), list[bool]()

@@ -69,6 +69,7 @@ def test_refusal_that_names_the_scope(run: Run, fake: FakeCognito) -> None:
     assert "asks for the scope demo/write.file" in ran.json["refusal"][0]
 
 
+@pytest.mark.fault(188)
 @pytest.mark.parametrize(
     ("status", "name", "message", "words"),
     [

@@ -222,6 +222,7 @@ def test_issuer_of_another_region(region: str | None, issuer: str, status: str, 
         assert "of eu-central-1 and not of eu-west-1 Another Region's user pool" in found(ran, "iss")
 
 
+@pytest.mark.fault(189)
 @pytest.mark.parametrize(
     ("url", "region"),
     [
@@ -287,6 +288,7 @@ def test_api(status: int, verdict: str, code: int, run: Run, fake: FakeCognito) 
     assert (statuses(ran)["api"], ran.code) == (verdict, code)
 
 
+@pytest.mark.fault(188)
 @pytest.mark.parametrize(
     ("status", "verdict", "advice"),
     [

@@ -166,6 +166,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.fault(205)
 @pytest.mark.parametrize("command", [("doctor",), ("token",), ("call", "GET")], ids=lambda command: command[0])
 @pytest.mark.parametrize(("start", "spare"), [("cold", 0), ("cold", 1), ("warm", 0)])
 def test_too_many_open_files_are_named(
@@ -325,6 +326,7 @@ def said(*argv: str) -> tuple[int, str, str]:
     return code, out.getvalue(), err.getvalue()
 
 
+@pytest.mark.fault(168)
 @pytest.mark.parametrize("command", ["doctor", "call"])
 @pytest.mark.usefixtures("offline")
 @settings(max_examples=60, derandomize=True, suppress_health_check=SHARED)
@@ -344,6 +346,7 @@ def test_no_environment_makes_a_traceback(command: str, variables: dict[str, str
     assert here.client_secret not in out + err
 
 
+@pytest.mark.fault(168)
 @pytest.mark.usefixtures("offline")
 @settings(max_examples=100, derandomize=True, suppress_health_check=SHARED)
 @given(

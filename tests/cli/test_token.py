@@ -33,6 +33,7 @@ def test_token_as_json(run: Run, fake: FakeCognito) -> None:
     assert fake.token_requests[0].form["scope"] == "demo/read.file"
 
 
+@pytest.mark.fault(200)
 def test_scopes_may_be_in_one_option_or_in_several(run: Run, fake: FakeCognito) -> None:
     """As with the constructor; an empty one is an error."""
     both = ["demo/read.file", "demo/write.file"]
@@ -44,6 +45,7 @@ def test_scopes_may_be_in_one_option_or_in_several(run: Run, fake: FakeCognito) 
     assert "item 1 is empty" in ran.err
 
 
+@pytest.mark.fault(175)
 def test_scope_in_the_singular_region_and_api_are_sources(
     run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""Group K of the catalogue, 149 to 155: every other argument wrong in every way; one error, and nothing is sent."""
+"""Every other argument wrong in every way; one error, and nothing is sent."""
 
 import math
 from datetime import timedelta
@@ -15,16 +15,18 @@ __all__ = ["nothing_is_sent"]
 pytestmark = pytest.mark.usefixtures("nothing_is_sent")
 
 
+@pytest.mark.fault(149)
 @pytest.mark.parametrize(
     "scopes",
     [None, "a", "a b", ["a", "b", "a"], ["a b", "c"], ("b",), {"a"}, "demo/read.file https://x/y"],
     ids=plainly,
 )
-def test_149_right_scopes(scopes: object) -> None:
+def test_right_scopes(scopes: object) -> None:
     """A string is split once; order and repeats do not matter."""
     build(scopes=scopes)
 
 
+@pytest.mark.fault(149)
 @pytest.mark.parametrize(
     "scopes",
     [
@@ -49,41 +51,46 @@ def test_149_right_scopes(scopes: object) -> None:
     ],
     ids=plainly,
 )
-def test_149_wrong_scopes(scopes: object) -> None:
+def test_wrong_scopes(scopes: object) -> None:
     """Empty is no way to say all."""
     message = mistake(scopes=scopes)
     assert message.startswith("scopes: ")
     assert "demo/read.file" in message
 
 
-def test_149_ten_thousand_scopes() -> None:
+@pytest.mark.fault(149)
+def test_ten_thousand_scopes() -> None:
     """Cognito has limits, we have none."""
     build(scopes=[f"s/{number}" for number in range(10_000)])
 
 
+@pytest.mark.fault(150)
 @pytest.mark.parametrize("field", ["renew_at", "expiry_margin", "deadline", "attempts", "forced_renewal_every"])
 @pytest.mark.parametrize("value", [-1, math.nan, math.inf, 10**9, True, timedelta(seconds=1), "1", None], ids=plainly)
-def test_150_wrong_margins(field: str, value: object) -> None:
+def test_wrong_margins(field: str, value: object) -> None:
     """Validated at construction of the policy."""
     with pytest.raises(ConfigurationError, match=f"RenewalPolicy: {field}: .*e.g."):
         RenewalPolicy(**{field: value})  # type: ignore[arg-type]  # that is the test
 
 
+@pytest.mark.fault(150)
 @pytest.mark.parametrize("policy", [None, 7, {"deadline": 5}, RenewalPolicy, "default"], ids=plainly)
-def test_150_wrong_policy(policy: object) -> None:
+def test_wrong_policy(policy: object) -> None:
     """No dictionary, no class."""
     assert mistake(policy=policy).startswith("policy: is of type ")
 
 
+@pytest.mark.fault(151)
 @pytest.mark.parametrize("client_id", ["", " ", "a b", "a\n", "ä", "\0", None, *NOT_TEXT], ids=plainly)
-def test_151_wrong_client_id(client_id: object) -> None:
+def test_wrong_client_id(client_id: object) -> None:
     """The field and the form."""
     message = mistake(client_id=client_id)
     assert message.startswith("client_id: ")
     assert "use the app client's id" in message
 
 
-def test_151_colon_in_client_id() -> None:
+@pytest.mark.fault(151)
+def test_colon_in_client_id() -> None:
     """Basic authentication cannot carry it; the body can."""
     elsewhere = {"domain": None, "token_url": "https://auth.example.com/token", "client_id": "a:b"}
     raw = {"domain": "http://localhost:9229", "client_id": "a:b"}
@@ -118,8 +125,9 @@ SECRETS: dict[str, object] = {
 }
 
 
+@pytest.mark.fault(151)
 @pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
-def test_151_wrong_secret(secret: object) -> None:
+def test_wrong_secret(secret: object) -> None:
     """The field and what is wrong, never a character of it."""
     message = mistake(client_secret=secret)
     assert message.startswith("client_secret: ")
@@ -127,10 +135,11 @@ def test_151_wrong_secret(secret: object) -> None:
     assert "abc" not in message
 
 
+@pytest.mark.fault(151)
 @pytest.mark.parametrize(
     "method", ["", "basic", "POST", "client_secret_jwt", "none", None, 7, True, ["auto"]], ids=plainly
 )
-def test_151_wrong_auth_method(method: object) -> None:
+def test_wrong_auth_method(method: object) -> None:
     """The three that there are."""
     message = mistake(auth_method=method)
     assert message.startswith("auth_method: ")
@@ -138,42 +147,47 @@ def test_151_wrong_auth_method(method: object) -> None:
         assert right in message
 
 
+@pytest.mark.fault(152)
 @pytest.mark.parametrize(
     "metadata",
     [{}, {"a": 1}, {1: "a"}, {"a": None}, {"a": ["b"]}, "a", '{"a":"b"}', [("a", "b")], 7, True],
     ids=plainly,
 )
-def test_152_wrong_client_metadata(metadata: object) -> None:
+def test_wrong_client_metadata(metadata: object) -> None:
     """Strings to strings; its values are not repeated."""
     message = mistake(client_metadata=metadata)
     assert message.startswith("client_metadata: ")
     assert '{"environment": "dev"}' in message
 
 
-def test_152_right_client_metadata() -> None:
+@pytest.mark.fault(152)
+def test_right_client_metadata() -> None:
     """Any mapping."""
     build(client_metadata=MappingProxyType({"a": "b"}))
 
 
+@pytest.mark.fault(155)
 @pytest.mark.parametrize("strict", [None, 0, 1, "yes", []], ids=plainly)
-def test_155_wrong_strict(strict: object) -> None:
+def test_wrong_strict(strict: object) -> None:
     """True or False."""
     assert mistake(strict=strict).startswith("strict: ")
 
 
+@pytest.mark.fault(155)
 @pytest.mark.parametrize(
     ("field", "value"),
     [("http_client", 7), ("http_client", "x"), ("on_event", []), ("on_event", "print"), ("clock", 7), ("clock", "now")],
     ids=plainly,
 )
-def test_155_wrong_callables(field: str, value: object) -> None:
+def test_wrong_callables(field: str, value: object) -> None:
     """The field and the form."""
     message = mistake(**{field: value})
     assert message.startswith(f"{field}: ")
     assert "use " in message
 
 
-def test_155_unknown_keyword_and_positional_misuse() -> None:
+@pytest.mark.fault(155)
+def test_unknown_keyword_and_positional_misuse() -> None:
     """Python's own TypeError; `min_ttl` is an argument of `get_token()`."""
     for unknown in ("min_ttl", "secret", "scope"):
         with pytest.raises(TypeError, match=unknown):

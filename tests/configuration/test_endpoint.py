@@ -1,4 +1,4 @@
-"""Group K of the catalogue, 147 and 148: domain, token_url and region wrong in every way; nothing is sent."""
+"""Domain, token_url and region wrong in every way; nothing is sent."""
 
 import pytest
 
@@ -27,8 +27,9 @@ DOMAINS = {
 }
 
 
+@pytest.mark.fault(147)
 @pytest.mark.parametrize(("domain", "url"), DOMAINS.items(), ids=DOMAINS)
-def test_147_domain_is_normalised(domain: str, url: str) -> None:
+def test_domain_is_normalised(domain: str, url: str) -> None:
     """Each of these forms is meant well."""
     assert f"at {url}," in repr(build(domain=domain))
 
@@ -66,8 +67,9 @@ WRONG_DOMAINS: list[object] = [
 ]
 
 
+@pytest.mark.fault(147)
 @pytest.mark.parametrize("domain", WRONG_DOMAINS, ids=plainly)
-def test_147_wrong_domain(domain: object) -> None:
+def test_wrong_domain(domain: object) -> None:
     """The field and the form, never a password."""
     message = mistake(domain=domain)
     assert message.startswith("domain: ")
@@ -75,10 +77,11 @@ def test_147_wrong_domain(domain: object) -> None:
     assert "hunter2" not in message
 
 
+@pytest.mark.fault(147)
 @pytest.mark.parametrize(
     "changes", [{"domain": None}, {"token_url": URL}, {"domain": None, "token_url": None}], ids=plainly
 )
-def test_147_neither_or_both(changes: dict[str, object]) -> None:
+def test_neither_or_both(changes: dict[str, object]) -> None:
     """Exactly one of domain and token_url."""
     message = mistake(**changes)
     assert message.startswith("domain or token_url: ")
@@ -105,8 +108,9 @@ WRONG_URLS: list[object] = [
 ]
 
 
+@pytest.mark.fault(147)
 @pytest.mark.parametrize("url", WRONG_URLS, ids=plainly)
-def test_147_wrong_token_url(url: object) -> None:
+def test_wrong_token_url(url: object) -> None:
     """The same https rule; its query is kept, unless it holds credentials."""
     message = mistake(domain=None, token_url=url)
     assert message.startswith("token_url: ")
@@ -114,10 +118,11 @@ def test_147_wrong_token_url(url: object) -> None:
     assert "hunter2" not in message
 
 
+@pytest.mark.fault(147)
 @pytest.mark.parametrize(
     "url", ["https://proxy.example.com/oauth2/token?a=b&c=", "https://proxy.example.com/t?", "http://127.0.0.1:8080/t"]
 )
-def test_147_token_url_is_kept(url: str) -> None:
+def test_token_url_is_kept(url: str) -> None:
     """Query and all."""
     assert f"at {url}," in repr(build(domain=None, token_url=url))
 
@@ -130,12 +135,14 @@ REGIONS = {
 }
 
 
+@pytest.mark.fault(148)
 @pytest.mark.parametrize(("region", "url"), REGIONS.items(), ids=REGIONS)
-def test_148_bare_prefix_with_region(region: str, url: str) -> None:
+def test_bare_prefix_with_region(region: str, url: str) -> None:
     """Syntax only, since AWS adds Regions."""
     assert f"at {url}," in repr(build(domain="demo", region=region))
 
 
+@pytest.mark.fault(148)
 @pytest.mark.parametrize(
     "region",
     [
@@ -151,22 +158,24 @@ def test_148_bare_prefix_with_region(region: str, url: str) -> None:
     ],
     ids=plainly,
 )
-def test_148_wrong_region(region: object) -> None:
+def test_wrong_region(region: object) -> None:
     """The field and the form."""
     message = mistake(domain="demo", region=region)
     assert "region: " in message
     assert "eu-central-1" in message
 
 
-def test_148_region_that_contradicts_the_domain() -> None:
+@pytest.mark.fault(148)
+def test_region_that_contradicts_the_domain() -> None:
     """The one case where a typo shows."""
     domain = "demo.auth.eu-central-1.amazoncognito.com"
     assert "another Region" in mistake(domain=domain, region="eu-wset-1")
     build(domain=domain, region="eu-central-1")
 
 
+@pytest.mark.fault(148)
 @pytest.mark.parametrize("region", ["cn-north-1", "eusc-de-east-1"])
-def test_148_partition_whose_domains_are_not_known(region: str) -> None:
+def test_partition_whose_domains_are_not_known(region: str) -> None:
     """Give the host instead of a guess."""
     assert "give the host" in mistake(domain="demo", region=region)
     build(domain="demo.auth.cn-north-1.example.cn")

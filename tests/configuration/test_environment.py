@@ -1,4 +1,4 @@
-"""Group K of the catalogue: the environment, half set, doubly set, wrongly set."""
+"""The environment, half set, doubly set, wrongly set."""
 
 import inspect
 import subprocess
@@ -30,16 +30,18 @@ def mistake(environ: Mapping[str, str], prefix: str = "", **overrides: Any) -> s
     return message
 
 
-def test_153_empty_environment() -> None:
+@pytest.mark.fault(153)
+def test_empty_environment() -> None:
     """One error lists all that is missing."""
     message = mistake({})
     for name in ("COGNITO_DOMAIN", "COGNITO_TOKEN_URL", "APP_CLIENT_ID", "COGNITO_CLIENT_ID", "APP_CLIENT_SECRET"):
         assert name in message
 
 
+@pytest.mark.fault(153)
 @pytest.mark.parametrize("missing", RIGHT)
 @pytest.mark.parametrize("value", [None, ""], ids=["unset", "empty"])
-def test_153_one_variable_missing(missing: str, value: str | None) -> None:
+def test_one_variable_missing(missing: str, value: str | None) -> None:
     """Empty is unset; the message names that one, and no other."""
     environ = {name: text for name, text in RIGHT.items() if name != missing}
     if value is not None:
@@ -49,7 +51,8 @@ def test_153_one_variable_missing(missing: str, value: str | None) -> None:
     assert not [name for name in RIGHT if name != missing and name in message]
 
 
-def test_153_prefix_goes_before_each_name() -> None:
+@pytest.mark.fault(153)
+def test_prefix_goes_before_each_name() -> None:
     """Half set: the missing one is named in full."""
     environ = {f"BILLING_{name}": value for name, value in RIGHT.items()}
     CognitoClientCredentials.from_env("BILLING_", environ)
@@ -58,15 +61,17 @@ def test_153_prefix_goes_before_each_name() -> None:
     assert "BILLING_APP_CLIENT_ID" in mistake(environ, "BILLING_")
 
 
+@pytest.mark.fault(153)
 @pytest.mark.parametrize("prefix", [None, 7, b"BILLING_"], ids=repr)
-def test_153_wrong_prefix(prefix: object) -> None:
+def test_wrong_prefix(prefix: object) -> None:
     """A string."""
     with pytest.raises(ConfigurationError, match="prefix: "):
         CognitoClientCredentials.from_env(prefix, RIGHT)  # type: ignore[arg-type]  # that is the test
 
 
+@pytest.mark.fault(153)
 @pytest.mark.parametrize("kind", ["ID", "SECRET"])
-def test_153_aliases_that_differ(kind: str) -> None:
+def test_aliases_that_differ(kind: str) -> None:
     """Both set and the same is fine, both set and different is an error that shows neither."""
     same = {**RIGHT, f"COGNITO_CLIENT_{kind}": RIGHT[f"APP_CLIENT_{kind}"]}
     CognitoClientCredentials.from_env(environ=same)
@@ -75,13 +80,15 @@ def test_153_aliases_that_differ(kind: str) -> None:
     assert f"COGNITO_CLIENT_{kind}" in message
 
 
-def test_153_domain_and_token_url() -> None:
+@pytest.mark.fault(153)
+def test_domain_and_token_url() -> None:
     """One of them."""
     message = mistake({**RIGHT, "COGNITO_TOKEN_URL": "https://proxy.example.com/oauth2/token"})
     assert "COGNITO_DOMAIN" in message
     assert "COGNITO_TOKEN_URL" in message
 
 
+@pytest.mark.fault(153)
 @pytest.mark.parametrize(
     ("override", "shown"),
     [
@@ -93,7 +100,7 @@ def test_153_domain_and_token_url() -> None:
     ],
     ids=repr,
 )
-def test_153_explicit_argument_wins(override: dict[str, Any], shown: str) -> None:
+def test_explicit_argument_wins(override: dict[str, Any], shown: str) -> None:
     """Over its variable, which may even be wrong."""
     environ = {**RIGHT, "COGNITO_SCOPES": "from/environment"}
     assert shown in repr(CognitoClientCredentials.from_env(environ=environ, **override))
@@ -146,7 +153,8 @@ def test_secret_variable_of_the_wrong_form_is_named_and_nothing_is_sent(secret: 
     assert "password" not in str(caught.value)
 
 
-def test_127_variable_that_changes_is_read_again() -> None:
+@pytest.mark.fault(127)
+def test_variable_that_changes_is_read_again() -> None:
     """The secret is re-read from its variable at flight time."""
     clock = ManualClock()
     with FakeCognito(clock=clock) as fake:
@@ -177,6 +185,7 @@ def test_processes_own_environment_is_the_default(monkeypatch: pytest.MonkeyPatc
     assert RIGHT["APP_CLIENT_ID"] in repr(CognitoClientCredentials.from_env())
 
 
+@pytest.mark.fault(176)
 @pytest.mark.parametrize(
     ("override", "says"),
     [
@@ -203,6 +212,7 @@ def test_unknown_override_is_a_type_error_that_names_the_one_that_was_meant(
     assert not [frame for frame in frames if RIGHT["APP_CLIENT_SECRET"] in repr(frame.f_locals)]
 
 
+@pytest.mark.fault(176)
 def test_overrides_are_the_arguments_of_the_constructor() -> None:
     """By name, and by type."""
     arguments = inspect.signature(CognitoClientCredentials).parameters

@@ -122,6 +122,7 @@ WAYS: dict[str, Callable[[object], object]] = {
 }
 
 
+@pytest.mark.fault(177)
 @pytest.mark.parametrize("given", WRONG.values(), ids=WRONG)
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_no_error_shows_what_was_given(given: object, way: Callable[[object], object]) -> None:
@@ -135,6 +136,7 @@ def test_no_error_shows_what_was_given(given: object, way: Callable[[object], ob
         assert error.errors()[0]["loc"][0] == "cognito"
 
 
+@pytest.mark.fault(177)
 def test_no_error_shows_a_keyword_or_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A field that is missing, beside a secret that is right."""
     monkeypatch.setenv("COGNITO__CLIENT_SECRET", SECRET)

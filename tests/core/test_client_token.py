@@ -184,6 +184,7 @@ def test_a_name_that_nobody_knows_is_a_refusal() -> None:
     assert "(QuiteNewException)" in failure.args[0]  # type: ignore[operator]  # a text
 
 
+@pytest.mark.fault(186)
 def test_a_long_name_is_shown() -> None:
     """It reads as words, so that it is no credential."""
     failure = read({"__type": "com.amazonaws#InvalidUserPoolConfigurationException"}, 400)

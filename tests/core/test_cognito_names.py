@@ -47,6 +47,7 @@ def test_a_longer_id_is_refused() -> None:
     assert wrong_client_id("a" * 129) == "is longer than the 128 characters that an id of Cognito may have"
 
 
+@pytest.mark.fault(204)
 @pytest.mark.parametrize(
     "scope",
     [

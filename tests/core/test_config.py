@@ -637,6 +637,7 @@ COGNITO = {
 }
 
 
+@pytest.mark.fault(174)
 @pytest.mark.parametrize("place", [*COGNITO.values(), ELSEWHERE], ids=[*COGNITO, "elsewhere"])
 @pytest.mark.parametrize(
     ("value", "wrong"),
@@ -660,6 +661,7 @@ def test_a_name_in_quotes_or_a_placeholder_for_it_is_refused(
     assert HIDDEN not in text
 
 
+@pytest.mark.fault(174)
 @pytest.mark.parametrize("field", ["domain", "token_url", "region", "api", "auth_method"])
 @pytest.mark.parametrize(("before", "after"), [("'", "'"), ("`", "`"), ("${", "}"), ("{{ ", " }}"), ("%", "%")])
 def test_an_address_or_a_word_in_quotes_or_a_placeholder_for_it_is_refused(field: str, before: str, after: str) -> None:
@@ -680,12 +682,14 @@ def test_scopes_in_quotes_are_refused_as_a_whole_and_one_by_one() -> None:
     assert refused(scopes=["demo/read", "${SCOPE}"]).startswith("scopes: is a placeholder")
 
 
+@pytest.mark.fault(174)
 def test_no_value_of_client_metadata_is_looked_at() -> None:
     """It may be a template for the pool's trigger."""
     for value in ("'a'", "${NAME}", "<name>"):
         assert made(client_metadata={"a": value}).client_metadata == json.dumps({"a": value}, separators=(",", ":"))
 
 
+@pytest.mark.fault(174)
 @pytest.mark.parametrize("secret", ["${abc}", "$abc", "<abc>", "%abc%", "@abc@"])
 def test_a_secret_may_look_like_a_placeholder_elsewhere_than_with_cognito(secret: str) -> None:
     """RFC 6749 A.2 allows every visible character; Cognito's secrets have letters, digits, _ and +."""
@@ -694,6 +698,7 @@ def test_a_secret_may_look_like_a_placeholder_elsewhere_than_with_cognito(secret
         assert refused(**place, secret=secret).startswith("client_secret: is a placeholder")
 
 
+@pytest.mark.fault(174)
 @pytest.mark.parametrize("place", COGNITO.values(), ids=COGNITO)
 def test_cognitos_ids_and_scopes_have_a_known_form(place: dict[str, Any]) -> None:
     """Where the server is Cognito, and only there."""
@@ -797,6 +802,7 @@ def test_metadata_beside_the_query_is_what_it_says(said: str, fine: bool) -> Non
         assert refused(**given, client_metadata=metadata).startswith(wrong)
 
 
+@pytest.mark.fault(184)
 @pytest.mark.parametrize(
     ("given", "encodes"),
     [
@@ -838,6 +844,7 @@ def test_a_colon_in_the_client_id_is_fine_where_it_is_encoded() -> None:
     assert "holds a colon" in refused(domain="http://localhost:9229", **given)
 
 
+@pytest.mark.fault(189)
 def test_an_isolated_partition_that_is_not_known_needs_the_whole_url() -> None:
     """No line about a Region's name, which is right."""
     given = {"domain": None, "api": "get_client_token", "region": "us-isox-east-1"}

@@ -43,6 +43,7 @@ def test_the_token_url_stands_for_the_domain() -> None:
     assert found.secret_variables == ("COGNITO_CLIENT_SECRET",)
 
 
+@pytest.mark.fault(175)
 def test_scopes_may_stand_in_the_singular() -> None:
     """As most programs call the variable; both set and different is an error, as for the client id."""
     found = from_environment("", {**COMPLETE, "COGNITO_SCOPE": "demo/read.file"})
@@ -57,6 +58,7 @@ def test_scopes_may_stand_in_the_singular() -> None:
     assert from_environment("", {**COMPLETE, **same}).scopes == "demo/a demo/b"
 
 
+@pytest.mark.fault(175)
 def test_the_region_is_a_variable() -> None:
     """For a bare prefix, and for GetClientToken."""
     found = from_environment("A_", {f"A_{name}": value for name, value in COMPLETE.items()} | {"A_COGNITO_REGION": "x"})
@@ -64,6 +66,7 @@ def test_the_region_is_a_variable() -> None:
     assert from_environment("", {**COMPLETE, "COGNITO_REGION": ""}).region is None
 
 
+@pytest.mark.fault(175)
 @pytest.mark.parametrize(
     ("place", "found"),
     [

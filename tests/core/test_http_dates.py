@@ -44,6 +44,7 @@ def test_retry_after_is_read_in_both_its_forms(headers: dict[str, str], seconds:
     assert retry_after(headers) == seconds
 
 
+@pytest.mark.fault(187)
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [

@@ -311,6 +311,7 @@ SCOPES = [
 ]
 
 
+@pytest.mark.fault(182)
 @pytest.mark.parametrize("where", ["the answer", "the answer, of a JWT", "scope", "scp"])
 @pytest.mark.parametrize(("said", "asked", "scopes", "missing"), SCOPES)
 def test_scopes_are_those_that_were_granted_else_those_asked_for(
@@ -325,6 +326,7 @@ def test_scopes_are_those_that_were_granted_else_those_asked_for(
     assert token.findings == expected
 
 
+@pytest.mark.fault(182)
 @pytest.mark.parametrize(
     ("members", "claims", "scopes"),
     [

@@ -137,6 +137,7 @@ def test_any_origin_says_its_name() -> None:
     assert repr(ANY_ORIGIN) == "ANY_ORIGIN"
 
 
+@pytest.mark.fault(204)
 @pytest.mark.parametrize(
     ("item", "wrong"),
     [

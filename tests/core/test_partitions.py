@@ -21,6 +21,7 @@ REGIONS = {
 }
 
 
+@pytest.mark.fault(189)
 @pytest.mark.parametrize(("region", "suffix"), REGIONS.items(), ids=REGIONS)
 def test_the_suffix_of_every_region_is_botocore_s(region: str, suffix: str) -> None:
     """A partition that botocore gains fails here."""

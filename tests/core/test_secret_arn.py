@@ -82,6 +82,7 @@ def test_no_text_raises_anything_else(text: str) -> None:
         pass
 
 
+@pytest.mark.fault(189)
 @pytest.mark.parametrize(
     ("partition", "region"),
     [

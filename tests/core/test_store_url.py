@@ -27,6 +27,7 @@ WINDOWS = (
 NO_FILE = "names no file that processes can share"
 
 
+@pytest.mark.fault(178)
 @pytest.mark.parametrize(
     ("url", "path"),
     [
@@ -86,6 +87,7 @@ def test_a_url_names_a_table(url: str, region: str | None, endpoint_url: str | N
     assert parse_store_url(url) == StoreUrl("dynamodb", "Tokens_1.a-b", region, endpoint_url)
 
 
+@pytest.mark.fault(178)
 @pytest.mark.parametrize(
     ("url", "wrong"),
     [

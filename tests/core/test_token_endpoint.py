@@ -110,6 +110,7 @@ def test_scopes_that_stand_in_the_query_are_not_in_the_body() -> None:
     assert request.body == b"grant_type=client_credentials"
 
 
+@pytest.mark.fault(183)
 @pytest.mark.parametrize(
     ("query", "body"),
     [
@@ -171,6 +172,7 @@ def test_credentials_travel_in_header_or_body_and_never_in_both(
         assert (body["client_id"], body["client_secret"]) == (client_id, secret)
 
 
+@pytest.mark.fault(184)
 @pytest.mark.parametrize(
     ("client_id", "secret", "encoded"),
     [
@@ -270,6 +272,7 @@ def test_a_token_with_a_message_is_a_token() -> None:
     assert isinstance(read_answer(answer(200, {**GOOD, "message": "too many requests"}), settings(), SENT), Issued)
 
 
+@pytest.mark.fault(190)
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
@@ -341,6 +344,7 @@ def jwt_answer(**claims: object) -> Answer:
     return answer(200, {**GOOD, "access_token": f"e30.{payload}.c2ln"}, {"x-amz-cognito-request-id": "r-1"})
 
 
+@pytest.mark.fault(182)
 @pytest.mark.parametrize("token", ["opaque", "e30.e30.c2ln"], ids=["opaque", "JWT"])
 def test_fewer_scopes_by_the_answer_are_an_error_with_strict(token: str) -> None:
     """RFC 6749 5.1: `scope` in the answer is what was granted, whatever the token is."""
@@ -602,6 +606,7 @@ def test_no_failure_shows_the_body(
     assert "evil.example" not in shown
 
 
+@pytest.mark.fault(187)
 def test_a_retry_after_date_counts_from_our_clock_where_the_answer_has_no_date() -> None:
     """Which is passed in."""
     headers = {"retry-after": "Sun, 06 Nov 1994 08:49:47 GMT"}

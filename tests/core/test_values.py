@@ -75,6 +75,7 @@ FORMATTED: dict[str, Callable[[object], str]] = {
 }
 
 
+@pytest.mark.fault(197)
 @pytest.mark.parametrize("way", FORMATTED)
 @pytest.mark.parametrize("hidden", [token(), Secret("abc")], ids=["token", "secret"])
 def test_what_hides_its_value_cannot_be_put_into_a_header_by_formatting(hidden: object, way: str) -> None:
@@ -84,6 +85,7 @@ def test_what_hides_its_value_cannot_be_put_into_a_header_by_formatting(hidden: 
     assert "abc" not in str(caught.value)
 
 
+@pytest.mark.fault(197)
 def test_a_formatted_token_or_secret_says_what_to_use_word_by_word() -> None:
     """The header value first: that is what nearly everybody wants."""
     with pytest.raises(TypeError) as caught:
@@ -109,6 +111,7 @@ async def awaited() -> None:
     await token()  # type: ignore[misc]  # that is the test
 
 
+@pytest.mark.fault(204)
 @pytest.mark.parametrize("run", [asyncio.run, lambda main: trio.run(lambda: main)], ids=["asyncio", "trio"])
 def test_an_awaited_token_says_which_method_is_awaitable(run: Callable[[Coroutine[None, None, None]], None]) -> None:
     """And that this one needs no await."""
@@ -149,6 +152,7 @@ def test_secret_is_hidden_and_comparable() -> None:
     assert repr(Secret("abc")) == str(Secret("abc")) == "<Secret: hidden>"
 
 
+@pytest.mark.fault(200)
 @pytest.mark.parametrize(
     ("given_scopes", "canonical"),
     [

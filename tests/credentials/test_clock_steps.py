@@ -1,4 +1,4 @@
-"""Group E of the catalogue, clocks: 61 to 63, 66, 69, 75."""
+"""Clocks that step, stop, or disagree."""
 
 import shutil
 import subprocess
@@ -21,9 +21,10 @@ FORWARD = {"an hour": 3600, "ten years": 10 * 365 * 86_400}
 BACK = {"an hour": -3600, "to 1970": -1_700_000_000}
 
 
+@pytest.mark.fault(61)
 @pytest.mark.parametrize("seconds", FORWARD.values(), ids=FORWARD)
 @pytest.mark.parametrize("age", AGES.values(), ids=AGES)
-def test_61_wall_clock_set_forward(
+def test_wall_clock_set_forward(
     credentials: CognitoClientCredentials,
     fake: FakeCognito,
     clock: ManualClock,
@@ -42,8 +43,9 @@ def test_61_wall_clock_set_forward(
     assert fake.counts()["token_requests"] == 2
 
 
+@pytest.mark.fault(61)
 @pytest.mark.parametrize("seconds", FORWARD.values(), ids=FORWARD)
-def test_61_wall_clock_set_forward_under_a_flight(
+def test_wall_clock_set_forward_under_a_flight(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World, seconds: float
 ) -> None:
     """The first NTP answer of a machine that booted without a clock: the waiters get a token, for one request more."""
@@ -58,8 +60,9 @@ def test_61_wall_clock_set_forward_under_a_flight(
     assert fake.counts()["token_requests"] == 2
 
 
+@pytest.mark.fault(62)
 @pytest.mark.parametrize("seconds", BACK.values(), ids=BACK)
-def test_62_wall_clock_set_back(
+def test_wall_clock_set_back(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World, seconds: float
 ) -> None:
     """For three lives: no token is served past its life in true time, and no more are bought than without the step."""
@@ -76,7 +79,8 @@ def test_62_wall_clock_set_back(
     assert fake.counts()["token_requests"] <= 4
 
 
-def test_63_two_hours_of_suspend(
+@pytest.mark.fault(63)
+def test_two_hours_of_suspend(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """The monotonic clock stood still, the one since boot did not: EXPIRED on first use, one renewal."""
@@ -87,7 +91,8 @@ def test_63_two_hours_of_suspend(
     assert fake.counts()["token_requests"] == 2
 
 
-def test_63_suspend_under_a_flight(
+@pytest.mark.fault(63)
+def test_suspend_under_a_flight(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """The flight outlived its deadline in its sleep: it is given up, and the next caller is served."""
@@ -103,7 +108,8 @@ def test_63_suspend_under_a_flight(
     assert world.get(credentials).remaining() >= 3599  # that of the flight which the wakened callers began
 
 
-def test_63_platform_without_boottime(fake: FakeCognito) -> None:
+@pytest.mark.fault(63)
+def test_platform_without_boottime(fake: FakeCognito) -> None:
     """macOS and Windows: the clock is looked up, never assumed. A fresh interpreter, half a second."""
     script = """
         import time
@@ -138,8 +144,9 @@ def in_a_time_namespace(offset: int | None) -> list[str]:
     pytest.skip("no time namespace may be made here; the arithmetic is tested beside this")
 
 
+@pytest.mark.fault(66)
 @pytest.mark.parametrize("offset", OFFSETS.values(), ids=OFFSETS)
-def test_66_time_namespace(fake: FakeCognito, offset: int | None) -> None:
+def test_time_namespace(fake: FakeCognito, offset: int | None) -> None:
     """A container whose clocks were given by another machine: no negative age, one request. A fresh interpreter."""
     script = """
         import s2sauth, time
@@ -157,7 +164,8 @@ def test_66_time_namespace(fake: FakeCognito, offset: int | None) -> None:
     assert fake.counts()["token_requests"] == 1
 
 
-def test_66_restored_where_the_clock_since_boot_is_younger(
+@pytest.mark.fault(66)
+def test_restored_where_the_clock_since_boot_is_younger(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """A process moved to a machine that has just booted: its token ages by the wall clock, and dies in time."""
@@ -171,8 +179,9 @@ def test_66_restored_where_the_clock_since_boot_is_younger(
     assert fake.counts()["token_requests"] == 2
 
 
+@pytest.mark.fault(69)
 @pytest.mark.parametrize("offset", [600, -600], ids=["server ahead", "server behind"])
-def test_69_clocks_ten_minutes_apart(
+def test_clocks_ten_minutes_apart(
     make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], world: World, offset: float
 ) -> None:
     """`Date`, `iat` and `exp` are the server's; the life counts on ours: nothing is refused, renewed early or late."""
@@ -187,8 +196,9 @@ def test_69_clocks_ten_minutes_apart(
     assert {event.name for event in events} == {"renewal_started", "renewed"}
 
 
+@pytest.mark.fault(69)
 @pytest.mark.parametrize("offset", [600, -600], ids=["iat to come", "iat long gone"])
-def test_69_iat_alone_says_nothing(make: Make, fake: FakeCognito, clock: ManualClock, offset: float) -> None:
+def test_iat_alone_says_nothing(make: Make, fake: FakeCognito, clock: ManualClock, offset: float) -> None:
     """Issued in the future, by its own word: no reason to refuse a token."""
     fake.set_claims({"iat": int(clock.wall() + offset)})
     assert make().get_token().expires_in == 3600
@@ -210,8 +220,9 @@ class Coarse(ManualClock):  # type: ignore[misc]  # final for users; this one ti
         super().wait(lock, seconds)
 
 
+@pytest.mark.fault(75)
 @pytest.mark.parametrize("life", [1, 2, 300])
-def test_75_clock_of_16_milliseconds(fake: FakeCognito, make: Make, world: World, life: int) -> None:
+def test_clock_of_16_milliseconds(fake: FakeCognito, make: Make, world: World, life: int) -> None:
     """Equal readings one after another: no division by nothing, no negative wait, no token past its life."""
     clock = Coarse()
     fake.set_expires_in(life)
@@ -227,7 +238,8 @@ def test_75_clock_of_16_milliseconds(fake: FakeCognito, make: Make, world: World
     assert 2 <= fake.counts()["token_requests"] <= 4
 
 
-def test_75_clock_that_is_smeared(
+@pytest.mark.fault(75)
+def test_clock_that_is_smeared(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """A leap second over a day, and a second that comes twice: not worth a token."""

@@ -1,4 +1,4 @@
-"""Group F of the catalogue, many callers at once: 76 to 78, 84, 85, 87, 97, 99, 100."""
+"""Many callers at once."""
 
 import asyncio
 import gc
@@ -23,7 +23,8 @@ from tests.support.worlds import Asyncio, GetToken, Send, Threads, Trio, World
 Make = Callable[..., CognitoClientCredentials]
 
 
-def test_76_two_hundred_threads(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+@pytest.mark.fault(76)
+def test_two_hundred_threads(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
     """A cold object: one token request, and the same token for all."""
     fake.gate()
     callers = Threads().ask(credentials, 200)
@@ -32,8 +33,9 @@ def test_76_two_hundred_threads(credentials: CognitoClientCredentials, fake: Fak
     assert fake.counts()["token_requests"] == 1
 
 
+@pytest.mark.fault(77)
 @pytest.mark.parametrize("world", [Asyncio(), Trio()], ids=["asyncio", "trio"])
-def test_77_two_thousand_tasks(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+def test_two_thousand_tasks(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
     """A cold object: one token request, and the same token for all."""
     fake.gate()
     callers = world.ask(credentials, 2000)
@@ -60,7 +62,8 @@ class Noting:
         return token
 
 
-def test_78_threads_and_loops_of_all_kinds(make: Make, fake: FakeCognito, clock: ManualClock) -> None:
+@pytest.mark.fault(78)
+def test_threads_and_loops_of_all_kinds(make: Make, fake: FakeCognito, clock: ManualClock) -> None:
     """On one object: one token request, and no waiter sleeps on. The best of five rounds, since machines are busy."""
     spread = []
     for requests in range(1, 6):
@@ -90,7 +93,8 @@ def fake(clock: ManualClock) -> Iterator[FakeCognito]:
         yield running
 
 
-def test_84_twenty_keys_at_once(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+@pytest.mark.fault(84)
+def test_twenty_keys_at_once(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
     """All their requests are under way together, and each caller gets the token of its own scopes (CVE-2025-26620)."""
     fake.gate()
     views = [credentials.with_scopes(scope) for scope in SCOPES]
@@ -101,7 +105,8 @@ def test_84_twenty_keys_at_once(credentials: CognitoClientCredentials, fake: Fak
     assert sorted(request.form["scope"] for request in fake.token_requests) == SCOPES
 
 
-def test_84_key_that_hangs_holds_up_no_other(
+@pytest.mark.fault(84)
+def test_key_that_hangs_holds_up_no_other(
     credentials: CognitoClientCredentials, fake: FakeCognito, world: World
 ) -> None:
     """The endpoint is silent for one scope set; another one is served meanwhile."""
@@ -113,7 +118,8 @@ def test_84_key_that_hangs_holds_up_no_other(
     assert [type(error) for error in stuck.errors()] == [CredentialsClosed]
 
 
-def test_85_five_runs_of_asyncio(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+@pytest.mark.fault(85)
+def test_five_runs_of_asyncio(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
     """A new loop each time, twenty tasks in each, and a token that has to be fetched: nothing belongs to a loop."""
 
     async def main() -> int:
@@ -150,8 +156,9 @@ LOOPS = {
 }
 
 
+@pytest.mark.fault(87)
 @pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
-def test_87_other_loops(
+def test_other_loops(
     credentials: CognitoClientCredentials, fake: FakeCognito, loop: Callable[[CognitoClientCredentials], int]
 ) -> None:
     """uvloop and anyio need nothing of their own: twenty tasks, one token request."""
@@ -159,7 +166,8 @@ def test_87_other_loops(
     assert fake.counts()["token_requests"] == 1
 
 
-def test_87_no_loop_that_it_knows(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+@pytest.mark.fault(87)
+def test_no_loop_that_it_knows(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
     """Driven by hand, or by a loop of another kind: an error that says what it needs, at once."""
     with pytest.raises(ConfigurationError, match="asyncio or trio"):
         credentials.aget_token().send(None)
@@ -174,8 +182,9 @@ def eager_switching() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
+@pytest.mark.fault(97)
 @pytest.mark.usefixtures("eager_switching")
-def test_97_threads_switched_all_the_time(fake: FakeCognito) -> None:
+def test_threads_switched_all_the_time(fake: FakeCognito) -> None:
     """For 3 s, which gives rare interleavings a few thousand chances: one flight and one token per cold object."""
     until = time.monotonic() + 3.0
     rounds = 0
@@ -196,8 +205,9 @@ def test_97_threads_switched_all_the_time(fake: FakeCognito) -> None:
     assert rounds > 20
 
 
+@pytest.mark.fault(97)
 @pytest.mark.usefixtures("eager_switching")
-def test_97_everything_at_once(fake: FakeCognito) -> None:
+def test_everything_at_once(fake: FakeCognito) -> None:
     """For 2 s threads ask, suspect, make views and look: no error, no dead token, no flood of token requests."""
     fake.set_expires_in(1)
     until = time.monotonic() + 2.0
@@ -233,7 +243,8 @@ def test_97_everything_at_once(fake: FakeCognito) -> None:
         assert 4 <= fake.counts()["token_requests"] <= 30
 
 
-def test_99_ten_thousand_keys(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+@pytest.mark.fault(99)
+def test_ten_thousand_keys(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
     """The memory stays as it is with the 256 that are kept; the one in flight and the one in use are not dropped."""
     fake.gate()
     callers = Threads().ask(credentials.with_scopes("demo/write.file"))
@@ -251,7 +262,8 @@ def test_99_ten_thousand_keys(credentials: CognitoClientCredentials, fake: FakeC
     assert fake.counts()["token_requests"] == 1
 
 
-def test_100_renewal_forced_by_a_hundred(
+@pytest.mark.fault(100)
+def test_renewal_forced_by_a_hundred(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """A hundred requests meet 401 with the same token, and all of them suspect it: one token request, all served."""

@@ -297,6 +297,7 @@ def hangs(event: threading.Event) -> Callable[[], Any]:
     return wait
 
 
+@pytest.mark.fault(173)
 @pytest.mark.parametrize(
     ("argument", "says", "blames"),
     [
@@ -316,6 +317,7 @@ def test_text_of_a_timeout_names_what_hangs(make: Make, world: World, argument: 
     assert credentials.state().token_requests == 0
 
 
+@pytest.mark.fault(173)
 def test_text_of_a_timeout_names_a_thread_that_never_ran(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in a process that runs no threads."""
     credentials = make()

@@ -55,6 +55,7 @@ def test_httpx_alone_is_all_that_httpx_auth_needs(fake: FakeCognito) -> None:
     assert (status, imported) == (200, ["certifi", "httpcore", "httpx"])
 
 
+@pytest.mark.fault(195)
 @both
 @pytest.mark.parametrize("client", ["Client", "AsyncClient"])
 @pytest.mark.parametrize("of", ["credentials", "a view", "a static token"])
@@ -75,6 +76,7 @@ def test_a_hook_in_a_client_of_the_other_family_says_which_hook_to_use(fake: Fak
         getattr(httpx, client)(auth=hooks.httpx2_auth(ORIGIN))
 
 
+@pytest.mark.fault(195)
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("what", ["credentials", "a view", "a static token", "a token"])
 def test_what_is_no_hook_says_how_to_use_it(fake: FakeCognito, what: str, name: str) -> None:

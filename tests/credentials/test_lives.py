@@ -1,4 +1,4 @@
-"""Group E of the catalogue, lives: 67, 68, 70, 71, 73, 74."""
+"""Token lifetimes: short, long, outlived."""
 
 import random
 import threading
@@ -16,8 +16,9 @@ from tests.support.worlds import World
 Make = Callable[..., CognitoClientCredentials]
 
 
+@pytest.mark.fault(67)
 @pytest.mark.parametrize("life", [1, 5, 29, 30, 31, 59, 60, 61])
-def test_67_short_lives(make: Make, fake: FakeCognito, clock: ManualClock, world: World, life: int) -> None:
+def test_short_lives(make: Make, fake: FakeCognito, clock: ManualClock, world: World, life: int) -> None:
     """For five lives, asked fifty times in each: no token per call, none past its end, none before half of its life."""
     fake.set_expires_in(life)
     credentials = make()
@@ -36,8 +37,9 @@ def test_67_short_lives(make: Make, fake: FakeCognito, clock: ManualClock, world
     assert fake.counts()["api_dead"] == 0
 
 
+@pytest.mark.fault(67)
 @pytest.mark.parametrize("life", [1, 5, 29, 30, 31, 59, 60, 61])
-def test_67_short_lives_and_an_endpoint_that_is_down(
+def test_short_lives_and_an_endpoint_that_is_down(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World, life: int
 ) -> None:
     """The last token is served for 95 % of its life or up to 10 s before its end, and not a moment longer."""
@@ -54,8 +56,9 @@ def test_67_short_lives_and_an_endpoint_that_is_down(
         world.get(credentials)
 
 
+@pytest.mark.fault(68)
 @pytest.mark.parametrize("life", [86_400, 10**9, 10**18], ids=["a day", "30 years", "for ever"])
-def test_68_long_lives(make: Make, fake: FakeCognito, clock: ManualClock, world: World, life: int) -> None:
+def test_long_lives(make: Make, fake: FakeCognito, clock: ManualClock, world: World, life: int) -> None:
     """Clamped to a day, and no timer is longer than the platform's longest."""
     fake.answer_json({"access_token": "abc", "token_type": "Bearer", "expires_in": life})
     credentials = make()
@@ -74,12 +77,13 @@ def test_68_long_lives(make: Make, fake: FakeCognito, clock: ManualClock, world:
     assert fake.counts()["token_requests"] == 2
 
 
+@pytest.mark.fault(70)
 @pytest.mark.parametrize(
     ("exp", "iat", "life"),
     [(600, 0, 600), (7200, 0, 3600), (3600, -3600, 3600), (3599, 0, 3599), (600, -6600, 600), (1, 0, 1)],
     ids=["exp first", "expires_in first", "iat is old", "a second", "a cached answer", "almost over"],
 )
-def test_70_smaller_life_wins(
+def test_smaller_life_wins(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World, exp: int, iat: int, life: int
 ) -> None:
     """`expires_in` says 3600 s; the JWT's `exp`, by the answer's own `Date`, says something else."""
@@ -91,7 +95,8 @@ def test_70_smaller_life_wins(
     assert token.remaining() == 0
 
 
-def test_71_slow_answer(make: Make, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+@pytest.mark.fault(71)
+def test_slow_answer(make: Make, fake: FakeCognito, clock: ManualClock, world: World) -> None:
     """It took 3 s of a life of 4: the token is a second from its end, and renewed before it."""
     fake.set_expires_in(4)
     fake.gate()
@@ -107,7 +112,8 @@ def test_71_slow_answer(make: Make, fake: FakeCognito, clock: ManualClock, world
     assert fake.counts()["token_requests"] == 2
 
 
-def test_71_answer_slower_than_the_life(make: Make, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+@pytest.mark.fault(71)
+def test_answer_slower_than_the_life(make: Make, fake: FakeCognito, clock: ManualClock, world: World) -> None:
     """Nobody gets a token that was dead when it came; the message says how slow it was."""
     fake.set_expires_in(4)
     fake.gate()
@@ -120,7 +126,8 @@ def test_71_answer_slower_than_the_life(make: Make, fake: FakeCognito, clock: Ma
     assert "4.0 s after the request" in str(callers.errors()[0])
 
 
-def test_73_thousand_instances_do_not_renew_together() -> None:
+@pytest.mark.fault(73)
+def test_thousand_instances_do_not_renew_together() -> None:
     """All got their token in the same instant; their renewals are spread evenly over 40 % of the window, 360 s."""
     requests: list[float] = []
     chance = random.Random(73)
@@ -142,7 +149,8 @@ def test_73_thousand_instances_do_not_renew_together() -> None:
     assert busiest_second(renewed) < 15
 
 
-def test_74_idle_process(
+@pytest.mark.fault(74)
+def test_idle_process(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """STALE passed unseen, then EXPIRED: whoever comes now waits for one renewal, and nobody gets the old token."""
@@ -156,7 +164,8 @@ def test_74_idle_process(
     assert fake.counts()["token_requests"] == 2
 
 
-def test_74_idle_process_and_an_endpoint_that_is_down(
+@pytest.mark.fault(74)
+def test_idle_process_and_an_endpoint_that_is_down(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """A dead token is no way out: an error, and service with the endpoint's return."""

@@ -1,4 +1,4 @@
-"""Group L of the catalogue, load: 157 to 159."""
+"""Load: a fleet that comes back, what a cached read costs, a Lambda function."""
 
 import dis
 import os
@@ -42,8 +42,9 @@ def live(process: Process) -> int:
     return failed
 
 
+@pytest.mark.fault(157)
 @pytest.mark.parametrize("age", [None, 2700, 3400], ids=["no token", "all STALE meanwhile", "EXPIRED meanwhile"])
-def test_157_fleet_comes_back(age: float | None) -> None:
+def test_fleet_comes_back(age: float | None) -> None:
     """500 processes that ask the moment that they may, and were all in the same state when ten minutes of outage began.
 
     After it they ask within the quota, none later than its longest pause, and where the tokens lived nobody noticed.
@@ -89,8 +90,9 @@ READS: dict[str, Callable[[CognitoClientCredentials], Any]] = {
 }
 
 
+@pytest.mark.fault(158)
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
-def test_158_cached_read(make: Make, read: Callable[[CognitoClientCredentials], Any]) -> None:
+def test_cached_read(make: Make, read: Callable[[CognitoClientCredentials], Any]) -> None:
     """One function of ours runs; it takes no lock, writes and imports nothing, and calls nothing but the two clocks."""
     credentials = make(clock=SystemClock())
     token = credentials.get_token()
@@ -118,10 +120,9 @@ def test_158_cached_read(make: Make, read: Callable[[CognitoClientCredentials], 
     assert not {operation.opname for operation in operations} & (WRITES | LOCKS)
 
 
+@pytest.mark.fault(158)
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
-def test_158_cached_read_allocates_nothing_that_stays(
-    make: Make, read: Callable[[CognitoClientCredentials], Any]
-) -> None:
+def test_cached_read_allocates_nothing_that_stays(make: Make, read: Callable[[CognitoClientCredentials], Any]) -> None:
     """After ten thousand reads the process holds what it held before."""
     credentials = make(clock=SystemClock())
     credentials.get_token()
@@ -134,8 +135,9 @@ def test_158_cached_read_allocates_nothing_that_stays(
     assert min(blocks[1] - blocks[0], blocks[2] - blocks[1]) < 100
 
 
+@pytest.mark.fault(158)
 @pytest.mark.parametrize("read", READS.values(), ids=READS)
-def test_158_cached_read_beside_every_lock(
+def test_cached_read_beside_every_lock(
     credentials: CognitoClientCredentials, read: Callable[[CognitoClientCredentials], Any]
 ) -> None:
     """Somebody holds the one lock that there is: readers do not notice."""
@@ -173,7 +175,8 @@ FUNCTION = """
 """
 
 
-def test_159_lambda_function(fake: FakeCognito) -> None:
+@pytest.mark.fault(159)
+def test_lambda_function(fake: FakeCognito) -> None:
     """Frozen by SIGSTOP after its start and between three invocations: one token request, and no thread to freeze."""
     environ = {**os.environ, **fake.environ, "AWS_LAMBDA_FUNCTION_NAME": "caller"}
     with Running(FUNCTION, environ) as function:
@@ -187,7 +190,8 @@ def test_159_lambda_function(fake: FakeCognito) -> None:
     assert (counts["token_requests"], counts["api_requests"], counts["api_401"]) == (1, 3, 0)
 
 
-def test_159_lambda_function_frozen_past_the_end_of_the_life() -> None:
+@pytest.mark.fault(159)
+def test_lambda_function_frozen_past_the_end_of_the_life() -> None:
     """A token of a second, and a freeze of more: the next invocation fetches one and sends no dead one. 1.1 s of it."""
     with FakeCognito(expires_in=1) as short:
         environ = {**os.environ, **short.environ, "AWS_LAMBDA_FUNCTION_NAME": "caller"}

@@ -151,6 +151,7 @@ def test_the_shared_token_is_taken_if_it_lives_long_enough(make: Make, fake: Fak
     assert requests(fake) == 2
 
 
+@pytest.mark.fault(201)
 @pytest.mark.parametrize("every", [1, 7, 59, 61])
 def test_min_ttl_keeps_tokens_of_five_minutes_out_of_their_last_minute(
     make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], every: int

@@ -1,4 +1,4 @@
-"""Group F of the catalogue, code that runs in the middle of ours: 91 to 93, and 98, the end of the object."""
+"""Code that runs in the middle of ours, and the end of the object."""
 
 import asyncio
 import gc
@@ -27,7 +27,8 @@ from tests.support.worlds import Asyncio, World
 Make = Callable[..., CognitoClientCredentials]
 
 
-def test_91_signal_while_the_token_is_stale(
+@pytest.mark.fault(91)
+def test_signal_while_the_token_is_stale(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, alarm: Alarm
 ) -> None:
     """The renewal hangs; handlers that interrupt callers get the old token in no time."""
@@ -51,9 +52,8 @@ def test_91_signal_while_the_token_is_stale(
     assert fake.counts()["token_requests"] == 2
 
 
-def test_91_signal_while_the_caller_waits(
-    credentials: CognitoClientCredentials, fake: FakeCognito, alarm: Alarm
-) -> None:
+@pytest.mark.fault(91)
+def test_signal_while_the_caller_waits(credentials: CognitoClientCredentials, fake: FakeCognito, alarm: Alarm) -> None:
     """There is no token yet: a handler that does not want to wait fails at once, the interrupted caller goes on."""
     credentials.httpx_auth(fake.api_url)  # imports what a flight needs
     fake.gate()
@@ -105,7 +105,8 @@ SIGNALS = """
 """
 
 
-def test_91_signals_at_every_moment(fake: FakeCognito) -> None:
+@pytest.mark.fault(91)
+def test_signals_at_every_moment(fake: FakeCognito) -> None:
     """A hundred cold objects, and a signal half a millisecond after the last: no deadlock, no second flight.
 
     In a process of its own, where no handler meets the locks of what watches the tests; it takes a second to start.
@@ -152,8 +153,9 @@ def library_log() -> Iterator[logging.Logger]:
     logger.setLevel(logging.NOTSET)
 
 
+@pytest.mark.fault(92)
 @pytest.mark.parametrize("place", ["client_secret", "on_event", "http_client", "log handler"])
-def test_92_who_asks_inside_the_renewal(
+def test_who_asks_inside_the_renewal(
     make: Make, fake: FakeCognito, clock: ManualClock, library_log: logging.Logger, world: World, place: str
 ) -> None:
     """Cold: told at once. STALE: served the old token. In either case the renewal itself succeeds."""
@@ -208,7 +210,8 @@ class Collecting(httpx.HTTPTransport):
         return super().handle_request(request)
 
 
-def test_93_garbage_is_collected_in_the_flight(make: Make, fake: FakeCognito, world: World) -> None:
+@pytest.mark.fault(93)
+def test_garbage_is_collected_in_the_flight(make: Make, fake: FakeCognito, world: World) -> None:
     """Its `__del__` asks the same object: told at once, on the flight's thread too, and the flight goes on."""
     seen: list[object] = []
 
@@ -227,7 +230,8 @@ def test_93_garbage_is_collected_in_the_flight(make: Make, fake: FakeCognito, wo
     assert fake.counts()["token_requests"] == 1
 
 
-def test_93_garbage_is_collected_at_every_moment(make: Make) -> None:
+@pytest.mark.fault(93)
+def test_garbage_is_collected_at_every_moment(make: Make) -> None:
     """The collector runs at every few allocations, also under the lock of `with_scopes`, and finds such an object."""
     seen: list[object] = []
     before = gc.get_threshold()
@@ -244,7 +248,8 @@ def test_93_garbage_is_collected_at_every_moment(make: Make) -> None:
     assert len(seen) == 40
 
 
-def test_93_object_is_dropped_in_mid_flight(make: Make, fake: FakeCognito) -> None:
+@pytest.mark.fault(93)
+def test_object_is_dropped_in_mid_flight(make: Make, fake: FakeCognito) -> None:
     """Nobody holds it any more: the flight ends, and nothing is left of either."""
     fake.gate()
     credentials = CognitoClientCredentials.from_env(environ=fake.environ, http_client=plain_client)
@@ -258,7 +263,8 @@ def test_93_object_is_dropped_in_mid_flight(make: Make, fake: FakeCognito) -> No
     eventually(lambda: (gc.collect(), slot() is None)[1])
 
 
-def test_98_closed_while_renewing(
+@pytest.mark.fault(98)
+def test_closed_while_renewing(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """Waiters of a cold object are told, so is who comes later; the request ends; closing it again is nothing."""
@@ -276,7 +282,8 @@ def test_98_closed_while_renewing(
         world.get(credentials)
 
 
-def test_98_closed_from_another_loop(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+@pytest.mark.fault(98)
+def test_closed_from_another_loop(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
     """The object belongs to no loop: closed in one, its waiters in another one are told."""
     fake.gate()
     callers = Asyncio().ask(credentials, 3)
@@ -289,7 +296,8 @@ def test_98_closed_from_another_loop(credentials: CognitoClientCredentials, fake
     assert {type(error) for error in callers.errors()} == {CredentialsClosed}
 
 
-def test_98_nothing_is_left_open(fake: FakeCognito) -> None:
+@pytest.mark.fault(98)
+def test_nothing_is_left_open(fake: FakeCognito) -> None:
     """Python's development mode complains of no socket, loop or thread, closed or not. A fresh interpreter."""
     script = """
         import asyncio, gc, httpx, os, s2sauth

@@ -1,4 +1,4 @@
-"""Group C of the catalogue, 35 to 37: the endpoint says no."""
+"""The endpoint says no."""
 
 from collections.abc import Callable
 
@@ -21,8 +21,9 @@ from tests.support.worlds import World
 Make = Callable[..., CognitoClientCredentials]
 
 
+@pytest.mark.fault(35)
 @pytest.mark.parametrize("status", [400, 401])
-def test_35_invalid_client(make: Make, fake: FakeCognito, status: int, world: World) -> None:
+def test_invalid_client(make: Make, fake: FakeCognito, status: int, world: World) -> None:
     """Cognito says 400 where RFC 6749 says 401: the secret is read again, but not tried again unless it changed."""
     reads = []
 
@@ -40,7 +41,8 @@ def test_35_invalid_client(make: Make, fake: FakeCognito, status: int, world: Wo
     assert "app client" in str(caught.value)
 
 
-def test_35_invalid_client_with_a_changed_secret(make: Make, fake: FakeCognito) -> None:
+@pytest.mark.fault(35)
+def test_invalid_client_with_a_changed_secret(make: Make, fake: FakeCognito) -> None:
     """The second reading gives another one, which is tried once."""
     secrets = iter(["old", fake.client_secret])
     make(client_secret=lambda: next(secrets)).get_token()
@@ -58,8 +60,9 @@ CODES = {
 }
 
 
+@pytest.mark.fault(36)
 @pytest.mark.parametrize("code", CODES)
-def test_36_refusals_are_typed_and_asked_once(
+def test_refusals_are_typed_and_asked_once(
     credentials: CognitoClientCredentials, fake: FakeCognito, code: str, world: World
 ) -> None:
     """One request, one class for each code of the RFC, and a message that says what to do."""
@@ -72,8 +75,9 @@ def test_36_refusals_are_typed_and_asked_once(
     assert len(str(caught.value)) > 100
 
 
+@pytest.mark.fault(36)
 @pytest.mark.parametrize("code", CODES)
-def test_36_refusal_while_stale_fails_nobody(
+def test_refusal_while_stale_fails_nobody(
     credentials: CognitoClientCredentials,
     fake: FakeCognito,
     clock: ManualClock,
@@ -101,8 +105,9 @@ HOSTILE: dict[str, dict[str, object]] = {
 }
 
 
+@pytest.mark.fault(37)
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-def test_37_hostile_error_bodies(
+def test_hostile_error_bodies(
     credentials: CognitoClientCredentials, fake: FakeCognito, body: dict[str, object], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A typed error, its text cleaned and cut; one log line."""

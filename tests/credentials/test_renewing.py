@@ -259,6 +259,7 @@ def test_margins_scale_with_the_life(make: Make, fake: FakeCognito, clock: Manua
     assert credentials.get_token() is not first
 
 
+@pytest.mark.fault(201)
 @pytest.mark.parametrize(("life", "margin", "used"), [(300, 60.0, 15.0), (60, 10.0, 3.0)])
 def test_a_margin_that_a_short_life_cuts_down_is_an_event(
     make: Make, fake: FakeCognito, events: list[Event], life: int, margin: float, used: float
@@ -298,6 +299,7 @@ def test_a_renewal_without_a_token_says_nothing_about_a_margin(
     assert "expiry_margin_cut" not in names(events)
 
 
+@pytest.mark.fault(201)
 def test_tokens_that_are_renewed_early_stay_out_of_their_last_minute(
     make: Make, fake: FakeCognito, clock: ManualClock
 ) -> None:

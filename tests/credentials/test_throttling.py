@@ -1,4 +1,4 @@
-"""Group C of the catalogue, 38 to 42: throttling and errors of the server."""
+"""Throttling and errors of the server."""
 
 import threading
 from collections.abc import Callable
@@ -26,8 +26,9 @@ RETRY_AFTER = {
 }
 
 
+@pytest.mark.fault(38)
 @pytest.mark.parametrize(("value", "seconds"), RETRY_AFTER.values(), ids=RETRY_AFTER)
-def test_38_retry_after(
+def test_retry_after(
     make: Make, fake: FakeCognito, clock: ManualClock, value: str | None, seconds: float | None
 ) -> None:
     """Seconds or a date by the server's own clock; the past is 0, garbage is nothing."""
@@ -38,7 +39,8 @@ def test_38_retry_after(
     assert caught.value.retry_after == seconds
 
 
-def test_38_throttled_while_stale(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+@pytest.mark.fault(38)
+def test_throttled_while_stale(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
     """Nobody waits, the old token is served, one request."""
     old = credentials.get_token()
     fake.fail(429, headers=[("Retry-After", "2")])
@@ -48,7 +50,8 @@ def test_38_throttled_while_stale(credentials: CognitoClientCredentials, fake: F
     assert fake.counts()["token_requests"] == 2
 
 
-def test_39_throttled_for_ever(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+@pytest.mark.fault(39)
+def test_throttled_for_ever(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
     """200 threads for a minute: a handful of requests, all callers fail in time."""
     fake.fail(429)
     failed: list[Exception] = []
@@ -72,7 +75,8 @@ def test_39_throttled_for_ever(credentials: CognitoClientCredentials, fake: Fake
     assert requests[-1] <= 8 * 8
 
 
-def test_39_throttled_for_ever_with_a_token_in_hand(
+@pytest.mark.fault(39)
+def test_throttled_for_ever_with_a_token_in_hand(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
 ) -> None:
     """The old one is served to its end, and no storm."""
@@ -86,6 +90,7 @@ def test_39_throttled_for_ever_with_a_token_in_hand(
     assert fake.counts()["token_requests"] <= 25
 
 
+@pytest.mark.fault(40)
 @pytest.mark.parametrize(
     ("status", "body", "headers"),
     [
@@ -99,7 +104,7 @@ def test_39_throttled_for_ever_with_a_token_in_hand(
     ],
     ids=repr,
 )
-def test_40_throttling_by_any_name(
+def test_throttling_by_any_name(
     credentials: CognitoClientCredentials,
     fake: FakeCognito,
     clock: ManualClock,
@@ -114,8 +119,9 @@ def test_40_throttling_by_any_name(
     assert fake.counts()["token_requests"] == 5
 
 
+@pytest.mark.fault(41)
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_41_one_5xx(
+def test_one_5xx(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, status: int, world: World
 ) -> None:
     """One more request, and nobody notices."""
@@ -125,9 +131,10 @@ def test_41_one_5xx(
     assert fake.counts()["token_requests"] == 2
 
 
+@pytest.mark.fault(41)
 @pytest.mark.parametrize("code", ["server_error", "temporarily_unavailable"])
 @pytest.mark.parametrize("status", [400, 500])
-def test_41_errors_of_the_server_by_name(
+def test_errors_of_the_server_by_name(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, code: str, status: int
 ) -> None:
     """RFC 6749 4.1.2.1: tried again, whatever the status."""
@@ -137,7 +144,8 @@ def test_41_errors_of_the_server_by_name(
     assert fake.counts()["token_requests"] == 2
 
 
-def test_42_ten_minutes_of_500_with_a_life_of_five(make: Make, fake: FakeCognito, clock: ManualClock) -> None:
+@pytest.mark.fault(42)
+def test_ten_minutes_of_500_with_a_life_of_five(make: Make, fake: FakeCognito, clock: ManualClock) -> None:
     """The old token to its end, then an error at once or in time, then service within one pause of the recovery."""
     fake.set_expires_in(300)
     credentials = make()

@@ -141,6 +141,7 @@ GOES_ON = {"store", "share"}
 """A store that breaks costs nobody a token."""
 
 
+@pytest.mark.fault(172)
 @pytest.mark.parametrize("error", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.filterwarnings("error")
@@ -182,6 +183,7 @@ def test_stale_token_is_served_and_one_flight_a_pause_is_made(
     assert "hunter22" not in caplog.text.replace("ExceptionGroup", "")
 
 
+@pytest.mark.fault(172)
 @pytest.mark.parametrize("error", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.filterwarnings("error")
@@ -240,6 +242,7 @@ def settle(credentials: CognitoClientCredentials) -> None:
     eventually(lambda: not credentials._slot.flight.flying and credentials._slot.flight.thread is None)
 
 
+@pytest.mark.fault(172)
 def test_exception_of_a_flight_that_its_caller_flies_is_raised_once_concluded(
     make: Make, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:

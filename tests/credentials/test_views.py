@@ -53,6 +53,7 @@ def test_view_is_of_the_same_class(credentials: CognitoClientCredentials) -> Non
     assert view.state().scopes == ("demo/write.file",)
 
 
+@pytest.mark.fault(200)
 def test_an_argument_may_name_several_scopes(credentials: CognitoClientCredentials, world: World) -> None:
     """Split at spaces, as the constructor's; the view is the same as with one scope each."""
     several = credentials.with_scopes("demo/write.file demo/read.file")

@@ -1,4 +1,4 @@
-"""Group F of the catalogue, leaders, followers and their ends: 79 to 83, 86, 101."""
+"""Callers who wait for one flight, and what becomes of them."""
 
 import asyncio
 import contextvars
@@ -65,8 +65,9 @@ class Cancelling:
 cancelling = pytest.mark.parametrize("run", [Cancelling().asyncio, Cancelling().trio], ids=["asyncio", "trio"])
 
 
+@pytest.mark.fault(79)
 @cancelling
-def test_79_leader_is_cancelled(
+def test_leader_is_cancelled(
     credentials: CognitoClientCredentials, fake: FakeCognito, run: Callable[..., list[Any]]
 ) -> None:
     """The followers get the token of the flight that it began."""
@@ -75,7 +76,8 @@ def test_79_leader_is_cancelled(
     assert fake.counts()["token_requests"] == 1
 
 
-def test_79_leader_is_interrupted(credentials: CognitoClientCredentials, fake: FakeCognito, alarm: Alarm) -> None:
+@pytest.mark.fault(79)
+def test_leader_is_interrupted(credentials: CognitoClientCredentials, fake: FakeCognito, alarm: Alarm) -> None:
     """A thread's way to be cancelled is Ctrl-C: the followers get the token of the flight that it began."""
     fake.gate()
 
@@ -91,8 +93,9 @@ def test_79_leader_is_interrupted(credentials: CognitoClientCredentials, fake: F
     assert fake.counts()["token_requests"] == 1
 
 
+@pytest.mark.fault(80)
 @cancelling
-def test_80_all_waiters_are_cancelled(
+def test_all_waiters_are_cancelled(
     credentials: CognitoClientCredentials, fake: FakeCognito, run: Callable[..., list[Any]]
 ) -> None:
     """What the flight brings is kept for the next caller."""
@@ -104,8 +107,9 @@ def test_80_all_waiters_are_cancelled(
     assert fake.counts()["token_requests"] == 1
 
 
+@pytest.mark.fault(80)
 @cancelling
-def test_80_all_waiters_of_a_failure_are_cancelled(
+def test_all_waiters_of_a_failure_are_cancelled(
     credentials: CognitoClientCredentials,
     fake: FakeCognito,
     run: Callable[..., list[Any]],
@@ -124,7 +128,8 @@ def test_80_all_waiters_of_a_failure_are_cancelled(
     assert fake.counts()["token_requests"] == 1
 
 
-def test_81_follower_times_out(
+@pytest.mark.fault(81)
+def test_follower_times_out(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """It fails alone; the flight goes on, and the others get their token from it."""
@@ -147,7 +152,8 @@ def frames(error: BaseException) -> int:
     return count
 
 
-def test_82_failure_is_shared(
+@pytest.mark.fault(82)
+def test_failure_is_shared(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """A hundred waiters, one series of attempts: each fails with an exception of its own, and none after another."""
@@ -178,8 +184,9 @@ class Dying(httpx.BaseTransport):
         return httpx.Response(200, stream=httpx.ByteStream(body))
 
 
+@pytest.mark.fault(83)
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()], ids=repr)
-def test_83_thread_of_the_flight_dies(
+def test_thread_of_the_flight_dies(
     make: Make, clock: ManualClock, world: World, capfd: pytest.CaptureFixture[str], error: BaseException
 ) -> None:
     """In mid-request: the waiters are told, nothing is left locked, the next caller leads and is served."""
@@ -192,14 +199,16 @@ def test_83_thread_of_the_flight_dies(
     assert capfd.readouterr() == ("", "")
 
 
-def test_83_thread_of_the_flight_has_no_memory(make: Make, clock: ManualClock, world: World) -> None:
+@pytest.mark.fault(83)
+def test_thread_of_the_flight_has_no_memory(make: Make, clock: ManualClock, world: World) -> None:
     """MemoryError is a failed attempt as any other: the next one of the same flight brings the token."""
     clock.set_random(0.0)
     dying = Dying(MemoryError())
     assert world.get(make(http_client=lambda: httpx.Client(transport=dying))).access_token == "abc"
 
 
-def test_86_loop_that_stopped_in_mid_flight(
+@pytest.mark.fault(86)
+def test_loop_that_stopped_in_mid_flight(
     credentials: CognitoClientCredentials, fake: FakeCognito, world: World
 ) -> None:
     """As an event loop of a frozen function: the next loop's callers get the token of the same flight."""
@@ -218,7 +227,8 @@ def test_86_loop_that_stopped_in_mid_flight(
     assert fake.counts()["token_requests"] == 1
 
 
-def test_86_loop_that_stopped_with_the_renewal_of_a_dead_endpoint(
+@pytest.mark.fault(86)
+def test_loop_that_stopped_with_the_renewal_of_a_dead_endpoint(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """The endpoint never answered: after the flight's deadline another caller begins the next one.
@@ -263,7 +273,8 @@ class AsTenant:
         return tenant.get()
 
 
-def test_101_context_of_the_leader(make: Make, fake: FakeCognito, world: World) -> None:
+@pytest.mark.fault(101)
+def test_context_of_the_leader(make: Make, fake: FakeCognito, world: World) -> None:
     """A span or tenant of whoever began the flight is seen neither in the flight nor by those who wait for it."""
     seen: list[str] = []
 

@@ -1,4 +1,4 @@
-"""Group C of the catalogue, 43 to 46: tokens that are not what was asked for."""
+"""Tokens that are not what was asked for."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,8 @@ from tests.support.worlds import World
 Make = Callable[..., CognitoClientCredentials]
 
 
-def test_43_narrower_scope(make: Make, fake: FakeCognito, events: list[Event]) -> None:
+@pytest.mark.fault(43)
+def test_narrower_scope(make: Make, fake: FakeCognito, events: list[Event]) -> None:
     """Cognito grants less without a word: an event, or with `strict` an error."""
     fake.narrow_scopes(["demo/read.file"])
     asked = "demo/read.file demo/write.file"
@@ -26,7 +27,8 @@ def test_43_narrower_scope(make: Make, fake: FakeCognito, events: list[Event]) -
     assert strict.state().expires_in is None
 
 
-def test_44_token_of_another_client(make: Make, fake: FakeCognito, events: list[Event]) -> None:
+@pytest.mark.fault(44)
+def test_token_of_another_client(make: Make, fake: FakeCognito, events: list[Event]) -> None:
     """A mix-up, or a cache in between: an event, or with `strict` an error."""
     fake.set_claims({"client_id": "somebody-else"})
     make().get_token()
@@ -37,7 +39,8 @@ def test_44_token_of_another_client(make: Make, fake: FakeCognito, events: list[
     assert strict.state().expires_in is None
 
 
-def test_45_same_token_again(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+@pytest.mark.fault(45)
+def test_same_token_again(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
     """A cache in front of the endpoint repeats a suspected token: it ends at its `exp`, and nobody asks in a loop."""
     fake.repeat_tokens()
     token = credentials.get_token()
@@ -51,8 +54,9 @@ def test_45_same_token_again(credentials: CognitoClientCredentials, fake: FakeCo
     assert fake.counts()["token_requests"] == 2
 
 
+@pytest.mark.fault(46)
 @pytest.mark.parametrize("claims", [{"exp": 1}, {"exp": 100, "iat": 200}], ids=["long ago", "before iat"])
-def test_46_expired_on_receipt(
+def test_expired_on_receipt(
     credentials: CognitoClientCredentials, fake: FakeCognito, claims: dict[str, object], world: World
 ) -> None:
     """Not cached, no loop; the message names the likely cause."""

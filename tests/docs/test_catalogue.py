@@ -39,10 +39,13 @@ fault = "f"
 outcome = "o"
 """
 TESTS = """\
-def test_1_it_is_mended() -> None: ...
-async def test_12_it_is_mended(x: int) -> None: ...
-def test_cve_2025_1_is_none_here() -> None: ...
-def test_incident_some_words_happens_to_others() -> None: ...
+@pytest.mark.fault(1)
+def test_it_is_mended() -> None: ...
+@pytest.mark.parametrize("x", [1])
+@pytest.mark.fault(12, "some-words")
+async def test_it_is_mended_twice(x: int) -> None: ...
+@pytest.mark.fault("CVE-2025-1")
+def test_is_none_here() -> None: ...
 def test_of_no_number() -> None: ...
 """
 
@@ -82,58 +85,61 @@ def test_a_small_checkout_is_fine(root: Path) -> None:
     assert catalogue.check(root) == []
     text = (root / catalogue.PAGE).read_text(encoding="utf-8")
     link = "[test_some.py](../../tests/faults/test_some.py)"
-    assert f"| 1 | It breaks. | It \\| is mended. | {link} `test_1_it_is_mended` |" in text
-    assert f"{link} `test_12_it_is_mended`; Half of it. |" in text
+    assert f"| 1 | It breaks. | It \\| is mended. | {link} `test_it_is_mended` |" in text
+    assert f"{link} `test_it_is_mended_twice`; Half of it. |" in text
+    assert f"| some-words | f | o | {link} `test_it_is_mended_twice` |" in text
     assert "| 102 | f | o | None: comes later. |" in text
     assert "| N1 | f (RFC 1) | o | None: no such thing. |" in text
 
 
 @pytest.mark.parametrize(
-    ("name", "entry"),
+    ("mark", "wrong"),
     [
-        ("test_1_it", "1 has no test: write one named test_1_"),
-        ("test_cve_2025_1_is", "CVE-2025-1 has no test: write one named test_cve_2025_1_"),
-        ("test_incident_some_words", "some-words has no test: write one named test_incident_some_words_"),
+        ("(1)", "1 has no test: mark one with @pytest.mark.fault(1), or"),
+        ("(12, ", "12 has no test: mark one with @pytest.mark.fault(12), or"),
+        ('("CVE-2025-1")', 'CVE-2025-1 has no test: mark one with @pytest.mark.fault("CVE-2025-1"), or'),
+        ('"some-words"', 'some-words has no test: mark one with @pytest.mark.fault("some-words"), or'),
     ],
 )
-def test_an_entry_without_test_is_named(root: Path, name: str, entry: str) -> None:
-    """The test was given another name."""
-    write(root, ENTRIES, TESTS.replace(name, "test_other"))
+def test_an_entry_without_test_is_named(root: Path, mark: str, wrong: str) -> None:
+    """Its mark is gone."""
+    left = {"(12, ": "(", '"some-words"': ""}.get(mark, "()")
+    write(root, ENTRIES, TESTS.replace(mark, left))
     assert catalogue.main([], root) == 1
-    (wrong,) = catalogue.check(root)
-    assert wrong.startswith(entry)
+    (found,) = catalogue.check(root)
+    assert found.startswith(wrong)
 
 
 def test_a_reason_beside_a_test_is_stale(root: Path) -> None:
     """What has come to be tested no longer says why it is not."""
-    write(root, ENTRIES, TESTS + "def test_n1_holds() -> None: ...\n")
-    assert "N1 has a test, test_n1_holds, and yet says not_here" in catalogue.check(root)[0]
+    write(root, ENTRIES, TESTS + '@pytest.mark.fault("N1")\ndef test_it_holds() -> None: ...\n')
+    assert "N1 has a test, test_it_holds, and yet says not_here" in catalogue.check(root)[0]
 
 
 def test_a_groups_reason_holds_for_those_that_have_no_test(root: Path) -> None:
     """A test of one of them needs no other word."""
-    write(root, ENTRIES, TESTS + "def test_102_holds() -> None: ...\n")
+    write(root, ENTRIES, TESTS + "@pytest.mark.fault(102)\ndef test_it_holds() -> None: ...\n")
     assert catalogue.main([], root) == 0
 
 
-@pytest.mark.parametrize("name", ["test_7_x", "test_n9_x", "test_cve_2025_2_x", "test_incident_other_x"])
-def test_a_test_of_no_entry_is_named(root: Path, name: str) -> None:
+@pytest.mark.parametrize("entry", ["7", '"N9"', '"CVE-2025-2"', '"other-words"'])
+def test_a_mark_of_no_entry_is_named(root: Path, entry: str) -> None:
     """A number that nobody knows is a slip."""
-    write(root, ENTRIES, f"{TESTS}def {name}() -> None: ...\n")
+    write(root, ENTRIES, f"{TESTS}@pytest.mark.fault({entry})\ndef test_x() -> None: ...\n")
     assert catalogue.main([], root) == 1
-    assert catalogue.check(root) == [f"{name} belongs to no entry of the catalogue"]
+    entry = entry.strip('"')
+    assert catalogue.check(root) == [f"test_x is marked with {entry}, which is not there"]
 
 
-def test_a_test_that_an_entry_names_is_found_in_any_folder(root: Path) -> None:
-    """By its subject: its name has no number, and it may be a method. One that is not there is a slip."""
-    (root / "tests" / "hook").mkdir()
-    (root / "tests" / "hook" / "test_other.py").write_text("class Test:\n    def test_401_is_mended(self): ...\n")
-    named = ENTRIES.replace('not_here = "no such thing"', 'tests = ["test_401_is_mended"]')
-    write(root, named, TESTS)
+def test_a_test_is_found_in_any_folder(root: Path) -> None:
+    """By its mark; it may be a method."""
+    (root / "tests" / "hooks").mkdir()
+    method = "class Test:\n    @pytest.mark.fault(102)\n    def test_401_is_mended(self): ...\n"
+    (root / "tests" / "hooks" / "test_other.py").write_text(method)
     assert catalogue.main([], root) == 0
-    assert "[test_other.py](../../tests/hook/test_other.py) `test_401_is_mended`" in (root / catalogue.PAGE).read_text()
-    write(root, named.replace("401", "402"), TESTS)
-    assert "N1 names test_402_is_mended, which is not there" in catalogue.check(root)
+    assert (
+        "[test_other.py](../../tests/hooks/test_other.py) `test_401_is_mended`" in (root / catalogue.PAGE).read_text()
+    )
 
 
 def test_a_page_that_is_not_current_is_seen_and_not_touched(root: Path) -> None:

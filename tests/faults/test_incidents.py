@@ -42,9 +42,8 @@ Make = Callable[..., CognitoClientCredentials]
 SCOPES = [f"s/{number}" for number in range(20)]
 
 
-def test_cve_2025_26620_concurrent_callers_get_the_token_of_their_own_scopes(
-    make: Make, clock: ManualClock, world: World
-) -> None:
+@pytest.mark.fault("CVE-2025-26620")
+def test_concurrent_callers_get_the_token_of_their_own_scopes(make: Make, clock: ManualClock, world: World) -> None:
     """Twenty scope sets, three callers each, all at once, no token."""
     with FakeCognito(clock=clock, scopes=SCOPES) as fake:
         credentials = make(domain=fake.domain, client_id=fake.client_id, client_secret=fake.client_secret)
@@ -57,7 +56,8 @@ def test_cve_2025_26620_concurrent_callers_get_the_token_of_their_own_scopes(
         assert fake.counts()["token_requests"] == len(SCOPES)
 
 
-def test_cve_2024_51987_shared_client_and_request_keep_no_token(
+@pytest.mark.fault("CVE-2024-51987")
+def test_shared_client_and_request_keep_no_token(
     make: Make, fake: FakeCognito, credentials: CognitoClientCredentials
 ) -> None:
     """Two callers with one pooled client and one request object: each sends its own token, and nothing stays behind."""
@@ -87,8 +87,9 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.fault("one-token-for-all")
 @pytest.mark.parametrize("change", DIFFERENCES.values(), ids=DIFFERENCES)
-def test_incident_one_token_for_all_has_no_place_in_the_key(change: dict[str, Any]) -> None:
+def test_one_token_for_all_has_no_place_in_the_key(change: dict[str, Any]) -> None:
     """Whatever goes on the wire tells one token from another."""
     usual = {"scopes": "a"}
     one, same, other = build(**usual), build(**usual), build(**{**usual, **change})
@@ -99,7 +100,8 @@ def test_incident_one_token_for_all_has_no_place_in_the_key(change: dict[str, An
 EXECUTING = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml", "jsonpickle", "runpy", "code"}
 
 
-def test_cve_2025_69872_nothing_that_could_unpickle_is_imported() -> None:
+@pytest.mark.fault("CVE-2025-69872")
+def test_nothing_that_could_unpickle_is_imported() -> None:
     """No module but those for tests imports what makes objects, or code, of bytes; none calls eval or exec."""
     found: list[str] = []
     package = Path(s2sauth.__file__).parent
@@ -114,9 +116,10 @@ def test_cve_2025_69872_nothing_that_could_unpickle_is_imported() -> None:
     assert found == []
 
 
+@pytest.mark.fault("CVE-2018-18074")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("method", ["client_secret_basic", "client_secret_post"])
-def test_cve_2018_18074_redirects_carry_neither_secret_nor_token(
+def test_redirects_carry_neither_secret_nor_token(
     make: Make, fake: FakeCognito, world: World, status: int, method: str
 ) -> None:
     """To another port, which is another origin: the secret is not sent at all, the token's header is left out."""
@@ -134,7 +137,8 @@ def test_cve_2018_18074_redirects_carry_neither_secret_nor_token(
         assert other.token_requests == []
 
 
-def test_cve_2024_47081_passwords_of_netrc_and_proxy_go_nowhere_else(
+@pytest.mark.fault("CVE-2024-47081")
+def test_passwords_of_netrc_and_proxy_go_nowhere_else(
     make: Make, clock: ManualClock, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Token request and API call through a proxy with a password, on a machine whose netrc knows the host."""
@@ -164,7 +168,8 @@ def test_cve_2024_47081_passwords_of_netrc_and_proxy_go_nowhere_else(
     assert requests[0].status == requests[1].status == 200
 
 
-def test_incident_decompression_bombs_stay_small(make: Make, fake: FakeCognito, clock: ManualClock, wire: Wire) -> None:
+@pytest.mark.fault("decompression-bombs")
+def test_decompression_bombs_stay_small(make: Make, fake: FakeCognito, clock: ManualClock, wire: Wire) -> None:
     """In a redirect and in an error of the token endpoint, and in a 401 that is read on: 60 kB stay 60 kB."""
     bomb = gzip.compress(b" " * 60_000_000)
     credentials = make(domain=wire.domain, http_client=wire.http_client)
@@ -185,7 +190,8 @@ def test_incident_decompression_bombs_stay_small(make: Make, fake: FakeCognito, 
     assert peak < 5 * 1024 * 1024
 
 
-def test_cve_2025_43859_malformed_chunks_are_no_answer(
+@pytest.mark.fault("CVE-2025-43859")
+def test_malformed_chunks_are_no_answer(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """A chunk that does not end as it must: an outage, nothing cached. The h11 that minds is the oldest one allowed."""
@@ -197,7 +203,8 @@ def test_cve_2025_43859_malformed_chunks_are_no_answer(
     assert tuple(map(int, importlib.metadata.version("h11").split(".")[:2])) >= (0, 16)
 
 
-def test_incident_tokens_in_debug_logs_are_not_seen(
+@pytest.mark.fault("tokens-in-debug-logs")
+def test_tokens_in_debug_logs_are_not_seen(
     make: Make,
     fake: FakeCognito,
     clock: ManualClock,
@@ -229,7 +236,8 @@ def test_incident_tokens_in_debug_logs_are_not_seen(
     assert not [value for value in (old.access_token, new.access_token, fake.client_secret) if value in said]
 
 
-def test_incident_lock_of_a_dead_loop_harms_nobody(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+@pytest.mark.fault("lock-of-a-dead-loop")
+def test_lock_of_a_dead_loop_harms_nobody(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
     """A loop that stopped under two waiters and never goes on; then another loop, then trio, then threads."""
     fake.gate()
     dead = asyncio.new_event_loop()
@@ -251,7 +259,8 @@ def test_incident_lock_of_a_dead_loop_harms_nobody(credentials: CognitoClientCre
     dead.close()
 
 
-def test_incident_failure_cached_too_long_does_not_hide_a_token_or_a_corrected_secret(
+@pytest.mark.fault("failure-cached-too-long")
+def test_failure_cached_too_long_does_not_hide_a_token_or_a_corrected_secret(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """A failed renewal: the token in hand for everybody. A wrong secret, corrected: a token a few seconds later."""
@@ -271,10 +280,9 @@ def test_incident_failure_cached_too_long_does_not_hide_a_token_or_a_corrected_s
     assert world.get(credentials) is not old
 
 
+@pytest.mark.fault("margin-of-the-wrong-sign")
 @pytest.mark.parametrize("life", [60, 300, 3600, 86_400])
-def test_incident_margin_of_the_wrong_sign_would_be_seen(
-    make: Make, fake: FakeCognito, clock: ManualClock, life: int
-) -> None:
+def test_margin_of_the_wrong_sign_would_be_seen(make: Make, fake: FakeCognito, clock: ManualClock, life: int) -> None:
     """Served up to the last instant before the margin of 10 s, or a twentieth of the life; not at it."""
     fake.set_expires_in(life)
     clock.set_random(0.0)
@@ -290,8 +298,9 @@ def test_incident_margin_of_the_wrong_sign_would_be_seen(
         credentials.get_token()
 
 
+@pytest.mark.fault("fast-clock")
 @pytest.mark.parametrize("offset", [-1e6, -7200, -600, 600, 7200, 1e6])
-def test_incident_fast_clock_changes_no_life(
+def test_fast_clock_changes_no_life(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World, offset: float
 ) -> None:
     """Ours is fast, or slow, against the server's: the token is sent all the same, and lives an hour."""
@@ -305,7 +314,8 @@ def test_incident_fast_clock_changes_no_life(
     assert fake.counts()["api_dead"] == 0
 
 
-def test_incident_life_extended_never(
+@pytest.mark.fault("life-extended")
+def test_life_extended_never(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """An outage of two hours: every call succeeds up to the end of the life, and none carries the token after it."""
@@ -326,7 +336,8 @@ def test_incident_life_extended_never(
     assert (counts["api_requests"], counts["api_dead"]) == (60, 0)
 
 
-def test_incident_throttled_under_quota_is_waited_out(
+@pytest.mark.fault("throttled-under-quota")
+def test_throttled_under_quota_is_waited_out(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """EXPIRED: waited out. STALE: nobody notices."""
@@ -346,8 +357,9 @@ def test_incident_throttled_under_quota_is_waited_out(
     assert world.get(credentials) is not token
 
 
+@pytest.mark.fault("newline-in-secret")
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_incident_newline_in_secret_is_stripped_with_a_warning(
+def test_newline_in_secret_is_stripped_with_a_warning(
     make: Make, fake: FakeCognito, events: list[Event], world: World, end: str
 ) -> None:
     """One line break at the end, as an editor leaves it."""
@@ -356,8 +368,9 @@ def test_incident_newline_in_secret_is_stripped_with_a_warning(
     assert [request.status for request in fake.token_requests] == [200]
 
 
+@pytest.mark.fault("newline-in-secret")
 @pytest.mark.parametrize("around", ["{}\n\n", " {}", "{} ", "\n{}", "{}\t", "\ufeff{}"], ids=ascii)
-def test_incident_newline_in_secret_is_the_only_white_space_that_is_stripped(
+def test_newline_in_secret_is_the_only_white_space_that_is_stripped(
     make: Make, fake: FakeCognito, world: World, around: str
 ) -> None:
     """Anything else is a mistake that somebody should see; nothing is sent."""
@@ -367,7 +380,8 @@ def test_incident_newline_in_secret_is_the_only_white_space_that_is_stripped(
     assert fake.counts()["token_requests"] == 0
 
 
-def test_incident_sockets_after_fork_are_nobodys(
+@pytest.mark.fault("sockets-after-fork")
+def test_sockets_after_fork_are_nobodys(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
 ) -> None:
     """Five forks in mid-flight: parent and child each get the answer to their own request, on their own connection."""

@@ -43,8 +43,9 @@ def only(fake: FakeCognito) -> TokenRequest:
     return request
 
 
+@pytest.mark.fault("N1")
 @pytest.mark.parametrize("secret", ["plain0secret0of0letters0and0digits", AWKWARD])
-def test_n1_one_authentication_method(make: Make, fake: FakeCognito, wire: Wire, secret: str) -> None:
+def test_one_authentication_method(make: Make, fake: FakeCognito, wire: Wire, secret: str) -> None:
     """Header or body; the factory's client, with credentials of its own in every place, adds none."""
     fake.rotate_secret(secret)
 
@@ -65,9 +66,10 @@ def test_n1_one_authentication_method(make: Make, fake: FakeCognito, wire: Wire,
 LETTERS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="\"'{"), min_size=1)
 
 
+@pytest.mark.fault("N2")
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(secret=LETTERS)
-def test_n2_basic_only_where_both_readings_agree(fake: FakeCognito, clock: ManualClock, secret: str) -> None:
+def test_basic_only_where_both_readings_agree(fake: FakeCognito, clock: ManualClock, secret: str) -> None:
     """Whatever the secret: Basic means the same with form-encoding and without, else the body carries it."""
     if secret == fake.client_id:
         return
@@ -92,7 +94,8 @@ def test_n2_basic_only_where_both_readings_agree(fake: FakeCognito, clock: Manua
         assert "client_secret" not in request.form
 
 
-def test_n3_credentials_in_the_header_and_never_in_the_url(make: Make, fake: FakeCognito, wire: Wire) -> None:
+@pytest.mark.fault("N3")
+def test_credentials_in_the_header_and_never_in_the_url(make: Make, fake: FakeCognito, wire: Wire) -> None:
     """Basic by default; neither id nor secret in the URL, whichever way they travel."""
     for method in ("auto", "client_secret_basic", "client_secret_post"):
         make(auth_method=method, domain=wire.domain, http_client=wire.http_client).get_token()
@@ -103,7 +106,8 @@ def test_n3_credentials_in_the_header_and_never_in_the_url(make: Make, fake: Fak
     assert "token_url" in mistake(domain=None, token_url="https://a.example/t?client_secret=x")
 
 
-def test_n4_post_with_each_parameter_once_and_the_urls_query(make: Make, fake: FakeCognito) -> None:
+@pytest.mark.fault("N4")
+def test_post_with_each_parameter_once_and_the_urls_query(make: Make, fake: FakeCognito) -> None:
     """No parameter is empty, none is repeated; the endpoint's own query stays. TLS but for loopback, no fragment."""
     make(token_url=f"{fake.token_url}?stage=dev", scopes=None).get_token()
     make(token_url=f"{fake.token_url}?stage=dev", client_metadata={"a": "b"}).get_token()
@@ -118,7 +122,8 @@ def test_n4_post_with_each_parameter_once_and_the_urls_query(make: Make, fake: F
         assert "token_url" in mistake(domain=None, token_url=url)
 
 
-def test_n5_scopes(make: Make, fake: FakeCognito) -> None:
+@pytest.mark.fault("N5")
+def test_scopes(make: Make, fake: FakeCognito) -> None:
     """RFC 6749's characters and no others; order does not matter, case does."""
     allowed = "".join(chr(code) for code in (0x21, *range(0x23, 0x5C), *range(0x5D, 0x7F)))
     build(scopes=[allowed])
@@ -132,7 +137,8 @@ def test_n5_scopes(make: Make, fake: FakeCognito) -> None:
         credentials.with_scopes("demo/READ.file", "demo/write.file").get_token()
 
 
-def test_n6_the_request_to_the_byte(make: Make, fake: FakeCognito, wire: Wire) -> None:
+@pytest.mark.fault("N6")
+def test_the_request_to_the_byte(make: Make, fake: FakeCognito, wire: Wire) -> None:
     """RFC 6749 4.4.2. There is no client without a secret."""
     make(domain=wire.domain, http_client=wire.http_client).get_token()
     request = only(fake)
@@ -143,7 +149,8 @@ def test_n6_the_request_to_the_byte(make: Make, fake: FakeCognito, wire: Wire) -
     assert mistake(client_secret="").startswith("client_secret: ")
 
 
-def test_n7_refresh_token(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+@pytest.mark.fault("N7")
+def test_refresh_token(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
     """Neither kept nor used: the next renewal is the same request again."""
     fake.answer_json(with_(refresh_token="r3fresh"))
     token = credentials.get_token()
@@ -163,8 +170,9 @@ LENIENT: dict[str, Mapping[str, object]] = {
 }
 
 
+@pytest.mark.fault("N8")
 @pytest.mark.parametrize("answer", LENIENT.values(), ids=LENIENT)
-def test_n8_what_must_be_accepted(
+def test_what_must_be_accepted(
     credentials: CognitoClientCredentials, fake: FakeCognito, wire: Wire, answer: object, make: Make
 ) -> None:
     """Without expires_in: 300 s, not for ever."""
@@ -173,7 +181,8 @@ def test_n8_what_must_be_accepted(
     assert token.expires_in == (3600 if "expires_in" in dict(answer) else 300)  # type: ignore[call-overload]  # a mapping
 
 
-def test_n9_scope_left_out(make: Make, fake: FakeCognito, events: list[Event]) -> None:
+@pytest.mark.fault("N9")
+def test_scope_left_out(make: Make, fake: FakeCognito, events: list[Event]) -> None:
     """As asked for, unless the JWT says less: then what it says, and an event."""
     fake.answer_json(with_(), times=1)
     assert make(scopes="demo/read.file").get_token().scopes == ("demo/read.file",)
@@ -183,8 +192,9 @@ def test_n9_scope_left_out(make: Make, fake: FakeCognito, events: list[Event]) -
     assert "scope_narrowed" in names(events)
 
 
+@pytest.mark.fault("N10")
 @pytest.mark.parametrize("status", [400, 401])
-def test_n10_errors_by_their_code(make: Make, fake: FakeCognito, wire: Wire, status: int) -> None:
+def test_errors_by_their_code(make: Make, fake: FakeCognito, wire: Wire, status: int) -> None:
     """400 or 401 with a challenge: the same error; of the description only the characters that it may have."""
     body = {"error": "invalid_client", "error_description": 'wrong\r\n\x1b[31m "secret"\\'}
     fake.answer_json(body, status, headers=[("WWW-Authenticate", "Basic realm=x")])
@@ -197,8 +207,9 @@ def test_n10_errors_by_their_code(make: Make, fake: FakeCognito, wire: Wire, sta
 TYPES: list[object] = ["DPoP", "mac", "N_A", "", " Bearer", "Bearer x", None, 7, ["Bearer"]]
 
 
+@pytest.mark.fault("N11")
 @pytest.mark.parametrize("token_type", TYPES, ids=plainly)
-def test_n11_type_that_is_not_understood(
+def test_type_that_is_not_understood(
     credentials: CognitoClientCredentials, fake: FakeCognito, token_type: object
 ) -> None:
     """Refused, nothing cached."""
@@ -206,13 +217,15 @@ def test_n11_type_that_is_not_understood(
     refused(credentials, fake, TokenResponseInvalid)
 
 
-def test_n11_no_type(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+@pytest.mark.fault("N11")
+def test_no_type(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
     """The same."""
     fake.answer_json(without("token_type"))
     refused(credentials, fake, TokenResponseInvalid)
 
 
-def test_n12_https_only_and_no_way_round_it() -> None:
+@pytest.mark.fault("N12")
+def test_https_only_and_no_way_round_it() -> None:
     """Of the token endpoint, of an API; and no argument of ours switches verification off."""
     assert mistake(domain="http://auth.example.com").startswith("domain: ")
     credentials = build()
@@ -223,7 +236,8 @@ def test_n12_https_only_and_no_way_round_it() -> None:
         credentials.httpx_auth("http://files.example.com")
 
 
-def test_n13_one_header_and_nothing_else(
+@pytest.mark.fault("N13")
+def test_one_header_and_nothing_else(
     credentials: CognitoClientCredentials, fake: FakeCognito, world: World, wire: Wire
 ) -> None:
     """URL and body arrive as the caller gave them; nothing but the one header holds the token."""
@@ -239,35 +253,39 @@ def test_n13_one_header_and_nothing_else(
 POISONED = ["a\r\nX-Evil: 1", "a\nb", "a\0b", "a ", " a", "", "a b", "a\tb", "tökén", "\ud800", "a=b", "=", 'a"b']
 
 
+@pytest.mark.fault("N14")
 @pytest.mark.parametrize("token", POISONED, ids=ascii)
-def test_n14_token_that_is_no_b64token_is_not_kept(make: Make, fake: FakeCognito, wire: Wire, token: str) -> None:
+def test_token_that_is_no_b64token_is_not_kept(make: Make, fake: FakeCognito, wire: Wire, token: str) -> None:
     """Whatever the version of HTTP that brought it."""
     fake.answer_json(with_(access_token=token))
     error = refused(make(domain=wire.domain, http_client=wire.http_client), fake, TokenResponseInvalid)
     assert "Evil" not in str(error)
 
 
+@pytest.mark.fault("N14")
 @pytest.mark.parametrize("token", POISONED, ids=ascii)
-def test_n14_token_that_is_no_b64token_is_not_sent(token: str) -> None:
+def test_token_that_is_no_b64token_is_not_sent(token: str) -> None:
     """Wherever it came from: HTTP/2 would let a line break through. No object can hold one."""
     with pytest.raises(ConfigurationError, match=r"RFC 6750 2\.1") as caught:
         StaticToken(token)
     assert "Evil" not in str(caught.value)
 
 
+@pytest.mark.fault("N14")
 @pytest.mark.parametrize("token", ["a", "A-._~+/0", "abc=", "abc==", "a" * 16_384])
-def test_n14_every_b64token_arrives(fake: FakeCognito, world: World, wire: Wire, token: str) -> None:
+def test_every_b64token_arrives(fake: FakeCognito, world: World, wire: Wire, token: str) -> None:
     """To the byte."""
     fake.api_answer(200)
     wire.send(world, StaticToken(token).httpx_auth(wire.api_url))
     assert fake.api_requests[0].header("authorization") == f"Bearer {token}"
 
 
+@pytest.mark.fault("N15")
 @pytest.mark.parametrize(
     ("status", "error", "again"),
     [(401, "invalid_token", True), (403, "insufficient_scope", False), (400, "invalid_request", False)],
 )
-def test_n15_only_a_401_is_tried_with_another_token(
+def test_only_a_401_is_tried_with_another_token(
     credentials: CognitoClientCredentials,
     fake: FakeCognito,
     clock: ManualClock,
@@ -285,7 +303,8 @@ def test_n15_only_a_401_is_tried_with_another_token(
     assert fake.counts()["token_requests"] == (2 if again else 1)
 
 
-def test_n16_unverified_server_never_sees_the_token(
+@pytest.mark.fault("N16")
+def test_unverified_server_never_sees_the_token(
     credentials: CognitoClientCredentials, clock: ManualClock, world: World
 ) -> None:
     """Another origin, http, or a certificate that does not hold: no request arrives; cookies stay the caller's."""
@@ -301,7 +320,8 @@ def test_n16_unverified_server_never_sees_the_token(
         assert response.request.headers["cookie"] == "a=b"
 
 
-def test_n17_post_is_repeated_only_with_new_credentials(
+@pytest.mark.fault("N17")
+def test_post_is_repeated_only_with_new_credentials(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World, wire: Wire
 ) -> None:
     """A 401 was not applied: with another token it goes out again, with the same one it does not."""
@@ -334,8 +354,9 @@ CHALLENGES: dict[str, tuple[list[str], bool]] = {
 }
 
 
+@pytest.mark.fault("N18")
 @pytest.mark.parametrize(("challenges", "again"), CHALLENGES.values(), ids=CHALLENGES)
-def test_n18_challenges(
+def test_challenges(
     credentials: CognitoClientCredentials,
     fake: FakeCognito,
     clock: ManualClock,
@@ -351,11 +372,12 @@ def test_n18_challenges(
     assert wire.send(world, credentials.httpx_auth(wire.api_url)).status_code == (200 if again else 401)
 
 
+@pytest.mark.fault("N18")
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [("120", 120), ("-5", 0), ("999999999", None), ("soon", None), ("+120", 120), ("-120", 0), (None, None)],
 )
-def test_n18_retry_after(
+def test_retry_after(
     make: Make, fake: FakeCognito, clock: ManualClock, wire: Wire, value: str | None, seconds: float | None
 ) -> None:
     """RFC 9110 10.2.3: seconds, or a date, which is told by the server's own clock; +120 is one two minutes ahead."""
@@ -369,9 +391,8 @@ def test_n18_retry_after(
     assert caught.value.retry_after == seconds
 
 
-def test_n19_one_token_for_each_scope_set(
-    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
-) -> None:
+@pytest.mark.fault("N19")
+def test_one_token_for_each_scope_set(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
     """And each of them good for its own scopes alone."""
     reading, writing = credentials, credentials.with_scopes("demo/write.file")
     for path, view, status in (
@@ -385,7 +406,8 @@ def test_n19_one_token_for_each_scope_set(
     assert [request.form["scope"] for request in fake.token_requests] == ["demo/read.file", "demo/write.file"]
 
 
-def test_n21_hook_without_a_list_does_not_exist(credentials: CognitoClientCredentials, world: World) -> None:
+@pytest.mark.fault("N21")
+def test_hook_without_a_list_does_not_exist(credentials: CognitoClientCredentials, world: World) -> None:
     """No origin given is a mistake, and what is bound at run time is judged at run time."""
     with pytest.raises(ConfigurationError, match="origins: none given"):
         credentials.httpx_auth()
@@ -394,8 +416,9 @@ def test_n21_hook_without_a_list_does_not_exist(credentials: CognitoClientCreden
         world.send(auth, "https://counterfeit.example.com")
 
 
+@pytest.mark.fault("N22")
 @pytest.mark.parametrize("status", [307, 308])
-def test_n22_credentials_are_not_posted_again(make: Make, fake: FakeCognito, wire: Wire, status: int) -> None:
+def test_credentials_are_not_posted_again(make: Make, fake: FakeCognito, wire: Wire, status: int) -> None:
     """The body, which holds the secret here, goes to the token endpoint and nowhere else."""
     with FakeCognito() as other:
         fake.redirect(other.token_url, status)
@@ -405,7 +428,8 @@ def test_n22_credentials_are_not_posted_again(make: Make, fake: FakeCognito, wir
     assert "client_secret" in only(fake).form
 
 
-def test_n25_dpop(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+@pytest.mark.fault("N25")
+def test_dpop(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World) -> None:
     """A DPoP token is no bearer token, and an API that asks for a proof gets no second request."""
     fake.answer_json(with_(token_type="DPoP"), times=1)
     with pytest.raises(TokenResponseInvalid):
@@ -418,7 +442,8 @@ def test_n25_dpop(credentials: CognitoClientCredentials, fake: FakeCognito, cloc
     assert fake.counts()["api_requests"] == 1
 
 
-def test_n26_wrong_host_name(make: Make, clock: ManualClock, world: World) -> None:
+@pytest.mark.fault("N26")
+def test_wrong_host_name(make: Make, clock: ManualClock, world: World) -> None:
     """The certificate is of the right CA and for somebody else: no request."""
     verify = client_context()
     with FakeCognito(clock=clock, ssl_context=server_context("other.example")) as fake:
@@ -427,7 +452,8 @@ def test_n26_wrong_host_name(make: Make, clock: ManualClock, world: World) -> No
         assert fake.token_requests == []
 
 
-def test_n26_default_client_minds_certificates(make: Make, clock: ManualClock) -> None:
+@pytest.mark.fault("N26")
+def test_default_client_minds_certificates(make: Make, clock: ManualClock) -> None:
     """A private CA that nobody gave it is not trusted."""
     with FakeCognito(clock=clock, ssl_context=server_context()) as fake:
         with pytest.raises(TokenUnavailable, match="certificate was refused"):
@@ -435,7 +461,8 @@ def test_n26_default_client_minds_certificates(make: Make, clock: ManualClock) -
         assert fake.token_requests == []
 
 
-def test_n26_default_client_offers_tls_1_2_and_newer(make: Make, clock: ManualClock) -> None:
+@pytest.mark.fault("N26")
+def test_default_client_offers_tls_1_2_and_newer(make: Make, clock: ManualClock) -> None:
     """In the extension supported_versions of its first words: 1.3 and 1.2, and the name of the host beside it."""
     clock.set_random(0.0)
     with socket.create_server(("127.0.0.1", 0)) as listening:

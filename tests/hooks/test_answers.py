@@ -1,4 +1,4 @@
-"""Group D of the catalogue, 51, 52, 54 to 56, 60: which answers reject a token, and which requests go out again."""
+"""Which answers reject a token, and which requests go out again."""
 
 import gzip
 import io
@@ -45,14 +45,16 @@ def passed_through(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire
     assert fake.counts()["token_requests"] == 1
 
 
+@pytest.mark.fault(51)
 @pytest.mark.parametrize("status", [400, 403, 407])
-def test_51_other_4xx(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire, status: int) -> None:
+def test_other_4xx(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire, status: int) -> None:
     """insufficient_scope least of all: another token would have the same scopes."""
     passed_through(auth, fake, world, wire, status)
 
 
+@pytest.mark.fault(60)
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-def test_60_troubles_of_the_api(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire, status: int) -> None:
+def test_troubles_of_the_api(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire, status: int) -> None:
     """No token mends them."""
     passed_through(auth, fake, world, wire, status)
 
@@ -65,8 +67,9 @@ OTHER_SCHEMES = {
 }
 
 
+@pytest.mark.fault(52)
 @pytest.mark.parametrize("challenges", OTHER_SCHEMES.values(), ids=OTHER_SCHEMES)
-def test_52_challenges_of_other_schemes(
+def test_challenges_of_other_schemes(
     auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire, challenges: list[str]
 ) -> None:
     """No bearer token helps: the caller's 401, and no renewal."""
@@ -86,8 +89,9 @@ MAYBE_BEARER = {
 }
 
 
+@pytest.mark.fault(52)
 @pytest.mark.parametrize("challenges", MAYBE_BEARER.values(), ids=MAYBE_BEARER)
-def test_52_challenges_that_a_bearer_token_may_meet(
+def test_challenges_that_a_bearer_token_may_meet(
     auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire, challenges: list[str]
 ) -> None:
     """Sent again. 60 kB are no puzzle; over HTTP/2 they take a second, which hpack's Huffman code in Python needs."""
@@ -107,8 +111,9 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.fault(54)
 @pytest.mark.parametrize("answer", BODIES.values(), ids=BODIES)
-def test_54_hostile_body(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire, answer: dict[str, Any]) -> None:
+def test_hostile_body(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire, answer: dict[str, Any]) -> None:
     """64 KiB and a block are read, for a second at most, whatever the request's own limits; then it goes again."""
     fake.api_answer(401, times=1, **answer)
     began = time.monotonic()
@@ -159,8 +164,9 @@ STREAMS: dict[str, Body] = {
 }
 
 
+@pytest.mark.fault(55)
 @pytest.mark.parametrize("body", STREAMS)
-def test_55_body_that_cannot_be_replayed(
+def test_body_that_cannot_be_replayed(
     credentials: CognitoClientCredentials, auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire, body: str
 ) -> None:
     """Sent once, whole; the token is suspected, so that the next call has another one."""
@@ -176,8 +182,9 @@ def test_55_body_that_cannot_be_replayed(
     assert fake.counts()["token_requests"] == 2
 
 
+@pytest.mark.fault(56)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_56_after_a_redirect_within_the_origin(
+def test_after_a_redirect_within_the_origin(
     credentials: CognitoClientCredentials, auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire, status: int
 ) -> None:
     """An order that was taken with a redirect is not placed twice; the token is suspected."""
@@ -192,8 +199,9 @@ def test_56_after_a_redirect_within_the_origin(
     assert world.get(credentials) is not old
 
 
+@pytest.mark.fault(56)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_56_after_a_redirect_to_another_origin(
+def test_after_a_redirect_to_another_origin(
     credentials: CognitoClientCredentials, auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire, status: int
 ) -> None:
     """It never saw the token, so its 401 says nothing."""

@@ -1,4 +1,4 @@
-"""Group J of the catalogue, 138 to 141: where the token may go, on sockets that would all take it.
+"""Where the token may go, on sockets that would all take it.
 
 Every name under .example leads to this machine, and one API answers for all of them, with a certificate for each: what
 is refused here would have arrived.
@@ -71,7 +71,8 @@ def listed(make: Make, fake: FakeCognito, resolved: list[str]) -> Listed:
     return Listed(fake, auth, port, other_port, resolved)
 
 
-def test_138_listed_origin(listed: Listed, world: World) -> None:
+@pytest.mark.fault(138)
+def test_listed_origin(listed: Listed, world: World) -> None:
     """So that the refusals below mean something: this one arrives, with its token."""
     assert listed.send(world, "https://files.example:{port}/files").status_code == 200
     assert listed.looked_up() == {"files.example"}
@@ -94,15 +95,17 @@ ELSEWHERE = {
 }
 
 
+@pytest.mark.fault(138)
 @pytest.mark.parametrize("form", ELSEWHERE.values(), ids=ELSEWHERE)
-def test_138_elsewhere(listed: Listed, world: World, form: str) -> None:
+def test_elsewhere(listed: Listed, world: World, form: str) -> None:
     """Refused before a byte leaves."""
     with pytest.raises(OriginNotAllowed, match="not one of the listed origins"):
         listed.send(world, form)
     listed.nothing_left()
 
 
-def test_139_http_of_a_listed_host(listed: Listed, world: World) -> None:
+@pytest.mark.fault(139)
+def test_http_of_a_listed_host(listed: Listed, world: World) -> None:
     """On the https port, on the http port."""
     for form in ("http://files.example:{port}/files", "http://files.example/files"):
         with pytest.raises(OriginNotAllowed, match="without TLS"):
@@ -110,7 +113,8 @@ def test_139_http_of_a_listed_host(listed: Listed, world: World) -> None:
     listed.nothing_left()
 
 
-def test_139_allow_http_is_for_the_listed_origins(
+@pytest.mark.fault(139)
+def test_allow_http_is_for_the_listed_origins(
     make: Make, clock: ManualClock, world: World, resolved: list[str]
 ) -> None:
     """Not on the list without it; with it the one origin, and no other."""
@@ -154,8 +158,9 @@ TARGETS = {
 }
 
 
+@pytest.mark.fault(140)
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
-def test_140_next_request(listed: Listed, world: World, target: str) -> None:
+def test_next_request(listed: Listed, world: World, target: str) -> None:
     """It passes the hook again, which looks at its URL."""
     url = listed.url("https://files.example:{port}/redirect?to=" + target)
     with pytest.raises(OriginNotAllowed):
@@ -164,8 +169,9 @@ def test_140_next_request(listed: Listed, world: World, target: str) -> None:
     assert listed.looked_up() == {"files.example"}
 
 
+@pytest.mark.fault(140)
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
-def test_140_followed_redirect(listed: Listed, world: World, target: str) -> None:
+def test_followed_redirect(listed: Listed, world: World, target: str) -> None:
     """httpx follows below the hook, and takes the header away."""
     url = "https://files.example:{port}/redirect?to=" + target
     try:
@@ -177,8 +183,9 @@ def test_140_followed_redirect(listed: Listed, world: World, target: str) -> Non
     assert [request.header("authorization") for request in more] == [None] * len(more)
 
 
+@pytest.mark.fault(140)
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
-def test_140_over_a_base_url(listed: Listed, world: World, target: str) -> None:
+def test_over_a_base_url(listed: Listed, world: World, target: str) -> None:
     """An absolute URL ignores the base; one without scheme is a path below it, as httpx reads it."""
     client = {"base_url": listed.url("https://files.example:{port}")}
     if target.startswith("//"):
@@ -190,7 +197,8 @@ def test_140_over_a_base_url(listed: Listed, world: World, target: str) -> None:
         listed.nothing_left()
 
 
-def test_140_without_scheme(listed: Listed, world: World) -> None:
+@pytest.mark.fault(140)
+def test_without_scheme(listed: Listed, world: World) -> None:
     """It has no origin."""
     with pytest.raises(OriginNotAllowed):
         listed.send(world, "//files.example:{port}/files")
@@ -207,8 +215,9 @@ SAME = {
 }
 
 
+@pytest.mark.fault(141)
 @pytest.mark.parametrize("form", SAME.values(), ids=SAME)
-def test_141_listed_origin_in_another_form(listed: Listed, world: World, form: str) -> None:
+def test_listed_origin_in_another_form(listed: Listed, world: World, form: str) -> None:
     """What counts is where the socket connects: to the listed host, and with our token alone."""
     assert listed.send(world, form).status_code == 200
     assert listed.looked_up() == {"files.example"}
@@ -230,17 +239,19 @@ DISGUISED = {
 }
 
 
+@pytest.mark.fault(141)
 @pytest.mark.parametrize(("form", "error"), DISGUISED.values(), ids=DISGUISED)
-def test_141_other_origin_in_disguise(listed: Listed, world: World, form: str, error: str) -> None:
+def test_other_origin_in_disguise(listed: Listed, world: World, form: str, error: str) -> None:
     """Refused by us, or by httpx before it asks us."""
     with pytest.raises(OriginNotAllowed if error == "OriginNotAllowed" else httpx.InvalidURL):
         listed.send(world, form)
     listed.nothing_left()
 
 
+@pytest.mark.fault(141)
 @pytest.mark.parametrize("name", ["https://bücher.example", "https://xn--bcher-kva.example"])
 @pytest.mark.parametrize("asked", ["https://bücher.example", "https://xn--bcher-kva.example", "https://BÜCHER.example"])
-def test_141_international_name(
+def test_international_name(
     make: Make, fake: FakeCognito, world: World, resolved: list[str], name: str, asked: str
 ) -> None:
     """One origin in all its forms."""

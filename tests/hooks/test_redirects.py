@@ -52,6 +52,7 @@ def test_401_after_a_redirect_is_not_sent_again(
     assert fake.counts()["token_requests"] == 2
 
 
+@pytest.mark.fault(185)
 @pytest.mark.parametrize("challenge", ['Bearer error="insufficient_scope"', "Basic realm=x"], ids=["scope", "scheme"])
 def test_401_after_a_redirect_that_no_other_token_could_meet_is_no_suspicion(
     challenge: str, auth: httpx.Auth, fake: FakeCognito, world: World, credentials: CognitoClientCredentials
@@ -90,6 +91,7 @@ def dropped(events: list[Event]) -> int:
     return names(events).count("redirect_dropped_token")
 
 
+@pytest.mark.fault(198)
 def test_401_after_a_redirect_to_another_listed_origin_is_an_event(
     credentials: CognitoClientCredentials, fake: FakeCognito, world: World, events: list[Event], clock: ManualClock
 ) -> None:
@@ -106,6 +108,7 @@ def test_401_after_a_redirect_to_another_listed_origin_is_an_event(
     assert not {"token_rejected", "token_suspected"} & set(names(events))
 
 
+@pytest.mark.fault(198)
 def test_401_after_a_redirect_away_and_back_is_an_event(
     auth: httpx.Auth, fake: FakeCognito, world: World, events: list[Event], credentials: CognitoClientCredentials
 ) -> None:

@@ -1,4 +1,4 @@
-"""Group D of the catalogue, 47 to 50, 53, 57 to 59: an API answers 401; what becomes of request and token."""
+"""An API answers 401; what becomes of request and token."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -31,7 +31,8 @@ def statuses(fake: FakeCognito) -> list[int]:
     return [request.status for request in fake.api_requests]
 
 
-def test_47_revoked_token(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire) -> None:
+@pytest.mark.fault(47)
+def test_revoked_token(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire) -> None:
     """One token request, one more sending, byte for byte the same; the caller sees 200."""
     fake.revoke()
     response = wire.send(world, auth, method="POST", json={"a": 1})
@@ -42,7 +43,8 @@ def test_47_revoked_token(auth: httpx.Auth, fake: FakeCognito, world: World, wir
     assert fake.counts()["token_requests"] == 2
 
 
-def test_48_thousand_requests_to_an_api_that_always_answers_401(
+@pytest.mark.fault(48)
+def test_thousand_requests_to_an_api_that_always_answers_401(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
 ) -> None:
     """In an hour: each is sent at most twice, seven tokens are bought. Takes a second: a thousand real requests."""
@@ -60,7 +62,8 @@ def test_48_thousand_requests_to_an_api_that_always_answers_401(
     assert sum(sent.values()) == 1000 + 6
 
 
-def test_49_token_that_was_renewed_meanwhile(
+@pytest.mark.fault(49)
+def test_token_that_was_renewed_meanwhile(
     credentials: CognitoClientCredentials, auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire
 ) -> None:
     """While the request was on its way: it goes out again with the cached token, without a token request of its own."""
@@ -77,7 +80,8 @@ def test_49_token_that_was_renewed_meanwhile(
     assert fake.counts()["token_requests"] == 2
 
 
-def test_50_fifty_requests_rejected_at_once(
+@pytest.mark.fault(50)
+def test_fifty_requests_rejected_at_once(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """All fifty are rejected before the one renewal is answered; each is sent once more."""
@@ -94,7 +98,8 @@ def test_50_fifty_requests_rejected_at_once(
     assert fake.counts()["token_requests"] == 2
 
 
-def test_53_rejected_while_the_token_endpoint_is_down(
+@pytest.mark.fault(53)
+def test_rejected_while_the_token_endpoint_is_down(
     credentials: CognitoClientCredentials,
     auth: httpx.Auth,
     fake: FakeCognito,
@@ -126,7 +131,8 @@ def cut_after_a_401(fake: FakeCognito) -> Callable[[httpx.Response], None]:
     return cut
 
 
-def test_57_second_sending_fails(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire) -> None:
+@pytest.mark.fault(57)
+def test_second_sending_fails(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire) -> None:
     """Its error is the caller's; the client's one connection is free again, and the next call works."""
     fake.revoke()
     client = {**wire.client, **hooks(world, response=cut_after_a_401(fake))}
@@ -136,7 +142,8 @@ def test_57_second_sending_fails(auth: httpx.Auth, fake: FakeCognito, world: Wor
     assert statuses(fake) == [401, 0, 200]
 
 
-def test_58_stream(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire) -> None:
+@pytest.mark.fault(58)
+def test_stream(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire) -> None:
     """The answer to the second sending, unread."""
     fake.revoke()
     status, unread, body = world.do(Stream(auth, f"{wire.api_url}/files", client=wire.client))
@@ -145,14 +152,16 @@ def test_58_stream(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire
     assert statuses(fake) == [401, 200]
 
 
-def test_58_head(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire) -> None:
+@pytest.mark.fault(58)
+def test_head(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire) -> None:
     """A 401 without a body."""
     fake.revoke()
     assert wire.send(world, auth, method="HEAD").status_code == 200
     assert statuses(fake) == [401, 200]
 
 
-def test_58_upgrade(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+@pytest.mark.fault(58)
+def test_upgrade(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World) -> None:
     """A websocket's handshake is a request like any other: the second one has the new token. HTTP/1.1 only."""
     credentials.get_token()
     clock.advance(60)
@@ -163,7 +172,8 @@ def test_58_upgrade(credentials: CognitoClientCredentials, fake: FakeCognito, cl
     assert [request.header("upgrade") for request in fake.api_requests] == ["websocket"] * 2
 
 
-def test_59_response_hook_that_raises(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire) -> None:
+@pytest.mark.fault(59)
+def test_response_hook_that_raises(auth: httpx.Auth, fake: FakeCognito, world: World, wire: Wire) -> None:
     """`raise_for_status` sees the 401 first: its error is the caller's, the connection is free, the next call works."""
     fake.api_answer(401, times=1)
 

@@ -1,4 +1,4 @@
-"""Group J of the catalogue, 142 to 146: other headers and auth, transports, proxies, the environment, ourselves."""
+"""Other headers and auth, transports, proxies, the environment, ourselves."""
 
 import socket
 import threading
@@ -48,8 +48,9 @@ def keys(fake: FakeCognito) -> dict[str, Any]:
 # 142
 
 
+@pytest.mark.fault(142)
 @pytest.mark.parametrize("name", ["Authorization", "authorization", "AUTHORIZATION"])
-def test_142_own_authorization(
+def test_own_authorization(
     credentials: CognitoClientCredentials, fake: FakeCognito, world: World, wire: Wire, events: list[Event], name: str
 ) -> None:
     """Replaced: one header on the wire, ours; an event says it."""
@@ -59,7 +60,8 @@ def test_142_own_authorization(
     assert "authorization_replaced" in names(events)
 
 
-def test_142_two_headers_of_its_own(
+@pytest.mark.fault(142)
+def test_two_headers_of_its_own(
     credentials: CognitoClientCredentials, fake: FakeCognito, world: World, wire: Wire
 ) -> None:
     """Both are gone."""
@@ -69,9 +71,8 @@ def test_142_two_headers_of_its_own(
     assert sent(fake.api_requests[0]) == [credentials.get_token().authorization]
 
 
-def test_142_auth_of_one_call(
-    credentials: CognitoClientCredentials, fake: FakeCognito, world: World, wire: Wire
-) -> None:
+@pytest.mark.fault(142)
+def test_auth_of_one_call(credentials: CognitoClientCredentials, fake: FakeCognito, world: World, wire: Wire) -> None:
     """It wins over the client's: another one's token, a password, or nothing."""
     auth = credentials.httpx_auth(wire.api_url)
     other = credentials.with_scopes("demo/write.file")
@@ -91,7 +92,8 @@ def test_142_auth_of_one_call(
     ]
 
 
-def test_142_userinfo(credentials: CognitoClientCredentials, fake: FakeCognito, world: World, wire: Wire) -> None:
+@pytest.mark.fault(142)
+def test_userinfo(credentials: CognitoClientCredentials, fake: FakeCognito, world: World, wire: Wire) -> None:
     """The client's hook wins over a password in the URL; `auth=None` means that one, as httpx has it."""
     auth = credentials.httpx_auth(wire.api_url)
     url = wire.api_url.replace("//", "//user:word@") + "/files"
@@ -106,7 +108,8 @@ def test_142_userinfo(credentials: CognitoClientCredentials, fake: FakeCognito, 
 # 143
 
 
-def test_143_host_header(
+@pytest.mark.fault(143)
+def test_host_header(
     credentials: CognitoClientCredentials, fake: FakeCognito, world: World, resolved: list[str]
 ) -> None:
     """It decides nothing, either way."""
@@ -120,7 +123,8 @@ def test_143_host_header(
     assert fake.api_requests[0].header("host") == "other.example"
 
 
-def test_143_server_name_of_tls(make: Make, clock: ManualClock, world: World, resolved: list[str]) -> None:
+@pytest.mark.fault(143)
+def test_server_name_of_tls(make: Make, clock: ManualClock, world: World, resolved: list[str]) -> None:
     """The extension sni_hostname decides nothing: the URL's host is connected to, and judged."""
     verify = client_context()
     with FakeCognito(clock=clock, ssl_context=server_context("files.example", "localhost")) as fake:
@@ -160,7 +164,8 @@ def unix_socket(folder: Path) -> Iterator[tuple[str, list[bytes]]]:
                 thread.join(5)
 
 
-def test_143_unix_socket(credentials: CognitoClientCredentials, world: World, tmp_path: Path) -> None:
+@pytest.mark.fault(143)
+def test_unix_socket(credentials: CognitoClientCredentials, world: World, tmp_path: Path) -> None:
     """The URL is judged, although its host is not what is connected to: whoever gave the transport has chosen that."""
     auth = credentials.httpx_auth("https://files.example", "http://localhost")
     transport = httpx.AsyncHTTPTransport if world.awaits else httpx.HTTPTransport
@@ -173,7 +178,8 @@ def test_143_unix_socket(credentials: CognitoClientCredentials, world: World, tm
         assert credentials.get_token().authorization.encode() in seen[0]
 
 
-def test_143_mounted_transport(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+@pytest.mark.fault(143)
+def test_mounted_transport(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
     """A mount for another origin gets nothing, whatever it would do with it."""
     mounted = httpx.MockTransport(lambda request: httpx.Response(200, text="mounted"))
     client = {"mounts": {"https://other.example": mounted, "https://files.example": mounted}}
@@ -183,8 +189,9 @@ def test_143_mounted_transport(credentials: CognitoClientCredentials, fake: Fake
         world.send(auth, "https://other.example/", client=client)
 
 
+@pytest.mark.fault(143)
 @pytest.mark.parametrize("awaiting", [world for world in WORLDS if world.awaits], ids=lambda world: world.name)
-def test_143_asgi_application(credentials: CognitoClientCredentials, awaiting: World) -> None:
+def test_asgi_application(credentials: CognitoClientCredentials, awaiting: World) -> None:
     """In this process, and judged by the URL all the same."""
     called: list[dict[bytes, bytes]] = []
 
@@ -212,7 +219,8 @@ def two_names(fake: FakeCognito) -> Iterator[Http2Server]:
         yield server
 
 
-def test_144_http2_connection_of_another_host(
+@pytest.mark.fault(144)
+def test_http2_connection_of_another_host(
     credentials: CognitoClientCredentials, fake: FakeCognito, world: World, two_names: Http2Server, resolved: list[str]
 ) -> None:
     """Each request is judged by itself, whatever connection is open."""
@@ -227,7 +235,8 @@ def test_144_http2_connection_of_another_host(
     assert [request.header("host") for request in fake.api_requests] == [f"files.example:{port}"]
 
 
-def test_144_http2_connections_of_two_listed_hosts(
+@pytest.mark.fault(144)
+def test_http2_connections_of_two_listed_hosts(
     credentials: CognitoClientCredentials, fake: FakeCognito, world: World, two_names: Http2Server, resolved: list[str]
 ) -> None:
     """httpx opens one for each."""
@@ -239,9 +248,10 @@ def test_144_http2_connections_of_two_listed_hosts(
     assert two_names.connections == 2
 
 
+@pytest.mark.fault(144)
 @pytest.mark.parametrize("tls", [False, True], ids=["plain proxy", "proxy with TLS"])
 @pytest.mark.parametrize("http2", [False, True], ids=["HTTP/1.1", "HTTP/2"])
-def test_144_connect_proxy(
+def test_connect_proxy(
     make: Make, clock: ManualClock, fake: FakeCognito, world: World, *, tls: bool, http2: bool
 ) -> None:
     """It sees a host and a port, and never the token."""
@@ -274,7 +284,8 @@ def secure(clock: ManualClock) -> Iterator[FakeCognito]:
         yield running
 
 
-def test_145_environment(
+@pytest.mark.fault(145)
+def test_environment(
     make: Make, clock: ManualClock, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Proxy, CA and key log, as httpx honours them; NO_PROXY too."""
@@ -298,7 +309,8 @@ def test_145_environment(
     assert "CLIENT_TRAFFIC_SECRET" in log.read_text()
 
 
-def test_145_client_that_does_not_trust_the_environment(
+@pytest.mark.fault(145)
+def test_client_that_does_not_trust_the_environment(
     make: Make, secure: FakeCognito, world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """`trust_env=False` in the factory: no proxy of the environment."""
@@ -312,7 +324,8 @@ def test_145_client_that_does_not_trust_the_environment(
 # 146
 
 
-def test_146_hook_on_the_client_of_the_token_request(make: Make, fake: FakeCognito, world: World) -> None:
+@pytest.mark.fault(146)
+def test_hook_on_the_client_of_the_token_request(make: Make, fake: FakeCognito, world: World) -> None:
     """Asking for a token in order to ask for a token: a ConfigurationError that names the argument, at once."""
     made: list[CognitoClientCredentials] = []
 
@@ -325,7 +338,8 @@ def test_146_hook_on_the_client_of_the_token_request(make: Make, fake: FakeCogni
     assert fake.counts()["token_connections"] == 0
 
 
-def test_146_client_of_the_token_endpoints_host(
+@pytest.mark.fault(146)
+def test_client_of_the_token_endpoints_host(
     credentials: CognitoClientCredentials, fake: FakeCognito, world: World
 ) -> None:
     """A hook for the host that issues the tokens: one token request, without a bearer token, then the caller's."""

@@ -188,6 +188,7 @@ def test_challenge_of_other_schemes_only_is_not_sent_again(
     assert "token_rejected" not in names(events)
 
 
+@pytest.mark.fault(185)
 @pytest.mark.parametrize(
     "challenges",
     [
@@ -220,6 +221,7 @@ def test_insufficient_scope_costs_no_token_and_no_second_sending(
     assert not {"token_rejected", "token_suspected"} & {*names(events)}
 
 
+@pytest.mark.fault(185)
 def test_insufficient_scope_beside_another_bearer_challenge_is_sent_again(
     auth: httpx.Auth, url: str, fake: FakeCognito, world: World
 ) -> None:

@@ -102,6 +102,7 @@ KNOBS = {
 }
 
 
+@pytest.mark.fault(164)
 @pytest.mark.parametrize(("result", "knob"), KNOBS.values(), ids=KNOBS)
 def test_flight_never_imports(fake: FakeCognito, result: str, knob: object) -> None:
     """Whatever the answer: a fork during a threaded import hangs the child. A fresh interpreter each, about 0.4 s."""

@@ -1,4 +1,4 @@
-"""Group K of the catalogue, 154: objects of the other library, and packages that are not installed."""
+"""Objects of the other library, and packages that are not installed."""
 
 import subprocess
 import sys
@@ -20,10 +20,11 @@ CLIENTS: list[tuple[str, Callable[..., Any]]] = [
 ]
 
 
+@pytest.mark.fault(154)
 @pytest.mark.parametrize(
     ("hook", "client"), CLIENTS, ids=["httpx2.Client", "httpx2.AsyncClient", "httpx.Client", "httpx.AsyncClient"]
 )
-def test_154_hook_in_a_client_of_the_other_library(
+def test_hook_in_a_client_of_the_other_library(
     credentials: CognitoClientCredentials, hook: str, client: Callable[..., Any]
 ) -> None:
     """At construction of the client, before anything is sent."""
@@ -42,12 +43,14 @@ def without(packages: list[str], program: str) -> tuple[int, str]:
     return ended.returncode, ended.stderr
 
 
-def test_154_import_needs_no_other_package() -> None:
+@pytest.mark.fault(154)
+def test_import_needs_no_other_package() -> None:
     """`import s2sauth` and a credentials object work without any of them."""
     assert without(FOREIGN, f"{BUILT}.state()") == (0, "")
 
 
-def test_154_missing_extra() -> None:
+@pytest.mark.fault(154)
+def test_missing_extra() -> None:
     """The error gives the line that installs it."""
     code, errors = without(["httpx2"], f'{BUILT}.httpx2_auth("https://files.example.com")')
     assert code == 1

@@ -19,6 +19,7 @@ def python() -> Path:
     return environment("neighbours", s2sauth=True) / "python"
 
 
+@pytest.mark.fault(203)
 def test_fixtures_work_beside_pytest_httpx(python: Path, tmp_path: Path) -> None:
     """In a strict run that blocks real token requests; over 1 s, since it may install."""
     code = SUPPORT / "pytest_httpx_suite.py"
@@ -34,6 +35,7 @@ def test_fixtures_work_beside_pytest_httpx(python: Path, tmp_path: Path) -> None
     assert "test_a_request_that_it_lets_through_is_blocked" in done.stdout.rpartition("short test summary")[2]
 
 
+@pytest.mark.fault(166)
 def test_each_library_waits_in_its_own_way_when_asyncio_runs_inside_trio(python: Path) -> None:
     """trio-asyncio: a task of asyncio and one of trio, in one thread, share a token request."""
     program = SUPPORT / "trio_asyncio_program.py"

@@ -88,6 +88,7 @@ def failures(program: UWSGI) -> list[str]:
     return []
 
 
+@pytest.mark.fault(161)
 @pytest.mark.parametrize("options", OPTIONS)
 def test_no_worker_of_uwsgi_is_without_a_token(environ: dict[str, str], options: tuple[str, ...]) -> None:
     """Hook and client are made at module level, before the fork. Eight starts of three processes: some seconds."""

@@ -1,5 +1,6 @@
-"""Group L of the catalogue, 160: everything in any order, against a model."""
+"""Everything in any order, against a model."""
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -16,6 +17,7 @@ BOUNDED = settings(
 )
 
 
-def test_160_whatever_happens_in_whatever_order_the_promises_hold() -> None:
+@pytest.mark.fault(160)
+def test_whatever_happens_in_whatever_order_the_promises_hold() -> None:
     """Callers of all worlds, five keys, every kind of answer, wrong clocks, forks: see tests/model/machine.py."""
     run_state_machine_as_test(Life, settings=BOUNDED)

@@ -1,4 +1,4 @@
-"""Group L of the catalogue, 156: faults at random, briefly; `benchmarks/soak.py` goes on for 10 minutes or a day."""
+"""Faults at random, briefly; `benchmarks/soak.py` goes on for 10 minutes or a day."""
 
 import json
 import subprocess
@@ -32,14 +32,16 @@ def table(drawing: Path) -> Table:
     return {row["what"]: row for row in json.loads(done.stdout)["rows"]}
 
 
-def test_156_no_call_fails_while_a_valid_token_exists(table: Table) -> None:
+@pytest.mark.fault(156)
+def test_no_call_fails_while_a_valid_token_exists(table: Table) -> None:
     """And the API sees no dead token and none of another view."""
     assert table["calls while a valid token exists"]["s2sauth"] >= 100
     for what in ("of these: failed", "dead tokens seen by the API", "answers for other scopes"):
         assert (table[what]["s2sauth"], table[what]["ok"]) == (0, True)
 
 
-def test_156_an_outage_may_outlast_the_token(table: Table) -> None:
+@pytest.mark.fault(156)
+def test_an_outage_may_outlast_the_token(table: Table) -> None:
     """Else nothing would have been tried: callers without a token are counted apart."""
     assert table["outages of the token endpoint"]["s2sauth"] == 1
     assert table["of these: longer than a token lived"]["s2sauth"] == 1
@@ -47,14 +49,16 @@ def test_156_an_outage_may_outlast_the_token(table: Table) -> None:
     assert table["token requests"]["s2sauth"] > table["tokens issued"]["s2sauth"] >= 6
 
 
+@pytest.mark.fault(156)
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="this system has no /proc")
-def test_156_nothing_is_left_over(table: Table) -> None:
+def test_nothing_is_left_over(table: Table) -> None:
     """File descriptors and threads as before, memory within 5 MiB."""
     for what in ("file descriptors at the end", "threads at the end", "memory grown until the end"):
         assert table[what]["ok"]
 
 
-def test_156_the_drawing_is_well_formed(table: Table, drawing: Path) -> None:
+@pytest.mark.fault(156)
+def test_the_drawing_is_well_formed(table: Table, drawing: Path) -> None:
     """It tells the faults by their names."""
     assert table
     texts = [element.text for element in ET.parse(drawing).iter() if element.tag.endswith("}text")]

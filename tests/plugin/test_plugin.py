@@ -485,6 +485,7 @@ STOLEN = f"""
 """
 
 
+@pytest.mark.fault(202)
 @pytest.mark.parametrize(
     ("fixtures", "last", "ini", "outcome"),
     [

@@ -1,4 +1,4 @@
-"""Group F of the catalogue, the end of the interpreter: 94. And 96, gevent."""
+"""The end of the interpreter; gevent."""
 
 import time
 from pathlib import Path
@@ -58,9 +58,10 @@ MOMENTS = {
 VERSIONS = ["3.11", "3.12", "3.13"]
 
 
+@pytest.mark.fault(94)
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_94_interpreter_ends(fake: FakeCognito, tmp_path: Path, version: str, moment: str) -> None:
+def test_interpreter_ends(fake: FakeCognito, tmp_path: Path, version: str, moment: str) -> None:
     """Within a second, with code 0 and without a word, whatever is under way. Half a second each, for an interpreter.
 
     A machine that is busy with other things gets three tries for the second; the other two have no excuse.
@@ -124,9 +125,10 @@ ASK = """
 """
 
 
+@pytest.mark.fault(94)
 @pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
 @pytest.mark.parametrize("version", VERSIONS)
-def test_94_token_at_exit(fake: FakeCognito, version: str, handler: str) -> None:
+def test_token_at_exit(fake: FakeCognito, version: str, handler: str) -> None:
     """When newer Pythons start no thread any more the caller flies: one token request, and no wait that is not its."""
     executable, variables = interpreter(version)
     fake.set_latency(0.1)
@@ -176,12 +178,13 @@ GREENLETS = """
 """
 
 
+@pytest.mark.fault(96)
 @pytest.mark.parametrize(
     "first",
     ["", "import s2sauth; s2sauth.CognitoClientCredentials", "import httpx, s2sauth.testing, s2sauth._httpx"],
     ids=["before the import", "after the import", "after everything is imported"],
 )
-def test_96_gevent(fake: FakeCognito, first: str) -> None:
+def test_gevent(fake: FakeCognito, first: str) -> None:
     """Greenlets wait together, time out, are killed, and the hub goes on. A fresh interpreter each, about a second."""
     fake.set_latency(0.3)
     script = GREENLETS.replace("FIRST", first)

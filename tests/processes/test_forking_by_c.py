@@ -25,6 +25,7 @@ def fake() -> Iterator[FakeCognito]:
         yield running
 
 
+@pytest.mark.fault(162)
 def test_child_gets_its_token_while_the_parent_reads_the_ca_file(fake: FakeCognito, tmp_path: Path) -> None:
     """The parent's CA file is a pipe that nothing writes to, so its reader never ends; the child reads another file."""
     os.mkfifo(tmp_path / "ca.pem")
@@ -39,6 +40,7 @@ os._exit(0)
         assert running.hear() == "('demo/read.file',)"
 
 
+@pytest.mark.fault(161)
 def test_child_of_a_fork_in_mid_flight_gets_its_own_token(fake: FakeCognito) -> None:
     """The parent's token request is out; the child sends one of its own, and the parent gets its answer as well."""
     fake.gate(times=1)
@@ -98,6 +100,7 @@ os._exit(0)
         assert fake.counts()["token_requests"] == 3
 
 
+@pytest.mark.fault(162)
 def test_child_makes_views_while_another_thread_of_the_parent_made_one(fake: FakeCognito) -> None:
     """with_scopes is the one place with a lock. It is private, but nothing else can be stopped while it is held."""
     body = """
@@ -118,6 +121,7 @@ os._exit(0)
         assert running.hear() == "('demo/write.file',)"
 
 
+@pytest.mark.fault(161)
 def test_grandchild_gets_its_own_token(fake: FakeCognito) -> None:
     """Forked by C code in a child of the same kind, while both of them are in mid-flight."""
     fake.gate(times=2)
@@ -145,6 +149,7 @@ os._exit(0)
         assert fake.counts()["token_requests"] == 3
 
 
+@pytest.mark.fault(161)
 @pytest.mark.parametrize("kinds", ["C, Python", "Python, C"])
 def test_grandchild_of_two_kinds_of_fork_gets_its_own_token(fake: FakeCognito, kinds: str) -> None:
     """uWSGI forks a worker, which forks a pool. The parent of each is in mid-flight. Two interpreters start: 1.5 s."""
@@ -176,6 +181,7 @@ os._exit(0)
         assert fake.counts()["token_requests"] == 3
 
 
+@pytest.mark.fault(161)
 def test_child_reports_its_events_while_the_parent_reported_one(fake: FakeCognito) -> None:
     """A thread of the child may have the number of the parent's that is in `on_event`; it is not taken for that one."""
     body = """

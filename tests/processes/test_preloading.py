@@ -1,4 +1,4 @@
-"""Group F of the catalogue, forks and other processes: 88 to 90, 95."""
+"""Forks and other processes."""
 
 import copy
 import os
@@ -34,7 +34,8 @@ def elsewhere(tmp_path: Path) -> Iterator[FakeCognito]:
         yield running
 
 
-def test_88_fork_while_renewing(elsewhere: FakeCognito) -> None:
+@pytest.mark.fault(88)
+def test_fork_while_renewing(elsewhere: FakeCognito) -> None:
     """A hundred forks in mid-flight, in half of them the request is out already: each process gets its own answer.
 
     About 8 s: a flight that waits for an OpenSSL lock of the parent's hangs in one fork of thirteen.
@@ -72,7 +73,8 @@ def test_88_fork_while_renewing(elsewhere: FakeCognito) -> None:
     assert under_way > 80
 
 
-def test_88_fork_without_a_hook_for_it(fake: FakeCognito) -> None:
+@pytest.mark.fault(88)
+def test_fork_without_a_hook_for_it(fake: FakeCognito) -> None:
     """Windows has neither `fork` nor `register_at_fork`: looked up, never assumed. A fresh interpreter."""
     script = """
         import os
@@ -86,7 +88,8 @@ def test_88_fork_without_a_hook_for_it(fake: FakeCognito) -> None:
     assert fake.counts()["token_requests"] == 1
 
 
-def test_89_preloaded_application(elsewhere: FakeCognito) -> None:
+@pytest.mark.fault(89)
+def test_preloaded_application(elsewhere: FakeCognito) -> None:
     """As gunicorn --preload: hook and client were used before the fork. 30 rounds of three children and the parent.
 
     About 5 s for 90 processes. Each uses the parent's token, fetches one for other scopes, and gets the answers to its
@@ -155,8 +158,9 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.fault(90)
 @pytest.mark.parametrize("method", ["spawn", "forkserver"])
-def test_90_processes_of_multiprocessing(fake: FakeCognito, tmp_path: Path, method: str) -> None:
+def test_processes_of_multiprocessing(fake: FakeCognito, tmp_path: Path, method: str) -> None:
     """An object does not travel, and the error says what to do; a worker's own works. Four interpreters, about 2 s."""
     main = tmp_path / "main.py"
     main.write_text(SPAWNED)
@@ -167,8 +171,9 @@ def test_90_processes_of_multiprocessing(fake: FakeCognito, tmp_path: Path, meth
     assert fake.counts()["token_requests"] == 1 + int(processes)
 
 
+@pytest.mark.fault(90)
 @pytest.mark.parametrize("way", [pickle.dumps, copy.copy, copy.deepcopy], ids=["pickle", "copy", "deepcopy"])
-def test_90_neither_object_nor_token_is_copied(
+def test_neither_object_nor_token_is_copied(
     credentials: CognitoClientCredentials, fake: FakeCognito, way: Callable[[object], object]
 ) -> None:
     """TypeError with a hint, without anything of secret or token."""
@@ -180,13 +185,15 @@ def test_90_neither_object_nor_token_is_copied(
         assert token.access_token not in str(caught.value)
 
 
-def test_90_policy_travels() -> None:
+@pytest.mark.fault(90)
+def test_policy_travels() -> None:
     """What a worker is configured with, and no secret is in it."""
     policy = RenewalPolicy(deadline=2.0, attempts=1)
     assert pickle.loads(pickle.dumps(policy)) == policy
 
 
-def test_95_there_is_no_background_thread(make: Make, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+@pytest.mark.fault(95)
+def test_there_is_no_background_thread(make: Make, fake: FakeCognito, clock: ManualClock, world: World) -> None:
     """Nothing that a fork could kill: a renewal's thread ends with it, and the next one has its own."""
     idents: list[int] = []
 
@@ -203,7 +210,8 @@ def test_95_there_is_no_background_thread(make: Make, fake: FakeCognito, clock: 
     assert len(idents) == 2
 
 
-def test_95_renewal_in_the_background_is_lost_in_a_fork(
+@pytest.mark.fault(95)
+def test_renewal_in_the_background_is_lost_in_a_fork(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
 ) -> None:
     """The token is STALE and its renewal hangs: the child serves the old token, and begins another renewal."""

@@ -1,4 +1,4 @@
-"""Group E of the catalogue, processes that stood still: 64, 65."""
+"""Processes that stood still: stopped, frozen, restored."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -38,7 +38,8 @@ def short() -> Iterator[FakeCognito]:
         yield running
 
 
-def test_64_stopped_past_the_end_of_the_life(short: FakeCognito) -> None:
+@pytest.mark.fault(64)
+def test_stopped_past_the_end_of_the_life(short: FakeCognito) -> None:
     """SIGSTOP, as a debugger or a container's pause does: on wake there is another token. Stopped for a life, 1.1 s."""
     with Running(ASKING, short.environ) as process:
         process.tell()
@@ -53,7 +54,8 @@ def test_64_stopped_past_the_end_of_the_life(short: FakeCognito) -> None:
     assert short.counts()["token_requests"] == 2
 
 
-def test_64_stopped_while_somebody_waits(short: FakeCognito) -> None:
+@pytest.mark.fault(64)
+def test_stopped_while_somebody_waits(short: FakeCognito) -> None:
     """Its deadline is past when it wakes: it fails once and at once, and the next call is served. Stopped for 0.4 s."""
     short.gate()
     with Running(ASKING, short.environ) as process:
@@ -84,7 +86,8 @@ def fake(outside: ManualClock) -> Iterator[FakeCognito]:
         yield running
 
 
-def test_65_restored_with_all_clocks_stopped(
+@pytest.mark.fault(65)
+def test_restored_with_all_clocks_stopped(
     make: Make, fake: FakeCognito, clock: ManualClock, outside: ManualClock, world: World
 ) -> None:
     """No clock tells, so the dead token goes out once: the 401 heals it in that very call, with one token request."""
@@ -100,7 +103,8 @@ def test_65_restored_with_all_clocks_stopped(
     assert (counts["token_requests"], counts["api_requests"], counts["api_401"]) == (1, 3, 1)
 
 
-def test_65_restored_soon_after_the_token_came(
+@pytest.mark.fault(65)
+def test_restored_soon_after_the_token_came(
     make: Make, fake: FakeCognito, clock: ManualClock, outside: ManualClock, world: World
 ) -> None:
     """A snapshot of an environment just started: within 30 s the 401 is the caller's, then the next call heals it."""
@@ -114,7 +118,8 @@ def test_65_restored_soon_after_the_token_came(
     assert fake.counts()["token_requests"] == 2
 
 
-def test_65_restored_with_the_wall_clock_right(
+@pytest.mark.fault(65)
+def test_restored_with_the_wall_clock_right(
     make: Make, fake: FakeCognito, clock: ManualClock, outside: ManualClock, world: World
 ) -> None:
     """The host gave the time, as Lambda's does: the token counts as old, and no dead one goes out."""

@@ -1,7 +1,4 @@
-"""Group I of the catalogue, 134 and 135: what goes to others. Events carry names and numbers; libraries log no value.
-
-Of 134 the metrics, of 135 botocore, and 136 come with the parts of the library that they are about.
-"""
+"""What goes to others. Events carry names and numbers; libraries log no value."""
 
 import json
 import logging
@@ -38,8 +35,9 @@ TROUBLE: dict[str, Callable[[FakeCognito], object]] = {
 }
 
 
+@pytest.mark.fault(134)
 @pytest.mark.parametrize("trouble", TROUBLE.values(), ids=TROUBLE)
-def test_134_event_carries_names_and_numbers_only(
+def test_event_carries_names_and_numbers_only(
     make: Make,
     fake: FakeCognito,
     clock: ManualClock,
@@ -96,8 +94,9 @@ def records(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], dict[str,
 METHODS = ["client_secret_basic", "client_secret_post"]
 
 
+@pytest.mark.fault(135)
 @pytest.mark.parametrize("method", METHODS)
-def test_135_http_1_1_logs_no_value(
+def test_http_1_1_logs_no_value(
     make: Make, fake: FakeCognito, world: World, records: Callable[[], dict[str, str]], method: str
 ) -> None:
     """The secret in the header or in the body of the token request, the token in a request to the API."""
@@ -139,8 +138,9 @@ def by_h2(make: Make, server: H2Server, world: World, method: str) -> None:
         assert response.http_version == "HTTP/2"
 
 
+@pytest.mark.fault(135)
 @pytest.mark.parametrize("method", METHODS)
-def test_135_http_2_logs_no_value(
+def test_http_2_logs_no_value(
     make: Make, h2_server: H2Server, world: World, records: Callable[[], dict[str, str]], method: str
 ) -> None:
     """The same by HTTP/2, where h2 and hpack take part."""
@@ -153,7 +153,8 @@ def test_135_http_2_logs_no_value(
     assert {family for family, text in found.items() if holds(text)} == set()
 
 
-def test_135_hpack_logs_the_header_block(
+@pytest.mark.fault(135)
+def test_hpack_logs_the_header_block(
     make: Make, h2_server: H2Server, world: World, records: Callable[[], dict[str, str]]
 ) -> None:
     """At DEBUG, with the token Huffman-coded, which anybody can decode: the documentation says to keep it at INFO."""
@@ -164,8 +165,9 @@ def test_135_hpack_logs_the_header_block(
     assert repr(coder.encode(f"Bearer {TOKEN}".encode()))[2:-1] in records()["hpack"]
 
 
+@pytest.mark.fault(135)
 @pytest.mark.shows_the_value("httpx logs URLs as they are; the documentation says so")
-def test_135_httpx_logs_the_url(make: Make, fake: FakeCognito, records: Callable[[], dict[str, str]]) -> None:
+def test_httpx_logs_the_url(make: Make, fake: FakeCognito, records: Callable[[], dict[str, str]]) -> None:
     """At INFO, with its query: what does not belong into a log does not belong there. Never a header."""
     auth = make().httpx_auth(fake.api_url)
     with httpx.Client(auth=auth, verify=False, trust_env=False) as client:
@@ -174,7 +176,8 @@ def test_135_httpx_logs_the_url(make: Make, fake: FakeCognito, records: Callable
     assert "Bearer" not in records()["httpx"]
 
 
-def test_135_failing_connection_logs_no_value(
+@pytest.mark.fault(135)
+def test_failing_connection_logs_no_value(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World, records: Callable[[], dict[str, str]]
 ) -> None:
     """httpcore logs the exceptions of each of its steps: connections refused, reset, cut, answers that are no HTTP."""
@@ -220,7 +223,8 @@ def full_client(**arguments: Any) -> httpx.Client:
     return client
 
 
-def test_135_token_request_that_cannot_be_written_leaves_nothing(make: Make, clock: ManualClock) -> None:
+@pytest.mark.fault(135)
+def test_token_request_that_cannot_be_written_leaves_nothing(make: Make, clock: ManualClock) -> None:
     """The frames that held its bytes are gone with the flight; httpcore logs the time-out without them."""
     clock.set_random(0.0)
     with pytest.raises(TokenUnavailable, match="WriteTimeout") as caught:
@@ -228,8 +232,9 @@ def test_135_token_request_that_cannot_be_written_leaves_nothing(make: Make, clo
     assert leaking_locals(caught.value) == []
 
 
+@pytest.mark.fault(135)
 @pytest.mark.shows_the_value("frames of httpcore and h11 hold what they write; the documentation says so")
-def test_135_call_that_cannot_be_written_has_the_token_in_frames_of_httpcore(make: Make, fake: FakeCognito) -> None:
+def test_call_that_cannot_be_written_has_the_token_in_frames_of_httpcore(make: Make, fake: FakeCognito) -> None:
     """httpx's own error, in the caller's hands; no frame of this library is among them."""
     with full_client(auth=make().httpx_auth(fake.api_url)) as client, pytest.raises(httpx.WriteTimeout) as caught:
         client.get(f"{fake.api_url}/files")

@@ -1,4 +1,4 @@
-"""Group I of the catalogue, 128: the sweep that looks at every test of the suite sees what it must see."""
+"""The sweep that looks at every test of the suite sees what it must see."""
 
 import base64
 import re
@@ -17,8 +17,9 @@ from tests.support.sentinel import MARK, Sweep, forms, holds
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.fault(128)
 @given(before=st.text(max_size=40), after=st.text(max_size=40))
-def test_128_mark_is_found_in_every_form(before: str, after: str) -> None:
+def test_mark_is_found_in_every_form(before: str, after: str) -> None:
     """Plain, url-encoded, base64 in both alphabets, Basic, base64 of base64 at the start; wherever it stands."""
     text = before + MARK + after
     data = text.encode()
@@ -30,12 +31,14 @@ def test_128_mark_is_found_in_every_form(before: str, after: str) -> None:
     assert not holds(f"{before} {after}")
 
 
-def test_128_forms_of_a_secret_with_other_characters() -> None:
+@pytest.mark.fault(128)
+def test_forms_of_a_secret_with_other_characters() -> None:
     """Each is another text."""
     assert len(forms("a+b/c=d~e f")) > 4
 
 
-def test_128_everything_that_the_fake_endpoint_makes_up_is_marked() -> None:
+@pytest.mark.fault(128)
+def test_everything_that_the_fake_endpoint_makes_up_is_marked() -> None:
     """The first secret, the next ones and every token, in its first part and its last."""
     with FakeCognito() as fake:
         assert holds(fake.client_secret)
@@ -127,7 +130,8 @@ def test_exempt():
 """
 
 
-def test_128_leak_fails_the_test(tmp_path: Path) -> None:
+@pytest.mark.fault(128)
+def test_leak_fails_the_test(tmp_path: Path) -> None:
     """By whatever way; one that shows nothing passes, and so does one that is exempt. Over a second: another pytest."""
     (tmp_path / "test_leaks.py").write_text(LEAKS, encoding="utf-8")
     plugin = "from tests.support.sentinel import Sweep\n\n\ndef pytest_configure(config):\n"
@@ -141,6 +145,7 @@ def test_128_leak_fails_the_test(tmp_path: Path) -> None:
     assert every - failed == {"test_says_nothing", "test_exempt"}, done.stdout
 
 
-def test_128_sweep_is_on(request: pytest.FixtureRequest) -> None:
+@pytest.mark.fault(128)
+def test_sweep_is_on(request: pytest.FixtureRequest) -> None:
     """In this very run."""
     assert isinstance(request.config.pluginmanager.get_plugin("sweep"), Sweep)

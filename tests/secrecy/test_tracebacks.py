@@ -1,4 +1,4 @@
-"""Group I of the catalogue, 131 and 137: tracebacks with locals, whatever raises and whoever collects them."""
+"""Tracebacks with locals, whatever raises and whoever collects them."""
 
 import faulthandler
 import io
@@ -176,8 +176,9 @@ def by_rich(error: BaseException) -> str:
     return out.getvalue()
 
 
+@pytest.mark.fault(131)
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.__name__)
-def test_131_whatever_raises(
+def test_whatever_raises(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World, layer: Layer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Neither the frames above the one that raises nor those of the error that the caller gets hold a value.
@@ -197,7 +198,8 @@ def test_131_whatever_raises(
     assert not holds(out + err)
 
 
-def test_131_collectors_would_see_a_value(tmp_path: Path) -> None:
+@pytest.mark.fault(131)
+def test_collectors_would_see_a_value(tmp_path: Path) -> None:
     """Each of them finds one in a plain local variable, so that they prove something."""
     spy = Spy()
     source = tmp_path / "elsewhere.py"
@@ -232,15 +234,17 @@ MISTAKES: dict[str, Callable[[dict[str, str]], object]] = {
 }
 
 
+@pytest.mark.fault(131)
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
-def test_131_mistake_at_construction(fake: FakeCognito, mistake: Callable[[dict[str, str]], object]) -> None:
+def test_mistake_at_construction(fake: FakeCognito, mistake: Callable[[dict[str, str]], object]) -> None:
     """The error about another argument has no frame that holds the secret or the environment."""
     with pytest.raises(ConfigurationError) as caught:
         mistake(fake.environ)
     assert leaking_locals(caught.value) == []
 
 
-def test_131_faulthandler_shows_no_locals(make: Make) -> None:
+@pytest.mark.fault(131)
+def test_faulthandler_shows_no_locals(make: Make) -> None:
     """It names functions and lines; with every thread's stack, in the middle of a flight."""
     with tempfile.TemporaryFile() as file:
 
@@ -297,7 +301,8 @@ def test_error_of_the_network():
 """
 
 
-def test_131_failure_output_of_pytest(fake: FakeCognito, tmp_path: Path, environment: dict[str, str]) -> None:
+@pytest.mark.fault(131)
+def test_failure_output_of_pytest(fake: FakeCognito, tmp_path: Path, environment: dict[str, str]) -> None:
     """With all locals, all logs and the longest tracebacks there are. Over a second: it starts another pytest."""
     (tmp_path / "test_failing.py").write_text(FAILING, encoding="utf-8")
     command = [
@@ -355,7 +360,8 @@ def environment(fake: FakeCognito) -> dict[str, str]:
     return {**kept, **fake.environ, "API": fake.api_url, "PYTHONWARNINGS": "always"}
 
 
-def test_137_crash(fake: FakeCognito, environment: dict[str, str]) -> None:
+@pytest.mark.fault(137)
+def test_crash(fake: FakeCognito, environment: dict[str, str]) -> None:
     """Unhandled in a thread, in a task nobody awaited, in a loop's callback, and at the end in the main thread.
 
     Over a second: another Python in its development mode.

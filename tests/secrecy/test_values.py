@@ -1,4 +1,4 @@
-"""Group I of the catalogue, 129, 130, 132 and 133: what values and errors show of a secret or a token."""
+"""What values and errors show of a secret or a token."""
 
 import copy
 import dataclasses
@@ -131,7 +131,8 @@ UNPICKLED = {
 """What refuses to be pickled and copied, and a word of the sentence that it says instead."""
 
 
-def test_129_every_public_class_is_looked_at(values: dict[str, Any]) -> None:
+@pytest.mark.fault(129)
+def test_every_public_class_is_looked_at(values: dict[str, Any]) -> None:
     """A new one must be added above."""
     public = {
         name
@@ -153,7 +154,8 @@ def _formatted(value: object) -> str:
         return str(refused)
 
 
-def test_129_no_text_of_a_value_shows_it(values: dict[str, Any]) -> None:
+@pytest.mark.fault(129)
+def test_no_text_of_a_value_shows_it(values: dict[str, Any]) -> None:
     """repr, str, format in every form, inside a list, a dict and an exception."""
     for name, value in values.items():
         texts = [
@@ -168,8 +170,9 @@ def test_129_no_text_of_a_value_shows_it(values: dict[str, Any]) -> None:
         assert not holds("\n".join(texts)), name
 
 
+@pytest.mark.fault(130)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_130_no_attribute_shows_it_but_those_that_are_meant_to(values: dict[str, Any]) -> None:
+def test_no_attribute_shows_it_but_those_that_are_meant_to(values: dict[str, Any]) -> None:
     """`vars`, `dir`, slots: each attribute's repr."""
     for name, value in values.items():
         found = {attribute for attribute in dir(value) if holds(repr(_attribute(value, attribute)))}
@@ -184,7 +187,8 @@ def _attribute(value: object, name: str) -> object:
         return None
 
 
-def test_130_no_serialiser_shows_it(values: dict[str, Any]) -> None:
+@pytest.mark.fault(130)
+def test_no_serialiser_shows_it(values: dict[str, Any]) -> None:
     """`asdict`, `json.dumps` by default, with `str` and with `vars`, pydantic's own.
 
     Records of a test's requests hold what they hold, and pydantic's SecretStr has the value in its `vars`.
@@ -206,7 +210,8 @@ def test_130_no_serialiser_shows_it(values: dict[str, Any]) -> None:
     assert not holds(values["CognitoSettings"].model_dump_json() + repr(values["CognitoSettings"].model_dump()))
 
 
-def test_130_live_secrets_refuse_to_be_pickled_and_copied(values: dict[str, Any]) -> None:
+@pytest.mark.fault(130)
+def test_live_secrets_refuse_to_be_pickled_and_copied(values: dict[str, Any]) -> None:
     """With any protocol; the error says what to do instead, and nothing of the value."""
     takings: list[Callable[[object], object]] = [copy.copy, copy.deepcopy]
     takings += [lambda value, n=n: pickle.dumps(value, n) for n in range(pickle.HIGHEST_PROTOCOL + 1)]
@@ -219,7 +224,8 @@ def test_130_live_secrets_refuse_to_be_pickled_and_copied(values: dict[str, Any]
             assert leaking_locals(caught.value) == []
 
 
-def test_130_everything_else_is_pickled_and_holds_no_secret(values: dict[str, Any]) -> None:
+@pytest.mark.fault(130)
+def test_everything_else_is_pickled_and_holds_no_secret(values: dict[str, Any]) -> None:
     """Policies, events, states and every error come back equal."""
     for name in (
         "Event",
@@ -245,10 +251,9 @@ POISON = {
 }
 
 
+@pytest.mark.fault(132)
 @pytest.mark.parametrize("ending", POISON.values(), ids=POISON)
-def test_132_poisoned_token_never_reaches_an_http_library(
-    make: Make, fake: FakeCognito, world: World, ending: str
-) -> None:
+def test_poisoned_token_never_reaches_an_http_library(make: Make, fake: FakeCognito, world: World, ending: str) -> None:
     """Which would quote it in its error: our own error comes first, says nothing of it, and has no cause."""
     fake.answer_json({"access_token": MARK + ending, "token_type": "Bearer", "expires_in": 3600})
     credentials = make()
@@ -259,8 +264,9 @@ def test_132_poisoned_token_never_reaches_an_http_library(
     assert fake.counts()["api_requests"] == 0
 
 
+@pytest.mark.fault(132)
 @pytest.mark.parametrize("ending", POISON.values(), ids=POISON)
-def test_132_poisoned_token_cannot_even_be_built(ending: str) -> None:
+def test_poisoned_token_cannot_even_be_built(ending: str) -> None:
     """Whatever brings it, and even then the error's frames do not hold it."""
     with pytest.raises(ConfigurationError, match="access_token") as caught:
         AccessToken(MARK + ending, expires_in=1, issued_at=1, left=lambda: 1)
@@ -269,7 +275,8 @@ def test_132_poisoned_token_cannot_even_be_built(ending: str) -> None:
         StaticToken(f"abc{ending}")
 
 
-def test_133_unavailable_token_holds_the_callers_own_request(
+@pytest.mark.fault(133)
+def test_unavailable_token_holds_the_callers_own_request(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """It never held a token, and nothing else of httpx hangs on the error."""
@@ -286,9 +293,8 @@ def test_133_unavailable_token_holds_the_callers_own_request(
     assert (error.__cause__, error.__suppress_context__) == (None, True)
 
 
-def test_133_the_answers_request_holds_the_token_and_does_not_show_it(
-    make: Make, fake: FakeCognito, world: World
-) -> None:
+@pytest.mark.fault(133)
+def test_the_answers_request_holds_the_token_and_does_not_show_it(make: Make, fake: FakeCognito, world: World) -> None:
     """As the documentation says: `response.request`, `response.history`, and httpx's own errors; not in their repr."""
     credentials = make()
     response = world.send(

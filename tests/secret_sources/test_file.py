@@ -183,6 +183,7 @@ def test_from_env_reads_the_file_that_a_variable_names(fake: FakeCognito, path: 
             credentials.get_token()
 
 
+@pytest.mark.fault(173)
 @pytest.mark.parametrize(
     ("make_it", "name", "says"),
     [

@@ -68,6 +68,7 @@ def secrets(fake: FakeCognito) -> Iterator[Secrets]:
         thread.join()
 
 
+@pytest.mark.fault(162)
 def test_child_reads_the_secret_while_the_parent_was_reading_it(fake: FakeCognito, secrets: Secrets) -> None:
     """With a boto3 client of its own. Takes a second: boto3 is imported, and makes two clients."""
     body = """

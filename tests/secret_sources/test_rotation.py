@@ -1,4 +1,4 @@
-"""Group H of the catalogue, 122: eight threads call an API while the secret in Secrets Manager is replaced."""
+"""Eight threads call an API while the secret in Secrets Manager is replaced."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -109,7 +109,8 @@ def load(make: Make, fake: FakeCognito, vault: Vault, clock: ManualClock) -> Loa
     return Load(make, fake, vault, clock)
 
 
-def test_122_rotation_by_the_book_fails_no_call(load: Load) -> None:
+@pytest.mark.fault(122)
+def test_rotation_by_the_book_fails_no_call(load: Load) -> None:
     """Create the new one, store it as pending, make it current, delete the old one: each renewal at its first try."""
     with load.running():
         load.renew()
@@ -126,7 +127,8 @@ def test_122_rotation_by_the_book_fails_no_call(load: Load) -> None:
     assert load.about_secrets() == ["secret_changed"]
 
 
-def test_122_old_secret_deleted_while_a_cache_still_gives_it(
+@pytest.mark.fault(122)
+def test_old_secret_deleted_while_a_cache_still_gives_it(
     make: Make, fake: FakeCognito, vault: Vault, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The Lambda extension keeps a secret for minutes: it is asked past its cache, and one event says so."""
@@ -144,7 +146,8 @@ def test_122_old_secret_deleted_while_a_cache_still_gives_it(
     assert load.about_secrets() == ["secret_refused", "secret_changed"]
 
 
-def test_122_old_secret_deleted_before_the_new_one_is_current(load: Load) -> None:
+@pytest.mark.fault(122)
+def test_old_secret_deleted_before_the_new_one_is_current(load: Load) -> None:
     """The pending one is found and used, no renewal fails; each says that the current one is wrong, until it is not."""
     with load.running():
         version = load.vault.put(load.name, new := load.fake.rotate_secret(keep_old=True), "AWSPENDING")
@@ -159,7 +162,8 @@ def test_122_old_secret_deleted_before_the_new_one_is_current(load: Load) -> Non
     assert load.about_secrets() == ["secret_refused", "secret_changed", "secret_refused"]
 
 
-def test_122_old_secret_deleted_before_the_new_one_is_stored(load: Load) -> None:
+@pytest.mark.fault(122)
+def test_old_secret_deleted_before_the_new_one_is_stored(load: Load) -> None:
     """One renewal fails, with the reason in its event; it is healed with the next one, and no call failed."""
     with load.running():
         new = load.fake.rotate_secret()
@@ -173,7 +177,8 @@ def test_122_old_secret_deleted_before_the_new_one_is_stored(load: Load) -> None
     assert load.about_secrets() == ["secret_changed"]
 
 
-def test_122_wrong_value_made_current_by_mistake(load: Load) -> None:
+@pytest.mark.fault(122)
+def test_wrong_value_made_current_by_mistake(load: Load) -> None:
     """The last good one goes on to be used, and is found as AWSPREVIOUS by a process that starts now."""
     with load.running():
         load.vault.put(load.name, "stored-by-mistake")
@@ -183,7 +188,8 @@ def test_122_wrong_value_made_current_by_mistake(load: Load) -> None:
     assert load.about_secrets() == ["secret_refused"]
 
 
-def test_122_new_process_finds_the_previous_secret(make: Make, fake: FakeCognito, vault: Vault) -> None:
+@pytest.mark.fault(122)
+def test_new_process_finds_the_previous_secret(make: Make, fake: FakeCognito, vault: Vault) -> None:
     """A wrong value was made current; it knows no last good one."""
     name = vault.create(fake.client_secret)
     vault.put(name, "stored-by-mistake")

@@ -1,4 +1,4 @@
-"""Group H of the catalogue, 122 to 127: where the client secret comes from. What AWS's services do, moto does here."""
+"""Where the client secret comes from. What AWS's services do, moto does here."""
 
 import logging
 from collections.abc import Callable
@@ -39,7 +39,8 @@ def statuses(fake: FakeCognito) -> list[int]:
     return [request.status for request in fake.token_requests]
 
 
-def test_122_secret_rotated_between_read_and_use(make: Make, fake: FakeCognito, world: World) -> None:
+@pytest.mark.fault(122)
+def test_secret_rotated_between_read_and_use(make: Make, fake: FakeCognito, world: World) -> None:
     """The source gave the old one a moment before it was deleted: it is asked again, and nobody notices."""
 
     def old_then_rotated() -> str:
@@ -54,7 +55,8 @@ def test_122_secret_rotated_between_read_and_use(make: Make, fake: FakeCognito, 
     assert vault.calls == 2
 
 
-def test_122_rotation_with_two_live_secrets_has_no_downtime(
+@pytest.mark.fault(122)
+def test_rotation_with_two_live_secrets_has_no_downtime(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """Create the new one, switch the source, delete the old one: each renewal gets its token with its first request."""
@@ -79,8 +81,9 @@ DOWN = {
 }
 
 
+@pytest.mark.fault(123)
 @pytest.mark.parametrize("error", DOWN.values(), ids=DOWN)
-def test_123_source_fails_after_it_worked(
+def test_source_fails_after_it_worked(
     make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], world: World, error: Exception
 ) -> None:
     """The last good secret is used; one event a reading names the class and nothing else."""
@@ -96,8 +99,9 @@ def test_123_source_fails_after_it_worked(
     assert str(error) not in repr(events)
 
 
+@pytest.mark.fault(123)
 @pytest.mark.parametrize("error", DOWN.values(), ids=DOWN)
-def test_123_source_fails_from_the_start(
+def test_source_fails_from_the_start(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World, error: Exception
 ) -> None:
     """A typed error without the source's words, one reading for 200 calls, a pause before the next, and recovery."""
@@ -114,7 +118,8 @@ def test_123_source_fails_from_the_start(
     world.get(credentials)
 
 
-def test_123_callers_at_the_same_time_share_one_reading(make: Make, fake: FakeCognito, world: World) -> None:
+@pytest.mark.fault(123)
+def test_callers_at_the_same_time_share_one_reading(make: Make, fake: FakeCognito, world: World) -> None:
     """200 wait while the source works: it is read once."""
     fake.gate()
     vault = Vault(fake.client_secret)
@@ -125,7 +130,8 @@ def test_123_callers_at_the_same_time_share_one_reading(make: Make, fake: FakeCo
     assert vault.calls == 1
 
 
-def test_124_wrong_new_secret_is_tried_once_and_the_old_one_kept(
+@pytest.mark.fault(124)
+def test_wrong_new_secret_is_tried_once_and_the_old_one_kept(
     make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], world: World
 ) -> None:
     """As long as the old one is accepted nobody goes without, and each renewal says what to correct."""
@@ -140,7 +146,8 @@ def test_124_wrong_new_secret_is_tried_once_and_the_old_one_kept(
     assert names(events).count("secret_refused") == 1
 
 
-def test_124_source_that_gives_another_wrong_secret_each_time_is_no_storm(
+@pytest.mark.fault(124)
+def test_source_that_gives_another_wrong_secret_each_time_is_no_storm(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """Two readings and two requests, then the refusal is remembered: a minute of calls costs a handful."""
@@ -167,8 +174,9 @@ BAD = {
 }
 
 
+@pytest.mark.fault(125)
 @pytest.mark.parametrize("value", BAD.values(), ids=BAD)
-def test_125_value_that_is_no_secret(make: Make, fake: FakeCognito, world: World, value: object) -> None:
+def test_value_that_is_no_secret(make: Make, fake: FakeCognito, world: World, value: object) -> None:
     """An error that names the field and what is wrong with it, never the value; nothing is sent."""
     with pytest.raises(ConfigurationError, match="client_secret") as caught:
         world.get(make(client_secret=Vault(value)))
@@ -177,8 +185,9 @@ def test_125_value_that_is_no_secret(make: Make, fake: FakeCognito, world: World
     assert fake.counts()["token_connections"] == 0
 
 
+@pytest.mark.fault(125)
 @pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["LF", "CRLF"])
-def test_125_one_line_break_at_the_end(
+def test_one_line_break_at_the_end(
     make: Make, fake: FakeCognito, events: list[Event], world: World, ending: str
 ) -> None:
     """Is cut off, with a warning: a file or a shell adds one."""
@@ -186,7 +195,8 @@ def test_125_one_line_break_at_the_end(
     assert names(events).count("secret_newline_stripped") == 1
 
 
-def test_126_source_that_gives_bytes(make: Make, fake: FakeCognito, world: World) -> None:
+@pytest.mark.fault(126)
+def test_source_that_gives_bytes(make: Make, fake: FakeCognito, world: World) -> None:
     """A binary secret is a ConfigurationError that says so, also in a list beside a good one."""
     for value in (b"\x00\x01\xff", [fake.client_secret, b"\x00"], bytearray(b"abc"), memoryview(b"abc")):
         with pytest.raises(ConfigurationError, match=r"client_secret: is of type \w+, not a string"):
@@ -194,9 +204,8 @@ def test_126_source_that_gives_bytes(make: Make, fake: FakeCognito, world: World
     assert fake.counts()["token_connections"] == 0
 
 
-def test_126_binary_secret_of_secrets_manager(
-    make: Make, fake: FakeCognito, vault: SecretsService, world: World
-) -> None:
+@pytest.mark.fault(126)
+def test_binary_secret_of_secrets_manager(make: Make, fake: FakeCognito, vault: SecretsService, world: World) -> None:
     """It has no text: the error says where it lies and that it is bytes; nothing is sent."""
     source = SecretsManagerSecret(vault.create(b"\x00\x01\xff"), endpoint_url=vault.url)
     with pytest.raises(ConfigurationError, match=r"in secret files/client-\d+: is of type bytes, not a string"):
@@ -204,9 +213,8 @@ def test_126_binary_secret_of_secrets_manager(
     assert fake.counts()["token_connections"] == 0
 
 
-def test_126_encrypted_parameter_is_decrypted(
-    make: Make, fake: FakeCognito, vault: SecretsService, world: World
-) -> None:
+@pytest.mark.fault(126)
+def test_encrypted_parameter_is_decrypted(make: Make, fake: FakeCognito, vault: SecretsService, world: World) -> None:
     """The Parameter Store gives the cipher text to who does not ask for more."""
     vault.put_parameter("/files/encrypted", fake.client_secret)
     assert vault.parameter_as_it_lies("/files/encrypted") != fake.client_secret
@@ -214,7 +222,8 @@ def test_126_encrypted_parameter_is_decrypted(
     assert statuses(fake) == [200]
 
 
-def test_135_botocore_at_debug(
+@pytest.mark.fault(135)
+def test_botocore_at_debug(
     make: Make, fake: FakeCognito, vault: SecretsService, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It logs each answer as it is; of our reading, refused, repeated and all, no library below us logs a line."""
@@ -240,7 +249,8 @@ def from_env(make: Make, environ: dict[str, str]) -> CognitoClientCredentials:
     return make(client_secret=EnvironmentSecret(("APP_CLIENT_SECRET",), environ))
 
 
-def test_127_changed_variable_is_read_at_the_next_renewal(
+@pytest.mark.fault(127)
+def test_changed_variable_is_read_at_the_next_renewal(
     from_env: CognitoClientCredentials, environ: dict[str, str], fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """No restart: the variable is read when a token is requested."""
@@ -251,7 +261,8 @@ def test_127_changed_variable_is_read_at_the_next_renewal(
     assert statuses(fake) == [200, 200]
 
 
-def test_127_variable_changed_after_a_refusal_is_picked_up(
+@pytest.mark.fault(127)
+def test_variable_changed_after_a_refusal_is_picked_up(
     from_env: CognitoClientCredentials, environ: dict[str, str], fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """The refusal of the old value is remembered for seconds, not for ever."""
@@ -263,7 +274,8 @@ def test_127_variable_changed_after_a_refusal_is_picked_up(
     world.get(from_env)
 
 
-def test_127_variable_removed_after_it_worked(
+@pytest.mark.fault(127)
+def test_variable_removed_after_it_worked(
     from_env: CognitoClientCredentials, environ: dict[str, str], events: list[Event], clock: ManualClock, world: World
 ) -> None:
     """The last good value goes on to be used, and an event says so; a STALE token is served meanwhile as always."""
@@ -276,7 +288,8 @@ def test_127_variable_removed_after_it_worked(
     assert names(events).count("secret_source_failed") == 1
 
 
-def test_127_variable_removed_before_it_was_ever_used(
+@pytest.mark.fault(127)
+def test_variable_removed_before_it_was_ever_used(
     from_env: CognitoClientCredentials, environ: dict[str, str], clock: ManualClock, world: World
 ) -> None:
     """A ConfigurationError that names the variable; set again, it is read again after the pause."""

@@ -1,4 +1,4 @@
-"""Group G of the catalogue, copies of a process, by a fork and of a snapshot of a Lambda function: 121."""
+"""Copies of a process that shares a store, by a fork and of a snapshot of a Lambda function."""
 
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -36,7 +36,8 @@ def clock() -> MovedClock:
     return MovedClock()
 
 
-def test_121_clones_connect_anew(make: Make, fake: FakeCognito, events: list[Event], server: KeyValueServer) -> None:
+@pytest.mark.fault(121)
+def test_clones_connect_anew(make: Make, fake: FakeCognito, events: list[Event], server: KeyValueServer) -> None:
     """Forked with a connection open in mid-flight: a child has one of its own, and its own answers.
 
     A second, for which a fork waits when a token request is under way.
@@ -67,7 +68,8 @@ def test_121_clones_connect_anew(make: Make, fake: FakeCognito, events: list[Eve
     store.close()
 
 
-def test_121_clone_in_mid_flight_gets_a_token_of_its_own(make: Make, fake: FakeCognito, server: KeyValueServer) -> None:
+@pytest.mark.fault(121)
+def test_clone_in_mid_flight_gets_a_token_of_its_own(make: Make, fake: FakeCognito, server: KeyValueServer) -> None:
     """The parent has the lease, and its request is out: a child waits for it like any other, then takes its token.
 
     A second, as above.
@@ -93,7 +95,8 @@ def test_121_clone_in_mid_flight_gets_a_token_of_its_own(make: Make, fake: FakeC
     assert fake.counts()["token_requests"] == 1
 
 
-def test_121_clones_have_nonces_of_their_own(make: Make, fake: FakeCognito, server: KeyValueServer) -> None:
+@pytest.mark.fault(121)
+def test_clones_have_nonces_of_their_own(make: Make, fake: FakeCognito, server: KeyValueServer) -> None:
     """The same token encrypted by three children and their parent, from the same state: four nonces."""
     member = make(store=server.url)
     member.get_token()
@@ -108,7 +111,8 @@ def test_121_clones_have_nonces_of_their_own(make: Make, fake: FakeCognito, serv
     assert len({b64decode(value)[:12] for value in [*values, found.value]}) == 5
 
 
-def test_121_clones_have_leases_of_their_own(make: Make, fake: FakeCognito, server: KeyValueServer) -> None:
+@pytest.mark.fault(121)
+def test_clones_have_leases_of_their_own(make: Make, fake: FakeCognito, server: KeyValueServer) -> None:
     """Cold copies of one object ask all at once: one has the lease, and all get its token."""
     member = make(store=server.url)
     member.httpx_auth(fake.api_url)

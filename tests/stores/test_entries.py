@@ -1,4 +1,4 @@
-"""Group G of the catalogue, what lies in a store and who wrote it: 104 to 109, 115, 117; with 72, 136 and N12."""
+"""What is in a store and who wrote it."""
 
 import os
 import pickle
@@ -62,12 +62,13 @@ def sealed(seal: Seal, clock: Any, *, value: str = "planted", age: float = 0.0, 
     return seal.seal(Stored(Issued(value, life, ("demo/read.file",)), asked_at=clock.wall() - age, suspected=False))
 
 
+@pytest.mark.fault(104)
 @pytest.mark.parametrize(
     "value",
     [b"", b"garbage", "ü".encode(), b"A" * 40, b"x" * 300_000, 7],
     ids=["empty", "garbage", "no ASCII", "base64", "300 kB", "another type"],
 )
-def test_104_garbage_is_a_miss_and_replaced(
+def test_garbage_is_a_miss_and_replaced(
     join: Make, fake: FakeCognito, events: list[Event], place: Place, value: bytes | int
 ) -> None:
     """One token request, an event that says so, and the next process finds an entry again."""
@@ -82,8 +83,9 @@ def test_104_garbage_is_a_miss_and_replaced(
     assert fake.counts()["token_requests"] == 1
 
 
+@pytest.mark.fault(104)
 @pytest.mark.parametrize("part", [0.0, 0.5, 0.99], ids=["nothing", "half", "all but a bit"])
-def test_104_entry_that_was_cut(join: Make, fake: FakeCognito, events: list[Event], place: Place, part: float) -> None:
+def test_entry_that_was_cut(join: Make, fake: FakeCognito, events: list[Event], place: Place, part: float) -> None:
     """Anywhere: it does not open."""
     first = join()
     old = cold(first)
@@ -95,8 +97,9 @@ def test_104_entry_that_was_cut(join: Make, fake: FakeCognito, events: list[Even
     assert stored_under(seal, place) is not None
 
 
+@pytest.mark.fault(104)
 @pytest.mark.parametrize("place", ["sqlite", "valkey", "redis"], indirect=True)
-def test_104_ten_megabytes(join: Make, fake: FakeCognito, events: list[Event], place: Place) -> None:
+def test_ten_megabytes(join: Make, fake: FakeCognito, events: list[Event], place: Place) -> None:
     """No more than 32 KiB of it are read: from a server, no more than that comes over the wire for each look."""
     member = join()
     seal = seal_of(member, fake)
@@ -111,7 +114,8 @@ def test_104_ten_megabytes(join: Make, fake: FakeCognito, events: list[Event], p
     assert cold(join()) == token
 
 
-def test_105_swapped_entries(join: Make, fake: FakeCognito, events: list[Event], place: Place) -> None:
+@pytest.mark.fault(105)
+def test_swapped_entries(join: Make, fake: FakeCognito, events: list[Event], place: Place) -> None:
     """Two scope sets of one client, each with the other's: both ask anew, each gets the token of its own scopes."""
     scopes = ("demo/read.file", "demo/write.file")
     first = [join(scopes=scope) for scope in scopes]
@@ -129,7 +133,8 @@ def test_105_swapped_entries(join: Make, fake: FakeCognito, events: list[Event],
     assert [stored_under(seal, place) is not None for seal in seals] == [True, True]
 
 
-def test_106_plaintext_is_refused(join: Make, fake: FakeCognito, events: list[Event], place: Place) -> None:
+@pytest.mark.fault(106)
+def test_plaintext_is_refused(join: Make, fake: FakeCognito, events: list[Event], place: Place) -> None:
     """What we would have encrypted, by somebody who cannot."""
     member = join()
     place.engine.plant(seal_of(member, fake).name, PLAIN)
@@ -137,7 +142,8 @@ def test_106_plaintext_is_refused(join: Make, fake: FakeCognito, events: list[Ev
     assert "store_entry_refused" in names(events)
 
 
-def test_106_pickle_is_not_executed(
+@pytest.mark.fault(106)
+def test_pickle_is_not_executed(
     join: Make, fake: FakeCognito, events: list[Event], place: Place, tmp_path: Path
 ) -> None:
     """Unpickling it makes a file; there is none, before and after the entry was replaced."""
@@ -166,7 +172,8 @@ def sent_by(place: Place) -> int:
         return int(client.info("stats")["total_net_output_bytes"])
 
 
-def test_107_entry_under_a_wrong_secret_does_not_open(
+@pytest.mark.fault(107)
+def test_entry_under_a_wrong_secret_does_not_open(
     join: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], place: Place
 ) -> None:
     """Put under our very name by somebody who has another secret."""
@@ -178,7 +185,8 @@ def test_107_entry_under_a_wrong_secret_does_not_open(
     assert "store_entry_refused" in names(events)
 
 
-def test_107_both_live_secrets_of_a_rotation_open_it(join: Make, fake: FakeCognito, place: Place) -> None:
+@pytest.mark.fault(107)
+def test_both_live_secrets_of_a_rotation_open_it(join: Make, fake: FakeCognito, place: Place) -> None:
     """One token request for the fleet while its processes get the new secret one after the other."""
     old = fake.client_secret
     token = cold(join())
@@ -188,7 +196,8 @@ def test_107_both_live_secrets_of_a_rotation_open_it(join: Make, fake: FakeCogni
     assert fake.counts()["token_requests"] == 1
 
 
-def test_107_rotated_secret_has_entries_of_its_own(
+@pytest.mark.fault(107)
+def test_rotated_secret_has_entries_of_its_own(
     join: Make, fake: FakeCognito, events: list[Event], place: Place
 ) -> None:
     """A process with nothing but the new one asks once; entries of both lie side by side, and nobody complains."""
@@ -204,8 +213,9 @@ def test_107_rotated_secret_has_entries_of_its_own(
     assert "store_entry_refused" not in names(events)
 
 
+@pytest.mark.fault(107)
 @pytest.mark.parametrize("place", ["valkey"], indirect=True)
-def test_107_without_a_secret_nothing_is_written(make: Make, fake: FakeCognito, place: Place) -> None:
+def test_without_a_secret_nothing_is_written(make: Make, fake: FakeCognito, place: Place) -> None:
     """There is no key of its own that could be missing: no secret, no credentials, and no word to the store."""
     store = WatchedStore(inner=place.store)
     with pytest.raises(ConfigurationError, match="client_secret"):
@@ -219,7 +229,8 @@ def test_107_without_a_secret_nothing_is_written(make: Make, fake: FakeCognito, 
     assert store.calls == []
 
 
-def test_108_replayed_entry(join: Make, fake: FakeCognito, clock: ManualClock, place: Place) -> None:
+@pytest.mark.fault(108)
+def test_replayed_entry(join: Make, fake: FakeCognito, clock: ManualClock, place: Place) -> None:
     """Put back for a thousand seconds more when its token was over: its end is inside the encryption."""
     first = join()
     old = cold(first)
@@ -233,7 +244,8 @@ def test_108_replayed_entry(join: Make, fake: FakeCognito, clock: ManualClock, p
     assert fake.counts()["token_requests"] == 2
 
 
-def test_108_replayed_entry_gives_no_life(join: Make, fake: FakeCognito, clock: ManualClock, place: Place) -> None:
+@pytest.mark.fault(108)
+def test_replayed_entry_gives_no_life(join: Make, fake: FakeCognito, clock: ManualClock, place: Place) -> None:
     """Put back while its token lives: it lives no longer for that."""
     first = join()
     cold(first)
@@ -245,7 +257,8 @@ def test_108_replayed_entry_gives_no_life(join: Make, fake: FakeCognito, clock: 
     assert fake.counts()["token_requests"] == 1
 
 
-def test_108_store_that_was_rolled_back(make: Make, fake: FakeCognito, clock: ManualClock, tmp_path: Path) -> None:
+@pytest.mark.fault(108)
+def test_store_that_was_rolled_back(make: Make, fake: FakeCognito, clock: ManualClock, tmp_path: Path) -> None:
     """A snapshot of the file is put back, twice: while the old token lives and when it is over."""
     path, snapshot = tmp_path / "tokens.db", tmp_path / "snapshot.db"
 
@@ -270,8 +283,9 @@ def test_108_store_that_was_rolled_back(make: Make, fake: FakeCognito, clock: Ma
     assert fake.counts()["token_requests"] >= 3
 
 
+@pytest.mark.fault(72)
 @pytest.mark.parametrize("fast", [-300, 300], ids=["slow", "fast"])
-def test_72_entry_of_a_host_with_a_wrong_clock(
+def test_entry_of_a_host_with_a_wrong_clock(
     join: Make, fake: FakeCognito, clock: ManualClock, place: Place, fast: float
 ) -> None:
     """Five minutes, either way: nobody takes the token for younger than it is, by more than the way of the request.
@@ -288,7 +302,8 @@ def test_72_entry_of_a_host_with_a_wrong_clock(
     assert fake.counts()["token_requests"] == 0
 
 
-def test_109_another_endpoint_client_or_scope_set_is_a_miss(
+@pytest.mark.fault(109)
+def test_another_endpoint_client_or_scope_set_is_a_miss(
     join: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], place: Place
 ) -> None:
     """Each has an entry of its own, and nobody finds another's."""
@@ -310,7 +325,8 @@ def test_109_another_endpoint_client_or_scope_set_is_a_miss(
     assert "store_entry_refused" not in names(events)
 
 
-def test_109_another_client_with_the_same_secret_is_a_miss(
+@pytest.mark.fault(109)
+def test_another_client_with_the_same_secret_is_a_miss(
     make: Make, fake: FakeCognito, clock: ManualClock, place: Place
 ) -> None:
     """Even then the client id is part of the name."""
@@ -320,7 +336,8 @@ def test_109_another_client_with_the_same_secret_is_a_miss(
         assert other.counts()["token_requests"] == 1
 
 
-def test_109_order_of_scopes_and_metadata_is_none(join: Make, fake: FakeCognito, place: Place) -> None:
+@pytest.mark.fault(109)
+def test_order_of_scopes_and_metadata_is_none(join: Make, fake: FakeCognito, place: Place) -> None:
     """A hit."""
     metadata = {"a": "1", "b": "2"}
     token = cold(join(scopes="demo/read.file demo/write.file", client_metadata=metadata))
@@ -355,8 +372,9 @@ NEXT_VERSION = """
 """
 
 
+@pytest.mark.fault(117)
 @pytest.mark.parametrize("place", ["sqlite", "valkey"], indirect=True)
-def test_117_two_versions_share_a_store(join: Make, fake: FakeCognito, events: list[Event], place: Place) -> None:
+def test_two_versions_share_a_store(join: Make, fake: FakeCognito, events: list[Event], place: Place) -> None:
     """Ours, the next one, which writes otherwise, ours again: each finds its own entry and leaves the other's alone.
 
     About a second, which two interpreters take.
@@ -383,8 +401,9 @@ def plain(member: CognitoClientCredentials, fake: FakeCognito, token: str) -> li
     return [word.encode() for word in words]
 
 
+@pytest.mark.fault(136)
 @pytest.mark.parametrize("place", ["valkey", "redis"], indirect=True)
-def test_136_every_command_of_a_server(join: Make, fake: FakeCognito, place: Place) -> None:
+def test_every_command_of_a_server(join: Make, fake: FakeCognito, place: Place) -> None:
     """By MONITOR: names are keyed hashes, values are sealed, a lease's owner is chance."""
     member = join(client_metadata=METADATA)
     with place.engine.server.client() as client, client.monitor() as monitor:
@@ -399,8 +418,9 @@ def test_136_every_command_of_a_server(join: Make, fake: FakeCognito, place: Pla
     assert [word for word in plain(member, fake, token) if word in said] == []
 
 
+@pytest.mark.fault(136)
 @pytest.mark.parametrize("place", ["sqlite"], indirect=True)
-def test_136_every_byte_of_a_file(join: Make, fake: FakeCognito, place: Place, tmp_path: Path) -> None:
+def test_every_byte_of_a_file(join: Make, fake: FakeCognito, place: Place, tmp_path: Path) -> None:
     """All files of its folder."""
     member = join(client_metadata=METADATA)
     token = cold(member)
@@ -410,8 +430,9 @@ def test_136_every_byte_of_a_file(join: Make, fake: FakeCognito, place: Place, t
     assert [path.name for path in tmp_path.iterdir()] == ["tokens.db"]
 
 
+@pytest.mark.fault(136)
 @pytest.mark.parametrize("place", ["moto"], indirect=True)
-def test_136_every_item_of_a_table(join: Make, fake: FakeCognito, place: Place) -> None:
+def test_every_item_of_a_table(join: Make, fake: FakeCognito, place: Place) -> None:
     """A scan."""
     member = join(client_metadata=METADATA)
     token = cold(member)
@@ -421,13 +442,15 @@ def test_136_every_item_of_a_table(join: Make, fake: FakeCognito, place: Place) 
     assert [word for word in plain(member, fake, token) if word in content] == []
 
 
-def test_136_name_tells_nothing_to_who_lacks_the_secret(join: Make, fake: FakeCognito) -> None:
+@pytest.mark.fault(136)
+def test_name_tells_nothing_to_who_lacks_the_secret(join: Make, fake: FakeCognito) -> None:
     """It is a keyed hash of what the token is for: two clients with equal settings have different names."""
     member = join()
     assert seal_of(member, fake).name != Seal(Secret("another-of-24-characters"), member._slot.settings).name
 
 
-def test_n12_tokens_are_confidential_in_storage(join: Make, fake: FakeCognito, place: Place) -> None:
+@pytest.mark.fault("N12")
+def test_tokens_are_confidential_in_storage(join: Make, fake: FakeCognito, place: Place) -> None:
     """What lies there opens with the client secret alone: each time with another nonce, and not by one bit less."""
     member = join()
     token = cold(member)
@@ -443,7 +466,8 @@ def test_n12_tokens_are_confidential_in_storage(join: Make, fake: FakeCognito, p
     assert b64decode(again)[:12] != b64decode(value)[:12]
 
 
-def test_115_fresh_token_survives_a_late_suspicion(
+@pytest.mark.fault(115)
+def test_fresh_token_survives_a_late_suspicion(
     make: Make, fake: FakeCognito, clock: ManualClock, place: Place, world: World
 ) -> None:
     """One has read the old entry to mark it, another writes a new one in between: the new one stays unmarked."""
@@ -476,7 +500,8 @@ def test_115_fresh_token_survives_a_late_suspicion(
     assert fake.counts()["token_requests"] == 2
 
 
-def test_115_invalidating_what_is_gone_marks_nothing(
+@pytest.mark.fault(115)
+def test_invalidating_what_is_gone_marks_nothing(
     join: Make, fake: FakeCognito, clock: ManualClock, place: Place
 ) -> None:
     """A token of long ago, when the store has a newer one."""

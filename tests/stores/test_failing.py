@@ -1,4 +1,4 @@
-"""Group G of the catalogue, stores that are down or hang: 102, 103."""
+"""Stores that are down or hang."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -33,7 +33,8 @@ def server() -> Iterator[Valkey]:
         yield running
 
 
-def test_102_one_warning_a_minute_and_it_comes_back_by_itself(
+@pytest.mark.fault(102)
+def test_one_warning_a_minute_and_it_comes_back_by_itself(
     make: Make,
     fake: FakeCognito,
     clock: ManualClock,
@@ -72,7 +73,8 @@ def test_102_one_warning_a_minute_and_it_comes_back_by_itself(
     assert stored.issued.access_token == token
 
 
-def test_102_store_that_is_down_costs_one_look_while_it_is_left_alone(
+@pytest.mark.fault(102)
+def test_store_that_is_down_costs_one_look_while_it_is_left_alone(
     make: Make, fake: FakeCognito, clock: ManualClock, server: Valkey
 ) -> None:
     """Other scope sets of the same object do not try it before its pause is over."""
@@ -90,8 +92,9 @@ def test_102_store_that_is_down_costs_one_look_while_it_is_left_alone(
 STEPS = ("before the first look", "before the lease", "before the second look", "before the write", "before the end")
 
 
+@pytest.mark.fault(102)
 @pytest.mark.parametrize("step", range(len(STEPS)), ids=STEPS)
-def test_102_server_killed_between_two_operations(
+def test_server_killed_between_two_operations(
     make: Make, fake: FakeCognito, events: list[Event], server: Valkey, world: World, step: int
 ) -> None:
     """Wherever in a flight: the caller gets its token, for one request."""
@@ -109,7 +112,8 @@ def test_102_server_killed_between_two_operations(
     assert failures(events) == ["ConnectionError"]
 
 
-def test_102_server_killed_in_mid_operation(
+@pytest.mark.fault(102)
+def test_server_killed_in_mid_operation(
     make: Make, fake: FakeCognito, events: list[Event], server: Valkey, world: World
 ) -> None:
     """It has the command and does not answer: the connection breaks, the next one is refused."""
@@ -126,7 +130,8 @@ def test_102_server_killed_in_mid_operation(
     assert failures(events) == ["ConnectionError"]
 
 
-def test_103_server_that_hangs_for_a_moment_is_waited_for(
+@pytest.mark.fault(103)
+def test_server_that_hangs_for_a_moment_is_waited_for(
     make: Make, fake: FakeCognito, events: list[Event], server: Valkey
 ) -> None:
     """Within its time the answer comes after all, and is taken."""
@@ -144,8 +149,9 @@ def test_103_server_that_hangs_for_a_moment_is_waited_for(
     assert failures(events) == []
 
 
+@pytest.mark.fault(103)
 @pytest.mark.parametrize("step", range(1, len(STEPS)), ids=STEPS[1:])
-def test_103_server_that_hangs_later_in_a_flight(
+def test_server_that_hangs_later_in_a_flight(
     make: Make, fake: FakeCognito, events: list[Event], server: Valkey, step: int
 ) -> None:
     """Stopped at each step: within its deadline the caller has a token; half a second, which is what the steps get."""
@@ -167,9 +173,8 @@ def test_103_server_that_hangs_later_in_a_flight(
     assert failures(events) == ["StoreTimeout"]
 
 
-def test_103_answer_that_comes_late_is_nobodys(
-    make: Make, fake: FakeCognito, events: list[Event], server: Valkey
-) -> None:
+@pytest.mark.fault(103)
+def test_answer_that_comes_late_is_nobodys(make: Make, fake: FakeCognito, events: list[Event], server: Valkey) -> None:
     """The operation was given up; when its server runs again the entry is still that of whoever wrote it."""
     store = RedisStore.from_url(server.url)
     first = make(store=server.url)

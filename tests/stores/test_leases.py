@@ -1,4 +1,4 @@
-"""Group G of the catalogue, processes that share a store, and their lease: 110 to 114; with two incidents of others."""
+"""Processes that share a store, and their lease."""
 
 import os
 import threading
@@ -103,8 +103,9 @@ def crew(endpoint: FakeCognito) -> Iterator[list[Running]]:
         yield [running.enter_context(Running(CREW, endpoint.environ)) for _ in range(8)]
 
 
+@pytest.mark.fault(113)
 @pytest.mark.parametrize("place", ["sqlite", "valkey", "redis"], indirect=True)
-def test_113_eight_processes_of_fifty_threads(endpoint: FakeCognito, crew: list[Running], place: Place) -> None:
+def test_eight_processes_of_fifty_threads(endpoint: FakeCognito, crew: list[Running], place: Place) -> None:
     """Cold, all at once: exactly one token request, and the same token for all 400. Eight processes take seconds."""
     endpoint.clear_records()
     for process in crew:
@@ -132,8 +133,9 @@ def asking(process: Running, place: Place, deadline: float) -> None:
     process.tell()
 
 
+@pytest.mark.fault(110)
 @pytest.mark.parametrize("place", ["sqlite", "valkey"], indirect=True)
-def test_110_holder_is_killed_in_mid_request(join: Make, fake: FakeCognito, events: list[Event], place: Place) -> None:
+def test_holder_is_killed_in_mid_request(join: Make, fake: FakeCognito, events: list[Event], place: Place) -> None:
     """By SIGKILL: the next one waits for the lease to end, asks itself, and is within its deadline.
 
     A second, for an interpreter and its lease; so are the next two.
@@ -157,8 +159,9 @@ def test_110_holder_is_killed_in_mid_request(join: Make, fake: FakeCognito, even
     assert place.store.get(seal.lease) is None
 
 
+@pytest.mark.fault(111)
 @pytest.mark.parametrize("place", ["sqlite", "valkey"], indirect=True)
-def test_111_holder_sleeps_beyond_its_lease(join: Make, fake: FakeCognito, place: Place) -> None:
+def test_holder_sleeps_beyond_its_lease(join: Make, fake: FakeCognito, place: Place) -> None:
     """SIGSTOP in mid-request; another asks meanwhile. SIGCONT: its late token replaces no newer one."""
     member = join(policy=RenewalPolicy(deadline=DEADLINE), clock=None)
     seal = seal_of(member, fake)
@@ -184,8 +187,9 @@ def test_111_holder_sleeps_beyond_its_lease(join: Make, fake: FakeCognito, place
     assert fake.counts()["token_requests"] == 2
 
 
+@pytest.mark.fault(112)
 @pytest.mark.parametrize("place", ["sqlite", "valkey"], indirect=True)
-def test_112_sleeper_does_not_release_the_lease_of_the_next_one(join: Make, fake: FakeCognito, place: Place) -> None:
+def test_sleeper_does_not_release_the_lease_of_the_next_one(join: Make, fake: FakeCognito, place: Place) -> None:
     """It wakes up while another holds it."""
     seal = seal_of(join(), fake)
     fake.gate(times=1)
@@ -203,7 +207,8 @@ def test_112_sleeper_does_not_release_the_lease_of_the_next_one(join: Make, fake
     assert found.value == LEASED
 
 
-def test_110_endless_lease_stops_nobody(join: Make, fake: FakeCognito, clock: ManualClock, place: Place) -> None:
+@pytest.mark.fault(110)
+def test_endless_lease_stops_nobody(join: Make, fake: FakeCognito, clock: ManualClock, place: Place) -> None:
     """Its holder lies about its time: whoever waits asks when six tenths of its own time are over."""
     policy = RenewalPolicy()
     member = join()
@@ -219,7 +224,8 @@ def test_110_endless_lease_stops_nobody(join: Make, fake: FakeCognito, clock: Ma
     assert place.store.get(seal_of(member, fake).lease) is not None
 
 
-def test_112_lease_of_another_owner_stays(join: Make, fake: FakeCognito, place: Place, world: World) -> None:
+@pytest.mark.fault(112)
+def test_lease_of_another_owner_stays(join: Make, fake: FakeCognito, place: Place, world: World) -> None:
     """Swapped under its holder by hand: what the holder gives back is its own, which is gone."""
     member = join()
     seal = seal_of(member, fake)
@@ -235,9 +241,8 @@ def test_112_lease_of_another_owner_stays(join: Make, fake: FakeCognito, place: 
     assert found.value == LEASED
 
 
-def test_114_rejected_on_one_host(
-    join: Make, fake: FakeCognito, clock: ManualClock, place: Place, world: World
-) -> None:
+@pytest.mark.fault(114)
+def test_rejected_on_one_host(join: Make, fake: FakeCognito, clock: ManualClock, place: Place, world: World) -> None:
     """401 for each of three in turn: one token request replaces the token for all, and a cold one gets the new one."""
     members = [join() for _ in range(3)]
     hooks = [member.httpx_auth(fake.api_url) for member in members]
@@ -254,9 +259,8 @@ def test_114_rejected_on_one_host(
     assert len({member.get_token().access_token for member in members} | {world.get(join()).access_token}) == 1
 
 
-def test_114_rejected_token_is_nobodys_first_one(
-    join: Make, fake: FakeCognito, clock: ManualClock, place: Place
-) -> None:
+@pytest.mark.fault(114)
+def test_rejected_token_is_nobodys_first_one(join: Make, fake: FakeCognito, clock: ManualClock, place: Place) -> None:
     """While its replacement is under way a process that starts waits for that, instead of meeting the 401 as well."""
     first, starting = join(), join()
     rejected = first.get_token()
@@ -277,7 +281,8 @@ def test_114_rejected_token_is_nobodys_first_one(
     assert fake.counts()["token_requests"] == 2
 
 
-def test_114_rejected_on_all_hosts_at_once(
+@pytest.mark.fault(114)
+def test_rejected_on_all_hosts_at_once(
     join: Make, fake: FakeCognito, clock: ManualClock, place: Place, events: list[Event]
 ) -> None:
     """Two meet their 401 in the same moment: one asks, the other waits for it; both requests succeed."""
@@ -304,7 +309,8 @@ def _asks(member: CognitoClientCredentials) -> bool:
     return member._slot.flight.sender is not None
 
 
-def test_incident_lock_replaced_while_held_is_not_ours(tmp_path: Path) -> None:
+@pytest.mark.fault("lock-replaced-while-held")
+def test_lock_replaced_while_held_is_not_ours(tmp_path: Path) -> None:
     """Sixteen threads make the file at once: all have the same one from then on, and one of them has the lease."""
     path = tmp_path / "tokens.db"
     stores = [SQLiteStore(path) for _ in range(16)]
@@ -326,7 +332,8 @@ def test_incident_lock_replaced_while_held_is_not_ours(tmp_path: Path) -> None:
     assert {path.stat().st_ino} == {inode for _, inode in answers}
 
 
-def test_incident_lock_replaced_while_held_by_another_of_its_kind(join: Make, fake: FakeCognito, place: Place) -> None:
+@pytest.mark.fault("lock-replaced-while-held")
+def test_lock_replaced_while_held_by_another_of_its_kind(join: Make, fake: FakeCognito, place: Place) -> None:
     """While somebody has the lease no write takes it, whatever the writer thinks is there."""
     seal = seal_of(join(), fake)
     put_lease(place.store, seal, 60.0)
@@ -338,7 +345,8 @@ def test_incident_lock_replaced_while_held_by_another_of_its_kind(join: Make, fa
     assert found.value == LEASED
 
 
-def test_incident_lease_is_no_lock_and_nothing_depends_on_it(
+@pytest.mark.fault("lease-is-no-lock")
+def test_lease_is_no_lock_and_nothing_depends_on_it(
     join: Make, fake: FakeCognito, place: Place, events: list[Event]
 ) -> None:
     """A store that gives it to everybody: two ask at once, each has a good token, and the store keeps the first one."""

@@ -196,6 +196,7 @@ class TestUrls:
                 assert client.get(KEY) == b"value"
                 assert "ours" in [one["name"] for one in client.client_list()]
 
+    @pytest.mark.fault(178)
     @pytest.mark.parametrize(
         ("url", "wrong"),
         [

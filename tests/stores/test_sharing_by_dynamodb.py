@@ -1,4 +1,4 @@
-"""Group G of the catalogue, DynamoDB: 118. Its stand-ins do what a table does, a stub refuses what they do not."""
+"""Sharing tokens by DynamoDB. Its stand-ins do what a table does, a stub refuses what they do not."""
 
 import json
 import threading
@@ -56,7 +56,8 @@ def sealed(member: CognitoClientCredentials, fake: FakeCognito, *, asked_at: flo
     return seal_of(member, fake).seal(stored)
 
 
-def test_118_item_that_time_to_live_has_not_removed(
+@pytest.mark.fault(118)
+def test_item_that_time_to_live_has_not_removed(
     make: Make, fake: FakeCognito, clock: ManualClock, moto_place: Place
 ) -> None:
     """DynamoDB takes days for that: an item that is over is none, though it lies there; and it is written over."""
@@ -79,7 +80,8 @@ def test_118_item_that_time_to_live_has_not_removed(
     assert make(store=moto_place.store).get_token().access_token == token.access_token
 
 
-def test_118_lease_that_time_to_live_has_not_removed(make: Make, fake: FakeCognito, moto_place: Place) -> None:
+@pytest.mark.fault(118)
+def test_lease_that_time_to_live_has_not_removed(make: Make, fake: FakeCognito, moto_place: Place) -> None:
     """The next one has it, at once: nobody waits for what a dead process left behind an hour ago."""
     member = make(store=moto_place.store)
     item = {
@@ -94,7 +96,8 @@ def test_118_lease_that_time_to_live_has_not_removed(make: Make, fake: FakeCogni
     assert fake.counts()["token_requests"] == 1
 
 
-def test_118_loser_of_a_conditional_write_reads_what_the_winner_wrote(
+@pytest.mark.fault(118)
+def test_loser_of_a_conditional_write_reads_what_the_winner_wrote(
     make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], moto_place: Place
 ) -> None:
     """Its lease is refused: it looks again, and takes the winner's token. That is no failure."""
@@ -115,7 +118,8 @@ def test_118_loser_of_a_conditional_write_reads_what_the_winner_wrote(
     assert failures(events) == []
 
 
-def test_118_every_read_is_consistent(make: Make, fake: FakeCognito, stub: "Stub") -> None:
+@pytest.mark.fault(118)
+def test_every_read_is_consistent(make: Make, fake: FakeCognito, stub: "Stub") -> None:
     """An eventual one might miss what the holder of the lease has just written."""
     member = make(store=stub.url)
     member.get_token()
@@ -128,8 +132,9 @@ def test_118_every_read_is_consistent(make: Make, fake: FakeCognito, stub: "Stub
 wrong_clock = pytest.mark.parametrize("seconds", [-300, 300], ids=["behind", "ahead"])
 
 
+@pytest.mark.fault(118)
 @wrong_clock
-def test_118_host_with_a_wrong_clock_takes_a_token_for_as_old_as_it_is(
+def test_host_with_a_wrong_clock_takes_a_token_for_as_old_as_it_is(
     make: Make, fake: FakeCognito, moto_place: Place, seconds: float
 ) -> None:
     """From its very first look: the service's own time is in each answer."""
@@ -141,8 +146,9 @@ def test_118_host_with_a_wrong_clock_takes_a_token_for_as_old_as_it_is(
     assert 2_290 < token.remaining() <= 2_600
 
 
+@pytest.mark.fault(118)
 @wrong_clock
-def test_118_token_of_a_host_with_a_wrong_clock_is_no_younger_for_the_others(
+def test_token_of_a_host_with_a_wrong_clock_is_no_younger_for_the_others(
     make: Make, fake: FakeCognito, moto_place: Place, seconds: float
 ) -> None:
     """And is taken by them."""
@@ -155,8 +161,9 @@ def test_118_token_of_a_host_with_a_wrong_clock_is_no_younger_for_the_others(
     assert fake.counts()["token_requests"] == 1
 
 
+@pytest.mark.fault(118)
 @wrong_clock
-def test_118_host_with_a_wrong_clock_does_not_take_a_lease_that_others_hold(
+def test_host_with_a_wrong_clock_does_not_take_a_lease_that_others_hold(
     make: Make, fake: FakeCognito, moto_place: Place, seconds: float
 ) -> None:
     """Nor keep one for five minutes: its own first look has told it the time."""
@@ -248,9 +255,10 @@ REFUSALS = {
 }
 
 
+@pytest.mark.fault(118)
 @pytest.mark.parametrize("operation", ["GetItem", "PutItem", "DeleteItem"])
 @pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS)
-def test_118_refused_operation(
+def test_refused_operation(
     make: Make,
     fake: FakeCognito,
     events: list[Event],
@@ -268,7 +276,8 @@ def test_118_refused_operation(
     assert fake.counts()["token_requests"] == 1
 
 
-def test_118_throttled_for_a_while(
+@pytest.mark.fault(118)
+def test_throttled_for_a_while(
     make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], stub: Stub
 ) -> None:
     """It is left alone, and comes back by itself."""
@@ -285,7 +294,8 @@ def test_118_throttled_for_a_while(
     assert failures(events) == ["ProvisionedThroughputExceededException"]
 
 
-def test_118_server_killed_in_mid_flight(make: Make, fake: FakeCognito, events: list[Event]) -> None:
+@pytest.mark.fault(118)
+def test_server_killed_in_mid_flight(make: Make, fake: FakeCognito, events: list[Event]) -> None:
     """moto, while the token is on its way: the caller has it, and the store is said to fail. Two seconds for moto."""
     with Moto() as server:
         DynamoDBEngine(server.url).make_table()
@@ -303,7 +313,8 @@ def test_118_server_killed_in_mid_flight(make: Make, fake: FakeCognito, events: 
     assert fake.counts()["token_requests"] == 1
 
 
-def test_118_both_stand_ins_agree(make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event]) -> None:
+@pytest.mark.fault(118)
+def test_both_stand_ins_agree(make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event]) -> None:
     """MiniStack, by other people than moto: shared, refused, suspected and replaced. It takes some seconds to start."""
     with MiniStack() as server:
         DynamoDBEngine(server.url).make_table()

@@ -1,4 +1,4 @@
-"""Group G of the catalogue, Redis and Valkey: 116, 120; with an incident of others."""
+"""Sharing tokens by Redis and Valkey."""
 
 import asyncio
 import time
@@ -39,8 +39,9 @@ def keys(server: KeyValueServer) -> int:
         return int(client.dbsize())
 
 
+@pytest.mark.fault(116)
 @pytest.mark.parametrize("how", ["FLUSHALL", "DEL", "PEXPIRE"])
-def test_116_evicted_entry_is_a_miss(
+def test_evicted_entry_is_a_miss(
     make: Make, fake: FakeCognito, events: list[Event], server: KeyValueServer, how: str
 ) -> None:
     """All at once, by name, or by a life of a millisecond: the next process asks, and nobody complains."""
@@ -59,7 +60,8 @@ def test_116_evicted_entry_is_a_miss(
     assert fake.counts()["token_requests"] == 2
 
 
-def test_116_evicted_in_mid_flight(
+@pytest.mark.fault(116)
+def test_evicted_in_mid_flight(
     make: Make, fake: FakeCognito, events: list[Event], server: KeyValueServer, world: World
 ) -> None:
     """Lease and all, while the token is on its way: it is written all the same."""
@@ -77,7 +79,8 @@ def test_116_evicted_in_mid_flight(
     assert failures(events) == []
 
 
-def test_116_no_memory_and_no_eviction(
+@pytest.mark.fault(116)
+def test_no_memory_and_no_eviction(
     make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], server: KeyValueServer
 ) -> None:
     """`maxmemory` and `noeviction`: each write is an error. Tokens come without it, and it comes back by itself."""
@@ -97,7 +100,8 @@ def test_116_no_memory_and_no_eviction(
     assert make(store=server.url).get_token().access_token == token.access_token
 
 
-def test_116_full_while_a_token_lies_there(
+@pytest.mark.fault(116)
+def test_full_while_a_token_lies_there(
     make: Make, fake: FakeCognito, events: list[Event], server: KeyValueServer
 ) -> None:
     """Reading goes on: cold processes take it, for nothing."""
@@ -110,7 +114,8 @@ def test_116_full_while_a_token_lies_there(
     assert failures(events) == []
 
 
-def test_116_least_recently_used_goes_first(make: Make, fake: FakeCognito, server: KeyValueServer) -> None:
+@pytest.mark.fault(116)
+def test_least_recently_used_goes_first(make: Make, fake: FakeCognito, server: KeyValueServer) -> None:
     """`allkeys-lru` with others' keys pressing: a miss now and then, never an error."""
     with server.client() as client:
         client.config_set("maxmemory-policy", "allkeys-lru")
@@ -127,8 +132,9 @@ def test_116_least_recently_used_goes_first(make: Make, fake: FakeCognito, serve
     assert fake.counts()["token_requests"] <= 5
 
 
+@pytest.mark.fault(120)
 @pytest.mark.parametrize("step", range(1, 5))
-def test_120_connection_killed_between_two_commands(
+def test_connection_killed_between_two_commands(
     make: Make, fake: FakeCognito, events: list[Event], server: KeyValueServer, step: int
 ) -> None:
     """CLIENT KILL at each step of a flight: it connects anew, and nobody hears of it."""
@@ -148,7 +154,8 @@ def test_120_connection_killed_between_two_commands(
     assert keys(server) == 1
 
 
-def test_120_connection_killed_in_mid_command(
+@pytest.mark.fault(120)
+def test_connection_killed_in_mid_command(
     make: Make, fake: FakeCognito, events: list[Event], server: KeyValueServer, world: World
 ) -> None:
     """The lease is asked for while writes are paused: the connection is killed, and asking again brings it."""
@@ -166,7 +173,8 @@ def test_120_connection_killed_in_mid_command(
     assert fake.counts()["token_requests"] == 1
 
 
-def test_120_connections_killed_all_the_time(make: Make, fake: FakeCognito, server: KeyValueServer) -> None:
+@pytest.mark.fault(120)
+def test_connections_killed_all_the_time(make: Make, fake: FakeCognito, server: KeyValueServer) -> None:
     """For half a second or more, under eight flights at least: a token for each, and of its own scopes."""
     until = time.monotonic() + 0.5
     rounds = 0
@@ -184,7 +192,8 @@ def test_120_connections_killed_all_the_time(make: Make, fake: FakeCognito, serv
             rounds += 1
 
 
-def test_120_failover_to_an_empty_server(
+@pytest.mark.fault(120)
+def test_failover_to_an_empty_server(
     make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], server: KeyValueServer
 ) -> None:
     """Behind the same address, between two renewals: nobody hears of it, and the fleet meets there again."""
@@ -200,7 +209,8 @@ def test_120_failover_to_an_empty_server(
     assert make(store=server.url).get_token().access_token == token.access_token
 
 
-def test_120_failover_in_mid_flight(make: Make, fake: FakeCognito, events: list[Event], server: KeyValueServer) -> None:
+@pytest.mark.fault(120)
+def test_failover_in_mid_flight(make: Make, fake: FakeCognito, events: list[Event], server: KeyValueServer) -> None:
     """While the token is on its way: lease and connection are gone, the token is written to the new one."""
     member = make(store=server.url)
     fake.gate()
@@ -215,7 +225,8 @@ def test_120_failover_in_mid_flight(make: Make, fake: FakeCognito, events: list[
     assert make(store=server.url).get_token().access_token == token.access_token
 
 
-def test_120_replica_that_takes_no_writes(
+@pytest.mark.fault(120)
+def test_replica_that_takes_no_writes(
     make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], server: KeyValueServer
 ) -> None:
     """The old primary after a failover, READONLY: what lies there is taken, writing fails, and it comes back."""
@@ -239,7 +250,8 @@ def test_120_replica_that_takes_no_writes(
     assert names(events).count("store_recovered") == 1
 
 
-def test_120_cluster_moved(make: Make, fake: FakeCognito, events: list[Event]) -> None:
+@pytest.mark.fault(120)
+def test_cluster_moved(make: Make, fake: FakeCognito, events: list[Event]) -> None:
     """A cluster of two: a plain client is told MOVED, and gets on without; that of a cluster follows.
 
     Two seconds, until the two have agreed on who they are.
@@ -268,7 +280,8 @@ def test_120_cluster_moved(make: Make, fake: FakeCognito, events: list[Event]) -
         assert make(store=one.url).get_token().access_token == token.access_token
 
 
-def test_120_task_cancelled_in_mid_command(
+@pytest.mark.fault(120)
+def test_task_cancelled_in_mid_command(
     make: Make, fake: FakeCognito, events: list[Event], server: KeyValueServer
 ) -> None:
     """Its flight goes on, on a thread of its own: what it brings is kept and shared, each key's under its name."""
@@ -300,7 +313,8 @@ def test_120_task_cancelled_in_mid_command(
     store.close()
 
 
-def test_cve_2023_28858_reply_of_another_command_is_no_token(
+@pytest.mark.fault("CVE-2023-28858")
+def test_reply_of_another_command_is_no_token(
     make: Make, fake: FakeCognito, events: list[Event], server: KeyValueServer
 ) -> None:
     """Somebody who shares the client was cancelled between sending and reading: we read what he asked for.

@@ -1,4 +1,4 @@
-"""Group G of the catalogue, a file of SQLite: 119."""
+"""Sharing tokens by a SQLite file."""
 
 import os
 import resource
@@ -55,7 +55,8 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_119_locked_for_long(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
+@pytest.mark.fault(119)
+def test_locked_for_long(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
     """A token within the deadline, one warning; when the file is free again it is whole."""
     token = cold(join())
     member = join(policy=RenewalPolicy(deadline=0.6))
@@ -69,7 +70,8 @@ def test_119_locked_for_long(join: Make, fake: FakeCognito, events: list[Event],
     assert join().get_token().access_token == token
 
 
-def test_119_locked_for_a_moment(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
+@pytest.mark.fault(119)
+def test_locked_for_a_moment(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
     """It is waited for, and nobody hears of it."""
     token = cold(join())
     member = join()
@@ -83,7 +85,8 @@ def test_119_locked_for_a_moment(join: Make, fake: FakeCognito, events: list[Eve
     assert failures(events) == []
 
 
-def test_119_holder_of_the_file_is_killed(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
+@pytest.mark.fault(119)
+def test_holder_of_the_file_is_killed(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
     """In the middle of its transaction: the file is whole and free."""
     token = cold(join())
     with held(path):
@@ -92,7 +95,8 @@ def test_119_holder_of_the_file_is_killed(join: Make, fake: FakeCognito, events:
     assert failures(events) == []
 
 
-def test_119_journal_of_a_killed_writer(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
+@pytest.mark.fault(119)
+def test_journal_of_a_killed_writer(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
     """Half of its transaction is in the file: it is rolled back, and the entry before it is taken."""
     token = cold(join())
 
@@ -112,8 +116,9 @@ def test_119_journal_of_a_killed_writer(join: Make, fake: FakeCognito, events: l
     assert failures(events) == []
 
 
+@pytest.mark.fault(119)
 @pytest.mark.parametrize("place", ["/sys", "/proc", "/dev/null"])
-def test_119_read_only_folder(make: Make, fake: FakeCognito, events: list[Event], place: str) -> None:
+def test_read_only_folder(make: Make, fake: FakeCognito, events: list[Event], place: str) -> None:
     """One in which not even root can make a file."""
     assert cold(make(store=f"sqlite:///{place}/s2sauth.db"))
     assert len(failures(events)) == 1
@@ -146,7 +151,8 @@ def in_a_child_of_nobody(function: Callable[[], object], folder: Path) -> object
         folder.chmod(0o755)
 
 
-def test_119_folder_of_another_user(make: Make, fake: FakeCognito, events: list[Event], public: Path) -> None:
+@pytest.mark.fault(119)
+def test_folder_of_another_user(make: Make, fake: FakeCognito, events: list[Event], public: Path) -> None:
     """A read-only root file system looks the same: a token, and a warning."""
     make(store=f"sqlite:///{public}/warm.db").get_token()  # nobody can import nothing from here
     member = make(store=f"sqlite:///{public}/tokens.db", scopes="demo/write.file")
@@ -160,8 +166,9 @@ def test_119_folder_of_another_user(make: Make, fake: FakeCognito, events: list[
     assert failed == ["PermissionError"]
 
 
+@pytest.mark.fault(119)
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
-def test_119_file_of_another_user(make: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
+def test_file_of_another_user(make: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
     """It is not used: who owns it can put in what he likes."""
     path.touch(0o600)
     os.chown(path, NOBODY, NOBODY)
@@ -170,8 +177,9 @@ def test_119_file_of_another_user(make: Make, fake: FakeCognito, events: list[Ev
     assert path.stat().st_size == 0
 
 
+@pytest.mark.fault(119)
 @pytest.mark.parametrize("limit", [0, 4_096, 8_192], ids=["no byte", "a page", "two pages"])
-def test_119_disk_is_full(join: Make, fake: FakeCognito, events: list[Event], path: Path, limit: int) -> None:
+def test_disk_is_full(join: Make, fake: FakeCognito, events: list[Event], path: Path, limit: int) -> None:
     """As for a child that may write no more: a token and a warning, and whoever has room finds the file whole."""
     member = join(policy=RenewalPolicy(deadline=1.0))  # a lease that could not be given back lasts 0.3 s
     member.httpx_auth(fake.api_url)
@@ -188,7 +196,8 @@ def test_119_disk_is_full(join: Make, fake: FakeCognito, events: list[Event], pa
     assert failures(events) == []
 
 
-def test_119_disk_gets_full_while_a_token_lies_there(
+@pytest.mark.fault(119)
+def test_disk_gets_full_while_a_token_lies_there(
     join: Make, fake: FakeCognito, events: list[Event], path: Path
 ) -> None:
     """Reading goes on: it is taken, for nothing."""
@@ -216,8 +225,9 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 }
 
 
+@pytest.mark.fault(119)
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_119_file_is_corrupt(
+def test_file_is_corrupt(
     join: Make, fake: FakeCognito, events: list[Event], path: Path, damage: Callable[[Path], object]
 ) -> None:
     """A token and a warning; nothing is repaired by guessing, and a new file helps."""
@@ -232,8 +242,9 @@ def test_119_file_is_corrupt(
     assert failures(events) == []
 
 
+@pytest.mark.fault(119)
 @pytest.mark.parametrize("statement", ["DROP TABLE s2sauth", "UPDATE s2sauth SET wall = 'x', boot = NULL"])
-def test_119_somebody_changed_the_table(
+def test_somebody_changed_the_table(
     join: Make, fake: FakeCognito, events: list[Event], path: Path, statement: str
 ) -> None:
     """A miss, and the next entry is written."""
@@ -245,7 +256,8 @@ def test_119_somebody_changed_the_table(
     assert failures(events) == []
 
 
-def test_119_table_of_another_form(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
+@pytest.mark.fault(119)
+def test_table_of_another_form(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
     """Somebody else's table of that name: it is left as it is."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE s2sauth (other TEXT)")
@@ -258,7 +270,8 @@ def test_119_table_of_another_form(join: Make, fake: FakeCognito, events: list[E
         ]
 
 
-def test_119_file_is_its_owners_alone(join: Make, path: Path) -> None:
+@pytest.mark.fault(119)
+def test_file_is_its_owners_alone(join: Make, path: Path) -> None:
     """Whatever the umask; and nothing else stays beside it."""
     before = os.umask(0)
     try:
@@ -269,8 +282,9 @@ def test_119_file_is_its_owners_alone(join: Make, path: Path) -> None:
     assert [each.name for each in path.parent.iterdir()] == ["tokens.db"]
 
 
+@pytest.mark.fault(119)
 @pytest.mark.parametrize("open_to", [0o640, 0o604, 0o660, 0o666, 0o777], ids=oct)
-def test_119_file_that_others_can_read_is_refused(
+def test_file_that_others_can_read_is_refused(
     join: Make, fake: FakeCognito, events: list[Event], path: Path, open_to: int
 ) -> None:
     """And is not made tight in silence: who could read it before may have done so."""
@@ -282,14 +296,16 @@ def test_119_file_that_others_can_read_is_refused(
     assert fake.counts()["token_requests"] == 2
 
 
-def test_119_no_write_ahead_log(join: Make, path: Path) -> None:
+@pytest.mark.fault(119)
+def test_no_write_ahead_log(join: Make, path: Path) -> None:
     """It needs memory that all processes share, which no network file system has."""
     cold(join())
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
-def test_119_file_is_replaced_under_a_flight(
+@pytest.mark.fault(119)
+def test_file_is_replaced_under_a_flight(
     make: Make, join: Make, fake: FakeCognito, events: list[Event], path: Path
 ) -> None:
     """Removed between two operations: the next one makes it anew."""
@@ -301,7 +317,8 @@ def test_119_file_is_replaced_under_a_flight(
     assert failures(events) == []
 
 
-def test_119_fork_between_two_renewals(join: Make, fake: FakeCognito, clock: MovedClock, path: Path) -> None:
+@pytest.mark.fault(119)
+def test_fork_between_two_renewals(join: Make, fake: FakeCognito, clock: MovedClock, path: Path) -> None:
     """No file is open then: parent and child go on, each by itself."""
     member = join()
     token = cold(member)
@@ -317,7 +334,8 @@ def test_119_fork_between_two_renewals(join: Make, fake: FakeCognito, clock: Mov
     assert fake.counts()["token_requests"] == 2
 
 
-def test_119_fork_with_the_file_open(
+@pytest.mark.fault(119)
+def test_fork_with_the_file_open(
     join: Make, fake: FakeCognito, events: list[Event], clock: MovedClock, path: Path
 ) -> None:
     """In the midst of a parent's transaction: the child has a token of its own, and the parent's write is whole."""

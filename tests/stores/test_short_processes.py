@@ -107,6 +107,7 @@ def run_program(way: tuple[str, ...], fake: FakeCognito, url: str, folder: Path)
     assert fake.counts()["token_requests"] == 1
 
 
+@pytest.mark.fault(163)
 @pytest.mark.parametrize("way", CHILDREN, ids=", ".join)
 def test_child_that_ends_right_after_its_first_token_has_shared_it(
     fake: FakeCognito, url: str, tmp_path: Path, way: tuple[str, ...]
@@ -124,6 +125,7 @@ def test_child_that_ends_right_after_its_first_token_has_shared_it(
         assert next_one.state().token_requests == 0
 
 
+@pytest.mark.fault(163)
 def test_lease_of_a_program_that_ends_by_os_exit_delays_the_next_process_until_it_expires(
     fake: FakeCognito, url: str, tmp_path: Path
 ) -> None:

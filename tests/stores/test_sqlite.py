@@ -460,6 +460,7 @@ OPENED = """
 """
 
 
+@pytest.mark.fault(164)
 @pytest.mark.parametrize("version", ["3.12", "3.13"])
 def test_newer_pythons_have_nothing_to_say(path: Path, version: str) -> None:
     """What one of them warns of, a later one refuses. An interpreter takes half a second, and to be installed ten."""

@@ -1,4 +1,4 @@
-"""Group G of the catalogue, 102 and 103 for each engine and each way in which it fails."""
+"""Each engine of a store in each way in which it fails."""
 
 import socket
 import threading
@@ -285,9 +285,10 @@ def clock() -> MovedClock:
     return MovedClock()
 
 
+@pytest.mark.fault(102)
 @pytest.mark.usefixtures("aws_variables")
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_102_caller_gets_its_token_whatever_the_store_does(
+def test_caller_gets_its_token_whatever_the_store_does(
     make: Make,
     fake: FakeCognito,
     clock: MovedClock,

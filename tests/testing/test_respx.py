@@ -30,6 +30,7 @@ def test_a_mocked_401_is_returned_as_it_is() -> None:
     assert route.call_count == 1
 
 
+@pytest.mark.fault(203)
 @respx.mock
 def test_a_token_request_that_is_not_mocked_is_said_to_be_refused_by_respx() -> None:
     """And not by the network."""

@@ -117,6 +117,7 @@ class SlowStore:
         self.inner.close()
 
 
+@pytest.mark.fault(202)
 def test_it_waits_until_the_token_is_in_the_shared_store(make: Make) -> None:
     """Callers have the token before that; a mock of the store is needed until then."""
     store = SlowStore()

@@ -35,6 +35,7 @@ FEWER = [
 ]
 
 
+@pytest.mark.fault(182)
 @pytest.mark.parametrize("answer", FEWER)
 def test_fewer_scopes_are_noticed(
     answer: dict[str, object], make: Make, fake: FakeCognito, world: World, events: list[Event]
@@ -72,6 +73,7 @@ def test_scopes_that_were_granted_go_through_the_store(make: Make, fake: FakeCog
     assert (strict.access_token, strict.scopes) == ("another", ("read", "write"))
 
 
+@pytest.mark.fault(183)
 @pytest.mark.parametrize("scopes", [None, "demo/read.file"], ids=["none", "the same"])
 @pytest.mark.parametrize("method", ["auto", "client_secret_basic", "client_secret_post"])
 @pytest.mark.parametrize("query", ["scope=demo%2Fread.file", "grant_type=client_credentials&scope=demo/read.file"])
@@ -97,6 +99,7 @@ def test_scopes_of_the_query_that_are_not_granted_are_noticed(
 ODD: dict[str, Any] = {"client_id": "a+b", "client_secret": "s+c/r=e:t%20"}
 
 
+@pytest.mark.fault(184)
 @pytest.mark.parametrize("method", ["auto", "client_secret_basic", "client_secret_post"])
 @pytest.mark.parametrize("decodes", [False, True], ids=["Cognito", "another server"])
 def test_odd_credentials_are_read_as_the_server_reads_them(method: str, decodes: bool, clock: ManualClock) -> None:
@@ -110,6 +113,7 @@ def test_odd_credentials_are_read_as_the_server_reads_them(method: str, decodes:
             assert credentials.get_token().access_token
 
 
+@pytest.mark.fault(186)
 def test_the_server_s_echo_of_form_encoded_credentials_is_hidden(make: Make, fake: FakeCognito) -> None:
     """A server that is not Cognito, which says what it got."""
     with pytest.raises(InvalidClient):
@@ -123,6 +127,7 @@ def test_the_server_s_echo_of_form_encoded_credentials_is_hidden(make: Make, fak
     assert caught.value.error_description == "got […] and […]"
 
 
+@pytest.mark.fault(188)
 @pytest.mark.parametrize(
     ("status", "action", "kind", "words"),
     [
@@ -141,6 +146,7 @@ def test_aws_waf_is_named(
     assert "captive portal" not in str(caught.value)
 
 
+@pytest.mark.fault(190)
 @pytest.mark.parametrize(
     ("status", "kind"), [(200, TokenResponseInvalid), (400, TokenRequestRefused), (503, TokenUnavailable)]
 )
@@ -155,6 +161,7 @@ def test_a_content_encoding_is_named(
     assert type(caught.value) is kind
 
 
+@pytest.mark.fault(187)
 def test_a_retry_after_date_without_date_counts_from_our_clock(
     make: Make, fake: FakeCognito, clock: ManualClock
 ) -> None:

@@ -69,6 +69,7 @@ def switched(file: Path, content: bytes) -> None:
     link.replace(file)
 
 
+@pytest.mark.fault(171)
 @pytest.mark.parametrize("replace", [renamed, written, switched])
 @pytest.mark.parametrize("by", ["SSL_CERT_FILE", "the library's own bundle"])
 def test_ca_file_is_read_again_when_it_has_changed(
@@ -101,6 +102,7 @@ def test_ca_file_is_read_again_when_it_has_changed(
         assert world.get(credentials) is not first
 
 
+@pytest.mark.fault(171)
 def test_folder_of_ca_files_is_read_again_when_one_has_changed(
     make: Make, clock: ManualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,6 +119,7 @@ def test_folder_of_ca_files_is_read_again_when_one_has_changed(
     assert len(made) == 2
 
 
+@pytest.mark.fault(171)
 def test_ca_file_that_is_gone_for_a_while_costs_no_call(
     make: Make, clock: ManualClock, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,6 +183,7 @@ def made_in(folder: Path, content: bytes) -> Path:
     return file
 
 
+@pytest.mark.fault(205)
 @pytest.mark.parametrize(("variable", "path", "says"), UNREADABLE.values(), ids=UNREADABLE)
 def test_file_that_cannot_be_used_is_named_with_its_variable(
     make: Make,
@@ -217,6 +221,7 @@ def test_librarys_own_bundle_that_is_not_there_is_named_as_such(make: Make, monk
         make(http_client=None).get_token()
 
 
+@pytest.mark.fault(205)
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
 @pytest.mark.parametrize("where", ["the CA file", "the connection"])
 def test_too_many_open_files_are_named(make: Make, monkeypatch: pytest.MonkeyPatch, where: str, number: int) -> None:
@@ -240,6 +245,7 @@ VERIFIED = {
 }
 
 
+@pytest.mark.fault(204)
 @pytest.mark.parametrize(("context", "says"), VERIFIED.values(), ids=VERIFIED)
 def test_reason_of_a_refused_certificate_is_the_one_that_openssl_gives(
     make: Make,

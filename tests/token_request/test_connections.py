@@ -1,4 +1,4 @@
-"""Group A of the catalogue, 1 to 11, 15 and 16: the token endpoint cannot be reached, or lets go."""
+"""The token endpoint cannot be reached, or lets go."""
 
 import socket
 import ssl
@@ -43,7 +43,8 @@ def fails_in_time(make: Make, world: World, **arguments: Any) -> TokenUnavailabl
     return caught.value
 
 
-def test_1_connection_refused(
+@pytest.mark.fault(1)
+def test_connection_refused(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World, events: list[Event]
 ) -> None:
     """STALE: the old token for everybody. EXPIRED: three attempts, one error. Recovered: a token."""
@@ -64,7 +65,8 @@ def test_1_connection_refused(
     assert world.get(credentials) is not old
 
 
-def test_2_name_that_does_not_resolve(
+@pytest.mark.fault(2)
+def test_name_that_does_not_resolve(
     make: Make, clock: ManualClock, world: World, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The resolver's words are in the message, and what to check; three attempts."""
@@ -83,13 +85,15 @@ def test_2_name_that_does_not_resolve(
     assert names(events).count("renewal_attempt_failed") == 3
 
 
-def test_3_connection_that_is_never_accepted(make: Make, world: World) -> None:
+@pytest.mark.fault(3)
+def test_connection_that_is_never_accepted(make: Make, world: World) -> None:
     """The deadline ends it."""
     with full_queue() as port:
         fails_in_time(make, world, domain=f"http://127.0.0.1:{port}")
 
 
-def test_4_request_that_is_never_answered(make: Make, fake: FakeCognito, world: World) -> None:
+@pytest.mark.fault(4)
+def test_request_that_is_never_answered(make: Make, fake: FakeCognito, world: World) -> None:
     """The deadline ends it, on the wire too."""
     fake.hang()
     fails_in_time(make, world)
@@ -97,14 +101,16 @@ def test_4_request_that_is_never_answered(make: Make, fake: FakeCognito, world: 
     eventually(lambda: not connected(fake))
 
 
-def test_5_answer_that_drips(make: Make, fake: FakeCognito, world: World) -> None:
+@pytest.mark.fault(5)
+def test_answer_that_drips(make: Make, fake: FakeCognito, world: World) -> None:
     """Each byte is in time, the whole is not."""
     fake.drip(0.02)
     fails_in_time(make, world)
     eventually(lambda: not connected(fake))
 
 
-def test_6_connection_reset_after_the_request(
+@pytest.mark.fault(6)
+def test_connection_reset_after_the_request(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World, wire: Wire, events: list[Event]
 ) -> None:
     """A token request may be repeated: the caller notices nothing, an event says it."""
@@ -118,7 +124,8 @@ def test_6_connection_reset_after_the_request(
 CUT = b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"access_token":"abc","token_type":"Bearer"'
 
 
-def test_7_body_that_is_cut(make: Make, fake: FakeCognito, clock: ManualClock, world: World, wire: Wire) -> None:
+@pytest.mark.fault(7)
+def test_body_that_is_cut(make: Make, fake: FakeCognito, clock: ManualClock, world: World, wire: Wire) -> None:
     """100 bytes were promised: an outage, tried three times, nothing cached."""
     clock.set_random(0.0)
     fake.answer(CUT)
@@ -126,7 +133,8 @@ def test_7_body_that_is_cut(make: Make, fake: FakeCognito, clock: ManualClock, w
     assert fake.counts()["token_requests"] == 4
 
 
-def test_8_connection_closed_while_idle(
+@pytest.mark.fault(8)
+def test_connection_closed_while_idle(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """There is none to be closed: it ends with the flight, and the next one connects anew."""
@@ -145,8 +153,9 @@ BAD_TLS: dict[str, tuple[Callable[[], ssl.SSLContext], Callable[[], ssl.SSLConte
 }
 
 
+@pytest.mark.fault(9)
 @pytest.mark.parametrize(("served", "trusted"), BAD_TLS.values(), ids=BAD_TLS)
-def test_9_bad_certificate(
+def test_bad_certificate(
     make: Make,
     clock: ManualClock,
     world: World,
@@ -182,7 +191,8 @@ def clumsy() -> tuple[ssl.SSLContext, list[str]]:
     return context, asked
 
 
-def test_10_handshake_that_is_cut(
+@pytest.mark.fault(10)
+def test_handshake_that_is_cut(
     make: Make, clock: ManualClock, world: World, clumsy: tuple[ssl.SSLContext, list[str]]
 ) -> None:
     """As a reset: the next attempt gets a token."""
@@ -196,8 +206,9 @@ def test_10_handshake_that_is_cut(
     assert asked == ["localhost", "localhost"]
 
 
+@pytest.mark.fault(11)
 @pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "502 Bad Gateway"])
-def test_11_proxy_that_refuses(make: Make, clock: ManualClock, world: World, status: str) -> None:
+def test_proxy_that_refuses(make: Make, clock: ManualClock, world: World, status: str) -> None:
     """The message names the proxy, not its password."""
     clock.set_random(0.0)
     with ConnectProxy(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()) as proxy:
@@ -213,7 +224,8 @@ def test_11_proxy_that_refuses(make: Make, clock: ManualClock, world: World, sta
     assert "hunter2" not in str(caught.value)
 
 
-def test_15_connections_used_up_by_the_caller(
+@pytest.mark.fault(15)
+def test_connections_used_up_by_the_caller(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """The one connection of the caller's client is busy; the token request has another."""
@@ -243,7 +255,8 @@ def black_hole() -> Iterator[list[tuple[str, int]]]:
         yield [(host, port), ("127.0.0.1", closing.enter_context(full_queue()))]
 
 
-def test_16_addresses_that_lead_nowhere(
+@pytest.mark.fault(16)
+def test_addresses_that_lead_nowhere(
     make: Make, world: World, black_hole: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many there are, the deadline holds."""

@@ -1,4 +1,4 @@
-"""Group A of the catalogue, 12 to 14: answers that lead astray, that never end, that blow up. 13 and 14 also in B."""
+"""Answers that lead astray, that never end, that blow up."""
 
 import gzip
 import tracemalloc
@@ -21,8 +21,9 @@ pytestmark = pytest.mark.usefixtures("family")
 Make = Callable[..., CognitoClientCredentials]
 
 
+@pytest.mark.fault(12)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_12_redirect(make: Make, fake: FakeCognito, world: World, wire: Wire, status: int) -> None:
+def test_redirect(make: Make, fake: FakeCognito, world: World, wire: Wire, status: int) -> None:
     """Not even a client that follows redirects carries the secret elsewhere."""
 
     def following() -> httpx.Client:
@@ -39,9 +40,8 @@ def test_12_redirect(make: Make, fake: FakeCognito, world: World, wire: Wire, st
     assert fake.counts()["token_requests"] == 1
 
 
-def test_13_endless_body_costs_64_kib_and_its_connection(
-    make: Make, fake: FakeCognito, world: World, wire: Wire
-) -> None:
+@pytest.mark.fault(13)
+def test_endless_body_costs_64_kib_and_its_connection(make: Make, fake: FakeCognito, world: World, wire: Wire) -> None:
     """What is longer is no token; nobody listens to the rest."""
     fake.endless()
     refused(make(domain=wire.domain, http_client=wire.http_client), fake, TokenResponseInvalid, world)
@@ -53,7 +53,8 @@ def test_13_endless_body_costs_64_kib_and_its_connection(
         eventually(lambda: not listener._open)
 
 
-def test_14_gzip_bomb(make: Make, fake: FakeCognito, wire: Wire) -> None:
+@pytest.mark.fault(14)
+def test_gzip_bomb(make: Make, fake: FakeCognito, wire: Wire) -> None:
     """60 kB that would be 60 MB: refused, and memory stays flat."""
     bomb = gzip.compress(b" " * 60_000_000)
     assert len(bomb) < 64 * 1024

@@ -1,4 +1,4 @@
-"""Group B of the catalogue, 30 to 34: status, headers and HTTP itself. Each is of its class, and nothing is cached."""
+"""Status, headers and HTTP itself. Each is of its class, and nothing is cached."""
 
 import json
 import logging
@@ -15,8 +15,9 @@ from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.answers import TOKEN, accepted, refused, with_
 
 
+@pytest.mark.fault(30)
 @pytest.mark.parametrize("code", ["invalid_client", "invalid_scope", "server_error", "strange"])
-def test_30_error_with_status_200(
+def test_error_with_status_200(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, code: str
 ) -> None:
     """The body's error names the error, even beside a token."""
@@ -31,6 +32,7 @@ def test_30_error_with_status_200(
 WAF = b"<html><head><title>403 Forbidden</title></head><body>Request blocked.</body></html>"
 
 
+@pytest.mark.fault(31)
 @pytest.mark.parametrize(
     ("status", "body"),
     [
@@ -46,7 +48,7 @@ WAF = b"<html><head><title>403 Forbidden</title></head><body>Request blocked.</b
     ],
     ids=repr,
 )
-def test_31_4xx_without_an_oauth_body(
+def test_4xx_without_an_oauth_body(
     credentials: CognitoClientCredentials, fake: FakeCognito, status: int, body: bytes
 ) -> None:
     """TokenRequestRefused with status and request id, error None; no word of the body."""
@@ -59,14 +61,16 @@ def test_31_4xx_without_an_oauth_body(
     assert "blocked." not in str(error).lower().replace("blocked the call.", "")
 
 
+@pytest.mark.fault(32)
 @pytest.mark.parametrize("status", [201, 202, 203, 204, 205, 206, 226])
-def test_32_other_2xx(credentials: CognitoClientCredentials, fake: FakeCognito, status: int) -> None:
+def test_other_2xx(credentials: CognitoClientCredentials, fake: FakeCognito, status: int) -> None:
     """Only 200 promises a token."""
     fake.answer_json(b"" if status in (204, 205) else TOKEN, status)
     refused(credentials, fake, TokenResponseInvalid)
 
 
-def test_33_cookies(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+@pytest.mark.fault(33)
+def test_cookies(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
     """Never stored, never sent back."""
     credentials.get_token()
     clock.advance(3600)
@@ -87,8 +91,9 @@ RAW: dict[str, bytes] = {
 }
 
 
+@pytest.mark.fault(34)
 @pytest.mark.parametrize("raw", RAW.values(), ids=RAW)
-def test_34_http_in_all_its_forms(credentials: CognitoClientCredentials, fake: FakeCognito, raw: bytes) -> None:
+def test_http_in_all_its_forms(credentials: CognitoClientCredentials, fake: FakeCognito, raw: bytes) -> None:
     """A token is a token."""
     fake.answer(raw)
     assert accepted(credentials).access_token == "abc"
@@ -106,8 +111,9 @@ NO_HTTP: dict[str, bytes] = {
 }
 
 
+@pytest.mark.fault(34)
 @pytest.mark.parametrize("raw", NO_HTTP.values(), ids=NO_HTTP)
-def test_34_what_is_no_http_answer(
+def test_what_is_no_http_answer(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, raw: bytes
 ) -> None:
     """An outage: tried three times, nothing cached."""
@@ -117,14 +123,16 @@ def test_34_what_is_no_http_answer(
     assert fake.counts()["token_requests"] == 4
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate", "zstd", "GZIP", "x-unknown"])
-def test_14_any_content_encoding(credentials: CognitoClientCredentials, fake: FakeCognito, encoding: str) -> None:
+def test_any_content_encoding(credentials: CognitoClientCredentials, fake: FakeCognito, encoding: str) -> None:
     """Refused before anything is decoded."""
     fake.answer_json(TOKEN, headers=[("Content-Encoding", encoding)])
     refused(credentials, fake, TokenResponseInvalid)
 
 
-def test_13_endless_body(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+@pytest.mark.fault(13)
+def test_endless_body(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
     """Read up to 64 KiB."""
     fake.endless()
     refused(credentials, fake, TokenResponseInvalid)

@@ -46,6 +46,7 @@ UNREADABLE = {
 }
 
 
+@pytest.mark.fault(168)
 @pytest.mark.parametrize(("variable", "value", "says"), UNREADABLE.values(), ids=UNREADABLE)
 def test_variable_that_httpx_cannot_use_is_named_without_its_value(
     make: Make, fake: FakeCognito, world: World, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str
@@ -62,6 +63,7 @@ def test_variable_that_httpx_cannot_use_is_named_without_its_value(
     assert fake.counts()["token_connections"] == 0
 
 
+@pytest.mark.fault(168)
 def test_first_unusable_variable_is_the_one_that_is_named(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Others that can be used are not blamed."""
     monkeypatch.setenv("HTTP_PROXY", "http://proxy.example.com:3128")
@@ -82,6 +84,7 @@ def test_client_that_cannot_be_made_for_another_reason_says_which(make: Make, mo
         make(http_client=None).get_token()
 
 
+@pytest.mark.fault(168)
 def test_variable_that_breaks_while_a_token_is_cached_costs_one_flight_a_pause(
     make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +100,7 @@ def test_variable_that_breaks_while_a_token_is_cached_costs_one_flight_a_pause(
     assert credentials.state().last_error == "ConfigurationError"
 
 
+@pytest.mark.fault(169)
 @pytest.mark.parametrize(
     ("variable", "proxy"),
     [
@@ -118,6 +122,7 @@ def test_proxy_that_is_not_there_is_named_with_its_variable(
         assert piece not in str(caught.value)
 
 
+@pytest.mark.fault(169)
 @pytest.mark.parametrize(
     ("proxy", "place"),
     [
@@ -143,6 +148,7 @@ def test_proxy_that_nothing_can_reach_is_named_with_its_variable(
     assert "hunter22" not in str(caught.value)
 
 
+@pytest.mark.fault(169)
 def test_proxy_that_hangs_is_named_when_the_time_is_over(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """The caller's time ends first; a tenth of a second."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -217,6 +223,7 @@ def listen() -> Iterator[Callable[[str], Listener]]:
         one.close()
 
 
+@pytest.mark.fault(170)
 @pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "localhost", "[::1]"])
 def test_token_request_to_loopback_never_goes_through_a_proxy(
@@ -240,6 +247,7 @@ def test_token_request_to_loopback_never_goes_through_a_proxy(
     assert len(endpoint.seen) == 1
 
 
+@pytest.mark.fault(170)
 def test_users_client_cannot_send_the_secret_to_a_proxy_in_plain_http(
     make: Make, fake: FakeCognito, listen: Callable[[str], Listener], monkeypatch: pytest.MonkeyPatch, world: World
 ) -> None:

@@ -294,6 +294,7 @@ def test_connect_proxy_by_http_client(build: Make, secure: FakeCognito, world: W
         assert len(proxy.seen) == 1
 
 
+@pytest.mark.fault(169)
 @pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "502 Bad Gateway"])
 def test_proxy_that_refuses_is_named_without_its_password(build: Make, clock: ManualClock, status: str) -> None:
     """TokenUnavailable that says proxy; userinfo of the proxy's URL is in no text."""
