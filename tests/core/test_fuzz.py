@@ -1,4 +1,7 @@
-"""Whatever bytes, headers and arguments come: only errors of ours, of bounded size, in bounded time."""
+"""Whatever bytes, headers and arguments come: only errors of ours, of bounded size, in bounded time.
+
+Private modules, since decisions are pure: through the public face each line of these tables would cost a flight.
+"""
 
 import json
 import math

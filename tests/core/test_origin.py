@@ -1,4 +1,7 @@
-"""Which origins may see the token."""
+"""Which origins may see the token.
+
+Private modules, since decisions are pure: through the public face each line of these tables would cost a flight.
+"""
 
 from typing import Any
 from unicodedata import normalize
