@@ -58,17 +58,17 @@ def test_a_proxy_is_used_exactly_where_httpx_uses_it(
     """A real client sends a request to each URL; the real proxy notes those that come to it."""
     bare.setenv(f"{scheme}_PROXY", with_password(refusing))
     bare.setenv("NO_PROXY", no_proxy)
-    for url in URLS:
-        before = len(refusing.seen)
-        with httpx.Client(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:  # fast: it reads no CA file
+    with httpx.Client(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)) as client:  # fast: it reads no CA file
+        for url in URLS:
+            before = len(refusing.seen)
             try:
                 client.get(url)
             except httpx.HTTPError:
                 pass  # the proxy refused, or nobody answers
-        proxy = proxy_of(url)
-        assert (proxy is not None) is (len(refusing.seen) > before), url
-        if proxy is not None:
-            assert (f"http://{proxy}", proxy.variable) == (refusing.url, f"{scheme}_PROXY")
+            proxy = proxy_of(url)
+            assert (proxy is not None) is (len(refusing.seen) > before), url
+            if proxy is not None:
+                assert (f"http://{proxy}", proxy.variable) == (refusing.url, f"{scheme}_PROXY")
 
 
 @pytest.mark.parametrize(
