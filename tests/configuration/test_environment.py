@@ -5,12 +5,11 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Mapping
-from typing import Any, ForwardRef
+from typing import Any, ForwardRef, get_args, get_type_hints
 
 import pytest
 
 from s2sauth import CognitoClientCredentials, ConfigurationError
-from s2sauth._arguments import Arguments
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import plain_client
 
@@ -215,10 +214,11 @@ def test_unknown_override_is_a_type_error_that_names_the_one_that_was_meant(
 @pytest.mark.fault(176)
 def test_overrides_are_the_arguments_of_the_constructor() -> None:
     """By name, and by type."""
+    (overrides,) = get_args(get_type_hints(CognitoClientCredentials.from_env)["overrides"])
     arguments = inspect.signature(CognitoClientCredentials).parameters
     assert {name: one.annotation for name, one in arguments.items()} == {
         name: annotation.__forward_arg__ if isinstance(annotation, ForwardRef) else annotation
-        for name, annotation in Arguments.__annotations__.items()
+        for name, annotation in overrides.__annotations__.items()
     }
 
 

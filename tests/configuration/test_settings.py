@@ -11,8 +11,7 @@ import pydantic_settings
 import pytest
 from pydantic import SecretStr
 
-from s2sauth import ConfigurationError, RenewalPolicy
-from s2sauth._arguments import Arguments
+from s2sauth import CognitoClientCredentials, ConfigurationError, RenewalPolicy
 from s2sauth.settings import CognitoSettings
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import clock, fake, plain_client
@@ -229,7 +228,8 @@ def test_the_fields_are_the_arguments_that_can_be_settings() -> None:
     objects = {"policy", "http_client", "on_event", "clock"}
     policy = set(inspect.signature(RenewalPolicy).parameters)
     secret = {"client_secret_file", "client_secret_arn"}
-    assert set(CognitoSettings.model_fields) == (set(Arguments.__annotations__) - objects) | policy | secret
+    arguments = set(inspect.signature(CognitoClientCredentials).parameters)
+    assert set(CognitoSettings.model_fields) == (arguments - objects) | policy | secret
 
 
 def test_a_misspelt_argument_is_named() -> None:

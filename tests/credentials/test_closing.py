@@ -7,9 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from s2sauth import AccessToken, CognitoClientCredentials, CredentialsClosed, Event
-from s2sauth._core.errors import Cause, Failure
-from s2sauth._core.freshness import Entry, Instant
-from s2sauth._flight import Flight
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
@@ -35,16 +32,6 @@ def test_no_object_holds_the_token_of_a_closed_one(credentials: CognitoClientCre
     gc.collect()
 
     assert not [one for one in gc.get_objects() if isinstance(one, AccessToken) and one.access_token == value]
-
-
-def test_flight_that_a_caller_is_just_about_to_begin_ends_too(credentials: CognitoClientCredentials) -> None:
-    """It was decided on, and nobody but that caller has seen it yet."""
-    now = Instant(0.0, 0.0)
-    decided = credentials._slot.flight.succeed(Flight(1, limit=(now, 8.0), waited_for=True))
-    credentials.close()
-
-    assert isinstance(decided.outcome, Failure)
-    assert decided.outcome.cause is Cause.CLOSED
 
 
 def test_object_closed_before_its_first_use_sends_nothing(
@@ -199,27 +186,6 @@ def test_no_token_request_goes_out_when_close_comes_while_the_secret_is_read(mak
     assert fake.counts()["token_requests"] == 0
 
 
-@pytest.mark.parametrize("close_first", [True, False])
-def test_invalidate_beside_close_brings_no_token_back(
-    credentials: CognitoClientCredentials, monkeypatch: pytest.MonkeyPatch, close_first: bool
-) -> None:
-    """It read the token before close() and marks it afterwards."""
-    token = credentials.get_token()
-    suspected = Entry.under_suspicion
-
-    def meddling(entry: Entry) -> Entry:
-        if close_first:
-            credentials.close()
-        return suspected(entry)
-
-    monkeypatch.setattr(Entry, "under_suspicion", meddling)
-    credentials.invalidate(token)
-    credentials.close()
-    assert credentials._slot.newest is credentials._slot.entry is None
-    with pytest.raises(CredentialsClosed):
-        credentials.get_token()
-
-
 def test_token_that_is_put_back_after_close_is_not_handed_out(credentials: CognitoClientCredentials) -> None:
     """A thread that was held up just before it assigned the token does so after close() has returned."""
     credentials.get_token()
@@ -228,21 +194,3 @@ def test_token_that_is_put_back_after_close_is_not_handed_out(credentials: Cogni
     credentials._slot.entry = held_up
     with pytest.raises(CredentialsClosed):
         credentials.get_token()
-
-
-def test_flight_that_a_caller_decides_on_during_close_ends_too(
-    credentials: CognitoClientCredentials, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It comes between the look at the latest flight and its end."""
-    latest, decided = credentials._slot.flight, Flight(1, limit=(Instant(0.0, 0.0), 8.0), waited_for=True)
-    ended = Flight.ended
-
-    def meddling(number: int, outcome: Failure) -> Flight:
-        latest.succeed(decided)
-        return ended(number, outcome)
-
-    monkeypatch.setattr(Flight, "ended", meddling)
-    credentials.close()
-    assert isinstance(decided.outcome, Failure)
-    assert decided.successor is credentials._slot.latest
-    assert not credentials._slot.latest.flying

@@ -12,23 +12,18 @@ import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials, Event, RenewalPolicy, TokenResponseInvalid, TokenUnavailable
-from s2sauth._core.errors import Failure
-from s2sauth._core.retry import Timeouts
-from s2sauth._core.token_endpoint import TokenRequest
-from s2sauth._process import SystemClock
-from s2sauth._sender import HttpSender
 from s2sauth.testing import FakeCognito, ManualClock
-from tests.support.fixtures import names, plain_client
+from tests.support.fixtures import names
 from tests.support.settled import eventually, settled
 from tests.support.tls import client_context, server_context
-from tests.support.worlds import PATIENCE, Threads, World
+from tests.support.worlds import PATIENCE, GetToken, Threads, World
 
 Make = Callable[..., CognitoClientCredentials]
 
 
 def test_timeout_shortens_the_wait_not_the_flight(make: Make, fake: FakeCognito, world: World) -> None:
     """The impatient caller fails, the token request goes on, and the next caller has its token."""
-    credentials = make(clock=SystemClock())
+    credentials = make(clock=None)
     fake.gate()
     with pytest.raises(TokenUnavailable, match=r"within 0\.05 s"):
         world.get(credentials, timeout=0.05)
@@ -76,7 +71,7 @@ def test_timeout_0_without_a_token_fails_at_once(
 
 def test_timeout_beyond_the_deadline_is_the_deadline(make: Make, fake: FakeCognito, world: World) -> None:
     """There is no unlimited wait."""
-    credentials = make(clock=SystemClock(), policy=RenewalPolicy(deadline=0.2))
+    credentials = make(clock=None, policy=RenewalPolicy(deadline=0.2))
     fake.gate()
     began = time.monotonic()
     with pytest.raises(TokenUnavailable):
@@ -98,7 +93,7 @@ def test_hanging_endpoint_ends_at_the_deadline(
 ) -> None:
     """httpx's own time-outs do not stop dripped headers; the deadline does."""
     hang(fake)
-    credentials = make(clock=SystemClock(), policy=RenewalPolicy(deadline=0.3))
+    credentials = make(clock=None, policy=RenewalPolicy(deadline=0.3))
     began = time.monotonic()
     with pytest.raises((TokenUnavailable, TokenResponseInvalid)):
         world.get(credentials)
@@ -207,7 +202,7 @@ def test_late_failure_does_not_count(
 def test_given_up_flight_ends_soon(make: Make, fake: FakeCognito) -> None:
     """Its connection is closed under it: its thread does not stay for as long as the endpoint likes to drip."""
     fake.drip(0.02)
-    credentials = make(clock=SystemClock(), policy=RenewalPolicy(deadline=0.2))
+    credentials = make(clock=None, policy=RenewalPolicy(deadline=0.2))
     with pytest.raises(TokenUnavailable):
         credentials.get_token()
     flight = credentials._slot.flight
@@ -225,7 +220,7 @@ def test_giving_up_touches_no_other_connection(make: Make, end: str) -> None:
         credentials = make(
             **keys,
             policy=policy,
-            clock=SystemClock(),
+            clock=None,
             http_client=lambda: httpx.Client(verify=context, trust_env=False),
         )
         with pytest.raises(TokenUnavailable):
@@ -246,7 +241,7 @@ def test_giving_up_touches_no_other_connection(make: Make, end: str) -> None:
 def test_hanging_flight_ends_with_its_deadline(make: Make, fake: FakeCognito, hang: str) -> None:
     """Its thread does not wait for a read time-out: its connection is ended under it."""
     getattr(fake, hang)()
-    credentials = make(clock=SystemClock())
+    credentials = make(clock=None)
     with pytest.raises(TokenUnavailable):
         credentials.get_token(timeout=0)
     fake.wait_for_token_requests()
@@ -257,15 +252,28 @@ def test_hanging_flight_ends_with_its_deadline(make: Make, fake: FakeCognito, ha
     assert time.monotonic() - began < 1
 
 
-def test_connection_made_after_its_flight_was_given_up_is_ended_at_once(fake: FakeCognito) -> None:
-    """Name resolution took so long: nobody waits for the answer any more."""
+def test_connection_made_after_its_flight_was_given_up_is_ended_at_once(
+    make: Make, fake: FakeCognito, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Name resolution took so long: nobody waits for the answer any more, so no read time-out is waited for either."""
+    resolve, resolving, go_on = socket.getaddrinfo, threading.Event(), threading.Event()
+
+    def slowly(*arguments: Any, **named: Any) -> Any:
+        resolving.set()
+        go_on.wait(PATIENCE)
+        return resolve(*arguments, **named)
+
     fake.hang()
-    sender = HttpSender(httpx, plain_client())
-    sender.abort()
+    credentials = make()
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    callers = Threads().start([GetToken(credentials)])
+    assert resolving.wait(PATIENCE)
+    flight = credentials._slot.flight
+    clock.advance(9)
+    assert isinstance(callers.errors()[0], TokenUnavailable)
     began = time.monotonic()
-    outcome = sender.send(TokenRequest(url=fake.token_url, headers=(), body=b""), Timeouts(2.0, 4.0))
-    sender.close()
-    assert isinstance(outcome, Failure)
+    go_on.set()
+    eventually(lambda: flight.thread is None)
     assert time.monotonic() - began < 2
 
 
@@ -308,7 +316,7 @@ def hangs(event: threading.Event) -> Callable[[], Any]:
 def test_text_of_a_timeout_names_what_hangs(make: Make, world: World, argument: str, says: str, blames: str) -> None:
     """What was not asked is not blamed, neither to one who waits nor once the flight is given up."""
     over = threading.Event()
-    credentials = make(**{argument: hangs(over), "clock": SystemClock()}, policy=RenewalPolicy(deadline=0.2))
+    credentials = make(**{argument: hangs(over), "clock": None}, policy=RenewalPolicy(deadline=0.2))
     for timeout in (0.05, None, None):
         with pytest.raises(TokenUnavailable, match=says) as caught:
             world.get(credentials, timeout=timeout)

@@ -10,7 +10,6 @@ import pytest
 import trio
 
 from s2sauth import AccessToken, CognitoClientCredentials, ConfigurationError, Event, TokenUnavailable
-from s2sauth._flight import Flight
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually, settled
@@ -272,9 +271,8 @@ def test_handler_of_an_application_log_that_asks_for_a_token_ends_by_its_deadlin
 ) -> None:
     """The caller holds the handler's lock, which the flight's own log line needs: at worst that call fails in time."""
     from s2sauth import RenewalPolicy
-    from s2sauth._process import SystemClock
 
-    credentials = make(clock=SystemClock(), policy=RenewalPolicy(deadline=0.3))
+    credentials = make(clock=None, policy=RenewalPolicy(deadline=0.3))
     handler, logger = Asking(credentials), logging.getLogger("application")
     library = logging.getLogger("s2sauth")
     raised: list[logging.LogRecord] = []
@@ -301,7 +299,7 @@ def test_caller_interrupted_before_its_flight_begins_costs_the_next_one_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Flight, "launch", interrupted)
+        patch.setattr("_thread.start_new_thread", interrupted)
         with pytest.raises(KeyboardInterrupt):
             credentials.get_token()
     clock.advance(3600)
@@ -320,7 +318,7 @@ def test_renewal_that_was_interrupted_before_it_began_is_begun_by_the_next_calle
     old = credentials.get_token()
     clock.advance(3000)
     with monkeypatch.context() as patch:
-        patch.setattr(Flight, "launch", interrupted)
+        patch.setattr("_thread.start_new_thread", interrupted)
         with pytest.raises(KeyboardInterrupt):
             credentials.get_token()
     clock.advance(60)

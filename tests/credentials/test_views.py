@@ -6,9 +6,11 @@ from collections.abc import Callable
 import pytest
 
 from s2sauth import CognitoClientCredentials, ConfigurationError
-from s2sauth._slots import KEPT
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.worlds import World
+
+KEPT = 256
+"""Scope sets that are kept after their last view is gone."""
 
 Make = Callable[..., CognitoClientCredentials]
 

@@ -23,7 +23,6 @@ from s2sauth import (
     TokenRequestRefused,
     TokenUnavailable,
 )
-from s2sauth._core.config import key
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.answers import refused
 from tests.support.arguments import build
@@ -92,9 +91,11 @@ DIFFERENCES: dict[str, dict[str, Any]] = {
 def test_one_token_for_all_has_no_place_in_the_key(change: dict[str, Any]) -> None:
     """Whatever goes on the wire tells one token from another."""
     usual = {"scopes": "a"}
-    one, same, other = build(**usual), build(**usual), build(**{**usual, **change})
-    assert key(one._slot.settings) == key(same._slot.settings)
-    assert key(one._slot.settings) != key(other._slot.settings)
+    events: list[Event] = []
+    for arguments in (usual, usual, {**usual, **change}):
+        build(on_event=events.append, **arguments).close()
+    one, same, other = [event.key for event in events]
+    assert one == same != other
 
 
 EXECUTING = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "yaml", "jsonpickle", "runpy", "code"}

@@ -10,7 +10,6 @@ import pytest
 import trio
 
 from s2sauth import CognitoClientCredentials, CredentialsClosed, InvalidClient, RenewalPolicy, TokenUnavailable
-from s2sauth._process import SystemClock
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.worlds import World
 
@@ -84,7 +83,7 @@ def test_no_other_class_is_an_httpx_error(make: Make, fake: FakeCognito, world: 
 def test_wait_is_no_longer_than_connect_and_read_of_the_request(make: Make, fake: FakeCognito, world: World) -> None:
     """A request with `timeout=0.1` fails after 0.2 s, whatever the policy's deadline; the flight goes on."""
     fake.gate()
-    credentials = make(clock=SystemClock())
+    credentials = make(clock=None)
     began = time.monotonic()
     with pytest.raises(TokenUnavailable):
         world.send(credentials.httpx_auth(fake.api_url), f"{fake.api_url}/files", timeout=0.1)
@@ -96,7 +95,7 @@ def test_wait_is_no_longer_than_connect_and_read_of_the_request(make: Make, fake
 
 def test_wait_for_a_replacement_is_no_longer_either(make: Make, fake: FakeCognito, world: World) -> None:
     """After a 401 the same limit holds: the caller gets its 401 back in time."""
-    credentials = make(clock=SystemClock(), policy=RenewalPolicy(forced_renewal_every=0.0001))
+    credentials = make(clock=None, policy=RenewalPolicy(forced_renewal_every=0.0001))
     auth, url = credentials.httpx_auth(fake.api_url), f"{fake.api_url}/files"
     assert world.send(auth, url).status_code == 200
     fake.revoke()
@@ -113,7 +112,7 @@ def test_wait_of_a_request_without_limits_is_the_policys(
 ) -> None:
     """There is no unlimited wait."""
     fake.gate()
-    credentials = make(clock=SystemClock(), policy=RenewalPolicy(deadline=0.3))
+    credentials = make(clock=None, policy=RenewalPolicy(deadline=0.3))
     timeout = httpx.Timeout(None, **limits)
     began = time.monotonic()
     with pytest.raises(TokenUnavailable):

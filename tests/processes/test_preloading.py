@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials, RenewalPolicy, TokenUnavailable
-from s2sauth._core.cognito import claims
 from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.answers import claims
 from tests.support.forking import in_child, in_children
 from tests.support.scripts import run
 from tests.support.settled import eventually, settled
@@ -67,7 +67,7 @@ def test_fork_while_renewing(elsewhere: FakeCognito) -> None:
         if theirs != ours:  # else the fork came when the parent had its token, which is the child's too
             assert len(elsewhere.token_requests) == 2
             if number % 2:
-                asked_by = [(claims(token) or {})["asked_by"] for token in (ours, theirs)]
+                asked_by = [claims(token)["asked_by"] for token in (ours, theirs)]
                 assert asked_by == ["parent", "child"]
         credentials.close()
     assert under_way > 80

@@ -17,7 +17,6 @@ import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials, Event, InvalidClient, S2SAuthError
-from s2sauth._core.values import Secret
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.worlds import World
 
@@ -108,7 +107,6 @@ def test_nothing_that_is_secret_is_pickled(credentials: CognitoClientCredentials
     for value, hint in (
         (credentials, "from_env"),
         (credentials.get_token(), "get_token"),
-        (Secret(SENTINEL), "environment variable"),
     ):
         with pytest.raises(TypeError, match=hint) as caught:
             pickle.dumps(value, protocol)
@@ -120,7 +118,7 @@ def test_nothing_that_is_secret_is_copied(
     credentials: CognitoClientCredentials, copying: Callable[[object], object]
 ) -> None:
     """A deep copy of a settings object would double the token requests."""
-    for value in (credentials, credentials.get_token(), Secret(SENTINEL)):
+    for value in (credentials, credentials.get_token()):
         with pytest.raises(TypeError, match="cannot be pickled or copied"):
             copying(value)
 
@@ -191,17 +189,6 @@ def test_traceback_of_a_failing_source_shows_no_secret(make: Make, fake: FakeCog
     out = io.StringIO()
     traceback.TracebackException.from_exception(caught.value, capture_locals=True).print(file=out)
     assert SENTINEL not in out.getvalue()
-
-
-def test_secret_compares_and_hides() -> None:
-    """Equal when equal, in a set too, and never shown."""
-    secret = Secret(SENTINEL)
-    assert secret == Secret(SENTINEL)
-    assert secret != Secret("other")
-    assert secret != SENTINEL
-    assert len({secret, Secret(SENTINEL), Secret("other")}) == 2
-    assert secret.reveal() == SENTINEL
-    assert not [form for form in forms(SENTINEL) if form in shown(secret)]
 
 
 def test_failure_keeps_no_response_alive(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:

@@ -12,7 +12,7 @@ import redis.asyncio
 
 from parts.redis import Redis
 from parts.valkey import KeyValueServer, Valkey
-from s2sauth._core.errors import ConfigurationError
+from s2sauth import ConfigurationError
 from s2sauth.stores import Store
 from s2sauth.stores.base import MAX_VALUE
 from s2sauth.stores.redis import RedisStore

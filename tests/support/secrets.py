@@ -1,7 +1,8 @@
 """A real service in which AWS keeps secrets, from the side of those who put them there."""
 
+import logging
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import count
 from typing import Any
 
@@ -9,10 +10,21 @@ import boto3
 import pytest
 
 from parts.moto import Moto
-from s2sauth._boto import unlogged
 from tests.support.stores import AWS
 
 _numbers = count()
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """botocore logs requests and answers at DEBUG, on any thread."""
+    logger = logging.getLogger("botocore")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class Vault:
@@ -27,21 +39,21 @@ class Vault:
     def create(self, value: str | bytes, name: str | None = None) -> str:
         """A new secret; its name."""
         name = name or f"files/client-{next(_numbers)}"
-        with unlogged():
+        with _unlogged():
             given = {"SecretString": value} if isinstance(value, str) else {"SecretBinary": value}
             self.secrets.create_secret(Name=name, **given)
         return name
 
     def put(self, name: str, value: str, stage: str = "AWSCURRENT") -> str:
         """A new version of it with that stage; the one that was AWSCURRENT becomes AWSPREVIOUS."""
-        with unlogged():
+        with _unlogged():
             answer = self.secrets.put_secret_value(SecretId=name, SecretString=value, VersionStages=[stage])
         version: str = answer["VersionId"]
         return version
 
     def promote(self, name: str, version: str) -> None:
         """Make the pending version the current one, as the last step of a rotation does."""
-        with unlogged():
+        with _unlogged():
             versions = self.secrets.describe_secret(SecretId=name)["VersionIdsToStages"]
             (current,) = [known for known, stages in versions.items() if "AWSCURRENT" in stages]
             move = {"SecretId": name, "VersionStage": "AWSCURRENT"}
@@ -49,23 +61,23 @@ class Vault:
 
     def arn(self, name: str) -> str:
         """The secret's."""
-        with unlogged():
+        with _unlogged():
             found: str = self.secrets.describe_secret(SecretId=name)["ARN"]
         return found
 
     def delete(self, name: str) -> None:
         """At once."""
-        with unlogged():
+        with _unlogged():
             self.secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
 
     def put_parameter(self, name: str, value: str) -> None:
         """An encrypted parameter."""
-        with unlogged():
+        with _unlogged():
             self.parameters.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
 
     def parameter_as_it_lies(self, name: str) -> str:
         """Not decrypted."""
-        with unlogged():
+        with _unlogged():
             found: str = self.parameters.get_parameter(Name=name)["Parameter"]["Value"]
         return found
 

@@ -2,14 +2,14 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
-from s2sauth._process import Lock
 from s2sauth.testing import ManualClock
 
 
-def held() -> Lock:
+def held() -> Any:
     lock = threading.Lock()
     lock.acquire()
     return lock
@@ -18,7 +18,7 @@ def held() -> Lock:
 class Sleeper:
     """A thread inside `clock.wait`."""
 
-    def __init__(self, clock: ManualClock, lock: Lock, seconds: float) -> None:
+    def __init__(self, clock: ManualClock, lock: Any, seconds: float) -> None:
         self.lock = lock
         self.thread = threading.Thread(target=clock.wait, args=(lock, seconds), daemon=True)
         self.thread.start()
@@ -38,7 +38,7 @@ def asleep(clock: ManualClock) -> Iterator[Callable[..., Sleeper]]:
     """Starts a sleeper and waits until it sleeps; wakes all when the test is over."""
     sleepers: list[Sleeper] = []
 
-    def asleep(seconds: float, lock: Lock | None = None) -> Sleeper:
+    def asleep(seconds: float, lock: Any = None) -> Sleeper:
         sleepers.append(Sleeper(clock, lock or held(), seconds))
         clock.wait_for_sleepers(len(sleepers))
         return sleepers[-1]

@@ -7,7 +7,7 @@ import pickle
 import httpx
 import pytest
 
-from s2sauth._core.errors import ConfigurationError
+from s2sauth import ConfigurationError
 from s2sauth.testing import StaticToken
 
 

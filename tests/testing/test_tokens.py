@@ -1,16 +1,9 @@
 """What becomes of tokens and secrets: lives, clocks, claims, revocation, rotation."""
 
-import base64
-import json
-
 import pytest
 
 from s2sauth.testing import FakeCognito, ManualClock
-
-
-def claims(token: str) -> dict:
-    payload = token.split(".")[1]
-    return json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+from tests.support.answers import claims
 
 
 @pytest.fixture
