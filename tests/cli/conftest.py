@@ -6,18 +6,19 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from parts.install import environment
-from s2sauth._cli import main
-from s2sauth._core.environment import VARIABLES
 from s2sauth.testing import FakeCognito
 from tests.support.json_schema import mistakes
 from tests.support.processes import is_left_alone
 
+main: Callable[..., int] = entry_points(group="console_scripts")["s2sauth"].load()
+"""The command, as it is installed."""
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs/reference/cli.schema.json").read_text("utf-8"))
 
 
@@ -55,7 +56,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """An environment without settings, proxies, certificates and colour."""
-    variables = [name for names in VARIABLES.values() for name in names]
+    variables = [name for name in os.environ if name.startswith(("COGNITO_", "APP_CLIENT_"))]
     proxies = [name for name in os.environ if name.lower().endswith("_proxy")]
     tls = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
     for name in (*variables, "NO_COLOR", *proxies, *tls):

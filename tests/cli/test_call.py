@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from s2sauth import AccessToken, CognitoClientCredentials
-from s2sauth._cli._refusal import reasons
-from s2sauth.testing import FakeCognito, StaticToken
+from s2sauth.testing import FakeCognito
 from tests.cli.conftest import Run
 
 
@@ -251,22 +249,3 @@ def test_body_of_a_charset_that_is_none(charset: str, run: Run, fake: FakeCognit
     headers = [("Content-Type", f"text/plain; charset={charset}")]
     fake.api_answer(200, headers=headers, body="é..".encode())
     assert run("call", "GET", fake.api_url).out.endswith("\n\né..\n")
-
-
-def token_of(fake: FakeCognito) -> AccessToken:
-    """One that it issues now."""
-    with CognitoClientCredentials.from_env(environ=fake.environ) as credentials:
-        return credentials.get_token()
-
-
-def test_reasons(fake: FakeCognito) -> None:
-    """By status and challenge; an expired token says so; an opaque one has no claims."""
-    token = token_of(fake)
-    assert reasons(200, [], token) == []
-    assert "calls the token invalid" in reasons(401, ['Bearer error="invalid_token"'], token)[0]
-    assert "does not allow this call" in reasons(403, [], token)[0]
-    assert "does not say why" in reasons(401, ["Basic realm=x"], token)[0]
-    assert not any("expired" in text for text in reasons(401, [], token))
-    fake.set_claims({"exp": 1, "iat": 0, "iss": 5})
-    assert "it expired" in reasons(401, [], token_of(fake))[-1]
-    assert len(reasons(401, [], StaticToken("opaque").get_token())) == 2

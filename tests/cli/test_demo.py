@@ -1,6 +1,5 @@
 """`s2sauth demo`, made short, with MiniStack in the environment of the extra; each show takes ten seconds."""
 
-import io
 import os
 import pty
 import re
@@ -12,23 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from rich.console import Console as Rich
-from rich.console import Group
 
-from s2sauth._cli import _demo, main
-from s2sauth._cli._live import Display
-from s2sauth.local import _show
-from s2sauth.local._show import Row
-from s2sauth.local._timeline import Moment
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, main
 from tests.support.processes import running_below
 
 
 @pytest.fixture(autouse=True)
 def short(bare: pytest.MonkeyPatch) -> None:
     """The show, and a terminal of 80 columns."""
-    bare.setattr(_show, "CALLS", 40)
-    bare.setattr(_show, "LIFE", 4.0)
+    bare.setattr("s2sauth.local._show.CALLS", 40)
+    bare.setattr("s2sauth.local._show.LIFE", 4.0)
     bare.setenv("TERM", "xterm-256color")
     bare.setenv("COLUMNS", "80")
 
@@ -89,7 +81,7 @@ def test_ctrl_c(live: bool, folder: Path, bare: pytest.MonkeyPatch, capsys: pyte
             assert running_below(folder)
             os.kill(os.getpid(), signal.SIGINT)
 
-    bare.setattr(Display if live else _demo.Progress, "begins", interrupt)
+    bare.setattr(f"s2sauth._cli.{'_live.Display' if live else '_demo.Progress'}.begins", interrupt)
     if live:
         with terminal(bare) as drawn:
             assert main(["demo"]) == 130
@@ -118,55 +110,3 @@ def test_without_rich(bare: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
         assert main(["demo"]) == 2
     assert 'rich.console is missing: pip install "s2sauth[local]"' in capsys.readouterr().err
     assert b"".join(drawn) == b""
-
-
-class Terminal(io.StringIO):
-    """A stream that somebody looks at."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize(
-    ("stream", "environ", "drawn"),
-    [
-        (Terminal(), {"TERM": "xterm"}, True),
-        (io.StringIO(), {"TERM": "xterm"}, False),
-        (Terminal(), {"TERM": "dumb"}, False),
-        (Terminal(), {"TERM": ""}, False),
-        (Terminal(), {"TERM": "xterm", "NO_COLOR": "1"}, False),
-        (Terminal(), {"TERM": "xterm", "NO_COLOR": ""}, True),
-    ],
-    ids=["terminal", "file", "dumb", "no TERM", "NO_COLOR", "empty NO_COLOR"],
-)
-def test_where_it_is_drawn(stream: io.StringIO, environ: dict[str, str], drawn: bool, bare: pytest.MonkeyPatch) -> None:
-    """A terminal that can, and somebody who did not ask for none of it."""
-    for name, value in environ.items():
-        bare.setenv(name, value)
-    assert _demo.draws(stream) is drawn
-
-
-def picture(display: Display) -> str:
-    """What a terminal of 80 columns shows."""
-    out = io.StringIO()
-    Rich(file=out, width=80, color_system=None).print(Group(display))
-    return out.getvalue()
-
-
-def test_display_grows_with_the_show() -> None:
-    """What is done, what is under way, and the timeline from its first moment on."""
-    display = Display()
-    assert picture(display).strip() == ""
-    display.begins("1,000 calls")
-    display.comes_to(400)
-    assert "1,000 calls ... 400 0 s" in picture(display)
-    display.ends(1.0)
-    assert picture(display).strip() == ""
-    display.show.rows += [Row("one", "fine", 1, 2), Row("two", "bad", 2, 1, ok=False)]
-    display.show.timeline.now = 1.0
-    display.show.timeline.calls.append(Moment(0.5, good=True))
-    shown = picture(display)
-    assert re.search(r"✓ one +1 call +2 tokens\n    fine", shown)
-    assert re.search(r"✗ SHORT two +2 calls +1 token\n    bad", shown)
-    assert re.search(r"calls +━", shown)
-    assert not display.show.ok

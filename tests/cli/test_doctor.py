@@ -1,15 +1,11 @@
 """`s2sauth doctor`."""
 
-import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import certifi
 import pytest
 
-from s2sauth._cli import _checks
-from s2sauth._cli._words import region_of
 from s2sauth.testing import FakeCognito
 from tests.cli.conftest import Ran, Run
 from tests.support.tls import authority, server_context
@@ -74,7 +70,6 @@ def test_a_host_that_is_none_to_httpx(url: str, proxy: str | None, run: Run, bar
     ran = run("doctor", "--json", "--token-url", url, url)
     assert ran.code == 3
     assert (statuses(ran)["dns"], statuses(ran)["api dns"]) == ("fail", "fail")
-    assert _checks.clock(url, time.time).status == "skip"
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
@@ -133,19 +128,6 @@ def test_url_that_is_none(run: Run) -> None:
     ran = run("doctor", "files.example.com")
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("s2sauth: URL: needs https:// before the host; give it whole")
-
-
-@pytest.mark.parametrize(
-    ("url", "place"),
-    [
-        ("https://aא.example/x", ("xn--a-0hc.example", 443)),  # no host for Python's codec
-        ("http://[::1]:8080/", ("::1", 8080)),
-        ("http://127.0.0.1", ("127.0.0.1", 80)),
-    ],
-)
-def test_host_and_port_are_those_of_httpx(url: str, place: tuple[str, int]) -> None:
-    """A name as it is sent to the resolver."""
-    assert _checks._place(url) == place
 
 
 @pytest.mark.usefixtures("fake")
@@ -222,29 +204,6 @@ def test_issuer_of_another_region(region: str | None, issuer: str, status: str, 
         assert "of eu-central-1 and not of eu-west-1 Another Region's user pool" in found(ran, "iss")
 
 
-@pytest.mark.fault(189)
-@pytest.mark.parametrize(
-    ("url", "region"),
-    [
-        ("https://demo.auth.eu-central-1.amazoncognito.com/oauth2/token", "eu-central-1"),
-        ("https://demo.auth-fips.us-gov-west-1.amazoncognito.com/oauth2/token", "us-gov-west-1"),
-        ("https://cognito-idp.cn-north-1.amazonaws.com.cn/cn-north-1_a", "cn-north-1"),
-        ("https://cognito-idp.eusc-de-east-1.amazonaws.eu/", "eusc-de-east-1"),
-        ("https://cognito-idp.us-iso-east-1.c2s.ic.gov/", "us-iso-east-1"),
-        ("https://cognito-idp.us-isob-east-1.sc2s.sgov.gov/", "us-isob-east-1"),
-        ("https://cognito-idp.us-isof-south-1.csp.hci.ic.gov/", "us-isof-south-1"),
-        ("https://cognito-idp.eu-isoe-west-1.cloud.adc-e.uk/", "eu-isoe-west-1"),
-        ("https://us-iso-east-1.example.ic.gov/", None),
-        ("https://auth.eu-central-1.example.com/oauth2/token", None),
-        ("https://s3.amazonaws.com/", None),
-        ("not a url", None),
-    ],
-)
-def test_region_of_a_host(url: str, region: str | None) -> None:
-    """AWS's own hosts name theirs."""
-    assert region_of(url) == region
-
-
 def test_token_without_scopes(run: Run, fake: FakeCognito, bare: pytest.MonkeyPatch) -> None:
     """None asked for, none had."""
     bare.delenv("COGNITO_SCOPES")
@@ -311,9 +270,3 @@ def test_api_that_is_down(run: Run) -> None:
     ran = run("doctor", "--json", "http://127.0.0.1:1/")
     assert ran.code == 3
     assert (statuses(ran)["token"], statuses(ran)["api"]) == ("pass", "fail")
-
-
-def test_dns_lists_every_address() -> None:
-    """Sorted, each once."""
-    assert _checks.dns("dns", "http://127.0.0.1:80/", proxied=False).found == "127.0.0.1 is 127.0.0.1"
-    assert socket.gethostbyname("localhost") in _checks.dns("dns", "http://localhost/", proxied=False).found

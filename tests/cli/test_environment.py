@@ -17,9 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from s2sauth import CognitoClientCredentials, RenewalPolicy
-from s2sauth._cli import _settings, main
 from s2sauth.testing import FakeCognito
-from tests.cli.conftest import SCHEMA, Run
+from tests.cli.conftest import SCHEMA, Run, main
 from tests.cli.test_doctor import found, statuses
 from tests.support.json_schema import mistakes
 
@@ -305,7 +304,7 @@ def world(fake: FakeCognito, variables: dict[str, str]) -> Iterator[None]:
         for name, value in {**inherited(), **safe, **fake.environ, **variables}.items():
             patch.setenv(name, value)
         patch.chdir(folder)  # a key log is written wherever its variable says
-        patch.setattr(_settings, "CognitoClientCredentials", Impatient)
+        patch.setattr("s2sauth._cli._settings.CognitoClientCredentials", Impatient)
         yield
 
 

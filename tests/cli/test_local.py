@@ -15,8 +15,7 @@ import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials
-from s2sauth._cli import main
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, main
 from tests.support.processes import running_below
 
 

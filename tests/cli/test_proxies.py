@@ -1,4 +1,7 @@
-"""Proxies of the environment, as `doctor` and `call` see them: their decision is httpx's own."""
+"""Proxies of the environment, as `doctor` and `call` see them: their decision is httpx's own.
+
+`proxy_of` is private: a command asks it for one host, and the table has thousands of cases.
+"""
 
 import ssl
 from collections.abc import Iterator

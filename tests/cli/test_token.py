@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from s2sauth._cli import _claims, _words
 from s2sauth.testing import FakeCognito
 from tests.cli.conftest import Run
 
@@ -152,37 +151,6 @@ def test_claims_with_times_in_words(run: Run, fake: FakeCognito) -> None:
     document = run("claims", "--json").json
     assert document["claims"]["x"] == "\x1b[31m"
     assert set(document["times"]) == {"auth_time", "exp", "iat"}
-
-
-def test_claims_that_are_no_times() -> None:
-    """A pre token generation trigger may write anything."""
-    odd = {"exp": True, "iat": "soon", "nbf": 1e300, "auth_time": 0}
-    assert _claims.in_words(odd, 7200.0) == {"auth_time": {"at": "1970-01-01T00:00:00Z", "in_words": "2 hours ago"}}
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.9, "now"),
-        (-0.9, "now"),
-        (1, "in 1 second"),
-        (59.9, "in 59 seconds"),
-        (60, "in 1 minute"),
-        (3599, "in 59 minutes"),
-        (-3600, "1 hour ago"),
-        (200000, "in 2 days"),
-    ],
-)
-def test_distance(seconds: float, words: str) -> None:
-    """In the largest unit of which there is one."""
-    assert _words.distance(seconds) == words
-
-
-def test_words() -> None:
-    """Half a second has a unit, scopes have a word for none, terminals get no control characters."""
-    assert _words.duration(0.5) == "0 seconds"
-    assert (_words.scope_text(None), _words.scope_text(())) == ("all of the app client's", "none")
-    assert _words.printable("a\x1b[2J\tb\n") == "a\N{REPLACEMENT CHARACTER}[2J\tb\n"
 
 
 def test_a_token_is_asked_for_once(run: Run, fake: FakeCognito) -> None:
