@@ -5,11 +5,23 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.extension import Extension
-from tests.support.fixtures import clock, events, fake, make
+from tests.support.fixtures import clock, credentials, events, fake, make, world
 from tests.support.secrets import _vault, vault
 from tests.support.stores import aws_variables, moto
 
-__all__ = ["_vault", "aws_variables", "clock", "events", "extension", "fake", "make", "moto", "vault"]
+__all__ = [
+    "_vault",
+    "aws_variables",
+    "clock",
+    "credentials",
+    "events",
+    "extension",
+    "fake",
+    "make",
+    "moto",
+    "vault",
+    "world",
+]
 
 
 @pytest.fixture
