@@ -15,7 +15,7 @@ from s2sauth._core.issued import Issued
 from s2sauth._core.retry import Forced
 from s2sauth._flight import Flight
 from s2sauth._process import next_generation
-from s2sauth._slots import KEPT, Client, Slot, SlotMap
+from s2sauth._slots import KEPT, REMEMBERED, Client, OurHeaders, Slot, SlotMap
 from s2sauth._state import state
 from s2sauth.testing import ManualClock
 from tests.support.entries import POLICY, START, after, empty_slot, entry, failure, settings
@@ -416,3 +416,15 @@ def held_entry(held: Slot) -> Entry:
     """The cached token of a slot that has one."""
     assert held.entry is not None
     return held.entry
+
+
+def test_our_headers_are_remembered_as_numbers_and_never_more_than_a_few() -> None:
+    """The memory neither grows nor has a token in it."""
+    ours = OurHeaders()
+    for number in range(3 * REMEMBERED):
+        ours.remember(f"Bearer {number}")
+        assert ours.recognise("Bearer 0"), "one that comes back again and again is kept"
+    assert all(isinstance(kept, int) for kept in ours._hashes)
+    assert len(ours._hashes) == REMEMBERED
+    newest = range(3 * REMEMBERED)[1 - REMEMBERED :]
+    assert [number for number in range(3 * REMEMBERED) if ours.recognise(f"Bearer {number}")] == [0, *newest]

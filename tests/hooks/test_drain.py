@@ -10,7 +10,7 @@ import pytest
 
 from s2sauth import CognitoClientCredentials
 from s2sauth.testing import FakeCognito, ManualClock
-from tests.support.passing import Passing
+from tests.support.clocks import Passing
 from tests.support.worlds import World
 
 Make = Callable[..., CognitoClientCredentials]

@@ -6,7 +6,6 @@ import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials, ConfigurationError, Event
-from s2sauth._slots import REMEMBERED, OurHeaders
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.worlds import WORLDS, World
@@ -163,18 +162,6 @@ def test_a_token_of_other_credentials_is_not_our_header(make: Make, fake: FakeCo
     with httpx.Client(auth=make().httpx_auth(url), verify=False, trust_env=False) as client:
         client.get(url, headers=other)
     assert replaced(events) == 1
-
-
-def test_our_headers_are_remembered_as_numbers_and_never_more_than_a_few() -> None:
-    """The memory neither grows nor has a token in it. Private, because no public way shows what is kept."""
-    ours = OurHeaders()
-    for number in range(3 * REMEMBERED):
-        ours.remember(f"Bearer {number}")
-        assert ours.recognise("Bearer 0"), "one that comes back again and again is kept"
-    assert all(isinstance(kept, int) for kept in ours._hashes)
-    assert len(ours._hashes) == REMEMBERED
-    newest = range(3 * REMEMBERED)[1 - REMEMBERED :]
-    assert [number for number in range(3 * REMEMBERED) if ours.recognise(f"Bearer {number}")] == [0, *newest]
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])

@@ -1,6 +1,5 @@
 """What goes to others. Events carry names and numbers; libraries log no value."""
 
-import json
 import logging
 import re
 from collections.abc import Callable, Iterator
@@ -15,8 +14,8 @@ import pytest
 from s2sauth import CognitoClientCredentials, Event, S2SAuthError, TokenUnavailable
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import NO_TLS
-from tests.support.h2_server import H2Server
 from tests.support.sentinel import MARK, holds, leaking_locals
+from tests.support.wires import Wire, http2
 from tests.support.worlds import World
 
 Make = Callable[..., CognitoClientCredentials]
@@ -109,45 +108,32 @@ def test_http_1_1_logs_no_value(
     assert {family for family, text in found.items() if holds(text)} == set()
 
 
-def _h2_client() -> httpx.Client:
-    return httpx.Client(http1=False, http2=True, verify=NO_TLS, trust_env=False)
-
-
-TOKEN = f"{MARK}.{'a' * 64}"
-
-
 @pytest.fixture
-def h2_server() -> Iterator[H2Server]:
+def h2(fake: FakeCognito) -> Iterator[Wire]:
     """A token endpoint and an API that speak nothing but HTTP/2."""
-    answer = {"access_token": TOKEN, "token_type": "Bearer", "expires_in": 3600}
-    with H2Server(json.dumps(answer).encode()) as server:
-        yield server
+    with http2(fake) as wire:
+        yield wire
 
 
-def by_h2(make: Make, server: H2Server, world: World, method: str) -> None:
+def by_h2(make: Make, h2: Wire, world: World, method: str) -> None:
     """A token request and three calls with the token."""
-    credentials = make(
-        token_url=f"{server.url}/oauth2/token",
-        client_secret=f"{MARK}0123456789abcdefghijklmnop",
-        auth_method=method,
-        http_client=_h2_client,
-    )
-    auth = credentials.httpx_auth(server.url)
+    credentials = make(domain=h2.domain, auth_method=method, http_client=h2.http_client)
+    auth = credentials.httpx_auth(h2.api_url)
     for _ in range(3):
-        response = world.send(auth, f"{server.url}/files", client={"http1": False, "http2": True})
-        assert response.http_version == "HTTP/2"
+        assert h2.send(world, auth).http_version == "HTTP/2"
 
 
 @pytest.mark.fault(135)
 @pytest.mark.parametrize("method", METHODS)
 def test_http_2_logs_no_value(
-    make: Make, h2_server: H2Server, world: World, records: Callable[[], dict[str, str]], method: str
+    make: Make, fake: FakeCognito, h2: Wire, world: World, records: Callable[[], dict[str, str]], method: str
 ) -> None:
     """The same by HTTP/2, where h2 and hpack take part."""
-    by_h2(make, h2_server, world, method)
-    (headers, body), *calls = h2_server.seen
-    assert holds((headers.get(b"authorization", b"") + body).decode())
-    assert [headers[b"authorization"] for headers, _ in calls] == [f"Bearer {TOKEN}".encode()] * 3
+    by_h2(make, h2, world, method)
+    (request,) = fake.token_requests
+    assert holds((request.header("authorization") or "") + request.body.decode())
+    sent = [call.header("authorization") or "" for call in fake.api_requests]
+    assert [value.startswith("Bearer ") and holds(value) for value in sent] == [True] * 3
     found = records()
     assert {"httpcore", "httpx", "hpack", "s2sauth"} <= found.keys()
     assert {family for family, text in found.items() if holds(text)} == set()
@@ -155,14 +141,14 @@ def test_http_2_logs_no_value(
 
 @pytest.mark.fault(135)
 def test_hpack_logs_the_header_block(
-    make: Make, h2_server: H2Server, world: World, records: Callable[[], dict[str, str]]
+    make: Make, fake: FakeCognito, h2: Wire, world: World, records: Callable[[], dict[str, str]]
 ) -> None:
     """At DEBUG, with the token Huffman-coded, which anybody can decode: the documentation says to keep it at INFO."""
-    by_h2(make, h2_server, world, "client_secret_post")
+    by_h2(make, h2, world, "client_secret_post")
     coder = hpack.huffman.HuffmanEncoder(
         hpack.huffman_constants.REQUEST_CODES, hpack.huffman_constants.REQUEST_CODES_LENGTH
     )
-    assert repr(coder.encode(f"Bearer {TOKEN}".encode()))[2:-1] in records()["hpack"]
+    assert repr(coder.encode((fake.api_requests[0].header("authorization") or "").encode()))[2:-1] in records()["hpack"]
 
 
 @pytest.mark.fault(135)

@@ -11,10 +11,11 @@ from parts.valkey import KeyValueServer, Valkey
 from s2sauth import CognitoClientCredentials, Event
 from s2sauth.stores.redis import RedisStore
 from s2sauth.testing import FakeCognito
+from tests.support.clocks import MovedClock
 from tests.support.forking import in_child, in_children
 from tests.support.settled import eventually
 from tests.support.shared_store import landed, seal_of
-from tests.support.store_faults import MovedClock, failures
+from tests.support.store_faults import failures
 from tests.support.stores import or_skip
 from tests.support.worlds import GetToken, Threads
 

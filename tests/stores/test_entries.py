@@ -12,16 +12,12 @@ from typing import Any
 import pytest
 
 from s2sauth import CognitoClientCredentials, ConfigurationError, Event, TokenUnavailable
-from s2sauth._core.entry import Stored
-from s2sauth._core.issued import Issued
-from s2sauth._core.values import Secret
-from s2sauth.stores._sealed import Seal
 from s2sauth.stores.base import MAX_VALUE
 from s2sauth.stores.sqlite import SQLiteStore
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.scripts import run
-from tests.support.shared_store import WatchedStore, landed, seal_of
+from tests.support.shared_store import Seal, Stored, WatchedStore, landed, planted, seal_of
 from tests.support.store_faults import Place, failures
 from tests.support.worlds import World
 
@@ -59,7 +55,7 @@ def value_under(seal: Seal, place: Place) -> bytes:
 
 def sealed(seal: Seal, clock: Any, *, value: str = "planted", age: float = 0.0, life: float = 3600.0) -> bytes:
     """An entry as a process wrote it that asked for its token so long ago."""
-    return seal.seal(Stored(Issued(value, life, ("demo/read.file",)), asked_at=clock.wall() - age, suspected=False))
+    return seal.seal(planted(value, asked_at=clock.wall() - age, life=life))
 
 
 @pytest.mark.fault(104)
@@ -179,7 +175,7 @@ def test_entry_under_a_wrong_secret_does_not_open(
     """Put under our very name by somebody who has another secret."""
     member = join()
     seal = seal_of(member, fake)
-    wrong = Seal(Secret("another-of-24-characters"), member._slot.settings)
+    wrong = seal_of(member, fake, "another-of-24-characters")
     place.engine.plant(seal.name, sealed(wrong, clock))
     assert cold(member) != "planted"
     assert "store_entry_refused" in names(events)
@@ -446,7 +442,7 @@ def test_every_item_of_a_table(join: Make, fake: FakeCognito, place: Place) -> N
 def test_name_tells_nothing_to_who_lacks_the_secret(join: Make, fake: FakeCognito) -> None:
     """It is a keyed hash of what the token is for: two clients with equal settings have different names."""
     member = join()
-    assert seal_of(member, fake).name != Seal(Secret("another-of-24-characters"), member._slot.settings).name
+    assert seal_of(member, fake).name != seal_of(member, fake, "another-of-24-characters").name
 
 
 @pytest.mark.fault("N12")
@@ -460,8 +456,8 @@ def test_tokens_are_confidential_in_storage(join: Make, fake: FakeCognito, place
     assert stored is not None
     assert stored.issued.access_token == token
     assert token.encode() not in b64decode(value)
-    nearly = Secret(fake.client_secret[:-1] + chr(ord(fake.client_secret[-1]) ^ 1))
-    assert Seal(nearly, member._slot.settings).open(value) is None
+    nearly = fake.client_secret[:-1] + chr(ord(fake.client_secret[-1]) ^ 1)
+    assert seal_of(member, fake, nearly).open(value) is None
     again = seal.seal(stored)
     assert b64decode(again)[:12] != b64decode(value)[:12]
 

@@ -7,18 +7,12 @@ import pytest
 
 from parts.valkey import Valkey
 from s2sauth import CognitoClientCredentials, Event, RenewalPolicy
-from s2sauth.stores._guarded import TRIES
 from s2sauth.stores.redis import RedisStore
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
-from tests.support.shared_store import WatchedStore, landed, seal_of
-from tests.support.store_faults import (
-    failures,
-    frozen,
-    guarded,
-    idle,
-)
+from tests.support.shared_store import TRIES, WatchedStore, guarded, idle, landed, seal_of
+from tests.support.store_faults import failures, frozen
 from tests.support.worlds import GetToken, Threads, World
 
 Make = Callable[..., CognitoClientCredentials]

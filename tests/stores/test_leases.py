@@ -12,7 +12,6 @@ import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials, Event, RenewalPolicy
-from s2sauth._core.fleet import RESERVED_PART
 from s2sauth.stores.sqlite import SQLiteStore
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
@@ -218,7 +217,7 @@ def test_endless_lease_stops_nobody(join: Make, fake: FakeCognito, clock: Manual
     while advance_to_the_next_look(member, clock, fake):
         pass
     assert caller.values()
-    assert clock.boottime() - began <= (1 - RESERVED_PART) * policy.deadline + 0.25
+    assert clock.boottime() - began <= 0.6 * policy.deadline + 0.25
     assert fake.counts()["token_requests"] == 1
     landed(member)
     assert place.store.get(seal_of(member, fake).lease) is not None

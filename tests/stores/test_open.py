@@ -11,10 +11,10 @@ import pytest
 from parts.moto import Moto
 from parts.valkey import Valkey
 from s2sauth.stores import Store
-from s2sauth.stores._open import open_store
 from s2sauth.stores.dynamodb import DynamoDBStore
 from s2sauth.stores.redis import RedisStore
 from s2sauth.stores.sqlite import SQLiteStore
+from tests.support.shared_store import open_store
 
 MODULES = ("boto3", "redis", "sqlite3", "s2sauth.stores.dynamodb", "s2sauth.stores.redis", "s2sauth.stores.sqlite")
 SHOW = """

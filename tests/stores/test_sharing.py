@@ -22,19 +22,24 @@ from s2sauth import (
     InvalidScope,
     RenewalPolicy,
     TokenUnavailable,
-    _fleet,
 )
-from s2sauth._core.entry import Stored
-from s2sauth._core.fleet import lease_seconds, left_to_another
-from s2sauth.stores._guarded import TRIES
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
-from tests.support.shared_store import WatchedStore, advance_to_the_next_look, landed, put_lease, seal_of
+from tests.support.shared_store import (
+    LEASE,
+    TRIES,
+    Stored,
+    WatchedStore,
+    advance_to_the_next_look,
+    hold_who_leaves_it_to_another,
+    landed,
+    put_lease,
+    seal_of,
+)
 from tests.support.worlds import WORLDS, GetToken, World
 
 Make = Callable[..., CognitoClientCredentials]
-LEASE = lease_seconds(RenewalPolicy())
 THREADS = WORLDS[0]
 
 
@@ -210,14 +215,7 @@ class TestTheLease:
         self, join: Make, fake: FakeCognito, clock: ManualClock, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The flight began when the token was good, and left it to the holder; whoever joined it begins another."""
-        leaving, leave = threading.Event(), threading.Event()
-
-        def slowly(*arguments: Any, **named: Any) -> Any:
-            leaving.set()
-            leave.wait(10)
-            return left_to_another(*arguments, **named)
-
-        monkeypatch.setattr(_fleet, "left_to_another", slowly)
+        leaving, leave = hold_who_leaves_it_to_another(monkeypatch)
         first, second = join(), join()
         for member in (first, second):
             world.get(member)
@@ -719,7 +717,7 @@ def test_a_verdict_that_nobody_knows_is_an_error(
     first, second = join(), join()
     first.get_token()
     landed(first)
-    monkeypatch.setattr(_fleet, "judge", lambda *_, **__: "something new")
+    monkeypatch.setattr("s2sauth._fleet.judge", lambda *_, **__: "something new")
 
     with pytest.raises(TokenUnavailable, match="AssertionError"):
         second.get_token()

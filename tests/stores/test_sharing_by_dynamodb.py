@@ -15,15 +15,12 @@ from botocore.config import Config
 from parts.ministack import MiniStack
 from parts.moto import Moto
 from s2sauth import CognitoClientCredentials, Event
-from s2sauth._core.entry import Stored
-from s2sauth._core.issued import Issued
-from s2sauth._process import SystemClock
 from s2sauth.stores import Store
-from s2sauth.stores._guarded import TRIES
 from s2sauth.stores.dynamodb import DynamoDBStore
 from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.clocks import WrongClock
 from tests.support.fixtures import names
-from tests.support.shared_store import advance_to_the_next_look, landed, put_lease, seal_of
+from tests.support.shared_store import TRIES, advance_to_the_next_look, landed, planted, put_lease, seal_of
 from tests.support.store_faults import Place, dynamodb_url, failures
 from tests.support.stores import AWS, DynamoDBEngine
 from tests.support.worlds import GetToken, Threads
@@ -33,27 +30,16 @@ Make = Callable[..., CognitoClientCredentials]
 pytestmark = pytest.mark.usefixtures("aws_variables")
 
 
-class Skewed(SystemClock):
-    """The clock of a host that is wrong."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-
-    def wall(self) -> float:  # type: ignore[override]  # a staticmethod there
-        return time.time() + self._seconds
-
-
 def skewed(place: Place, seconds: float) -> Store:
     """The store of such a host."""
     store = DynamoDBStore("tokens", region="eu-central-1", endpoint_url=place.engine.url)  # type: ignore[attr-defined]  # DynamoDB
-    store._clock = Skewed(seconds)
+    store._clock = WrongClock(seconds)
     return store
 
 
 def sealed(member: CognitoClientCredentials, fake: FakeCognito, *, asked_at: float) -> bytes:
     """An entry of its key."""
-    stored = Stored(Issued("planted", 3600.0, ("demo/read.file",)), asked_at=asked_at, suspected=False)
-    return seal_of(member, fake).seal(stored)
+    return seal_of(member, fake).seal(planted(asked_at=asked_at))
 
 
 @pytest.mark.fault(118)
@@ -138,7 +124,7 @@ def test_host_with_a_wrong_clock_takes_a_token_for_as_old_as_it_is(
     make: Make, fake: FakeCognito, moto_place: Place, seconds: float
 ) -> None:
     """From its very first look: the service's own time is in each answer."""
-    member = make(store=skewed(moto_place, seconds), clock=Skewed(seconds))
+    member = make(store=skewed(moto_place, seconds), clock=WrongClock(seconds))
     value = sealed(member, fake, asked_at=time.time() - 1_000)
     assert moto_place.store.put(seal_of(member, fake).name, value, replaces=None, seconds=2_600)
     token = member.get_token()
@@ -152,7 +138,7 @@ def test_token_of_a_host_with_a_wrong_clock_is_no_younger_for_the_others(
     make: Make, fake: FakeCognito, moto_place: Place, seconds: float
 ) -> None:
     """And is taken by them."""
-    member = make(store=skewed(moto_place, seconds), clock=Skewed(seconds))
+    member = make(store=skewed(moto_place, seconds), clock=WrongClock(seconds))
     own = member.get_token()
     landed(member)
     token = make(store=moto_place.store, clock=None).get_token()

@@ -16,8 +16,8 @@ from s2sauth.stores.redis import RedisStore
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
-from tests.support.shared_store import WatchedStore, landed, seal_of
-from tests.support.store_faults import failures, frozen, guarded
+from tests.support.shared_store import WatchedStore, guarded, landed, seal_of
+from tests.support.store_faults import failures, frozen
 from tests.support.stores import or_skip
 from tests.support.worlds import GetToken, Threads, World
 

@@ -14,10 +14,11 @@ import pytest
 from s2sauth import CognitoClientCredentials, Event, RenewalPolicy
 from s2sauth.stores.sqlite import SQLiteStore
 from s2sauth.testing import FakeCognito
+from tests.support.clocks import MovedClock
 from tests.support.forking import in_child
 from tests.support.settled import eventually
-from tests.support.shared_store import WatchedStore, landed
-from tests.support.store_faults import MovedClock, failures, guarded, held, idle
+from tests.support.shared_store import WatchedStore, guarded, idle, landed
+from tests.support.store_faults import failures, held
 from tests.support.worlds import GetToken, Threads
 
 Make = Callable[..., CognitoClientCredentials]

@@ -13,12 +13,10 @@ from pathlib import Path
 import pytest
 
 from parts.valkey import Valkey
-from s2sauth import CognitoClientCredentials, RenewalPolicy
-from s2sauth._core.fleet import lease_seconds
-from s2sauth.stores._open import open_store
+from s2sauth import CognitoClientCredentials
 from s2sauth.testing import FakeCognito
 from tests.support.scripts import run
-from tests.support.shared_store import seal_of
+from tests.support.shared_store import LEASE, open_store, seal_of
 
 PROGRAM = """
 import multiprocessing
@@ -76,9 +74,6 @@ CHILDREN = [
     ("in_a_pool_that_is_terminated", "spawn"),
     ("in_a_child",),
 ]
-
-LEASE = lease_seconds(RenewalPolicy())
-"""Seconds for which the next process would wait."""
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 

@@ -14,18 +14,10 @@ from parts.valkey import Valkey
 from s2sauth import CognitoClientCredentials, Event, Freshness, RenewalPolicy
 from s2sauth.stores import Store
 from s2sauth.testing import FakeCognito
+from tests.support.clocks import MovedClock
 from tests.support.fixtures import names
-from tests.support.shared_store import WatchedStore, landed
-from tests.support.store_faults import (
-    MovedClock,
-    dynamodb_url,
-    frozen,
-    held,
-    idle,
-    silent,
-    sqlite_place,
-    unused,
-)
+from tests.support.shared_store import WatchedStore, idle, landed
+from tests.support.store_faults import dynamodb_url, frozen, held, silent, sqlite_place, unused
 
 Make = Callable[..., CognitoClientCredentials]
 

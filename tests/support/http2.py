@@ -5,6 +5,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,17 +15,27 @@ import h2.errors
 import h2.events
 import h2.exceptions
 
-from s2sauth.testing._wire import End, Reply, Request
 from tests.support.tls import server_context
 
 _HPACK = logging.getLogger("hpack.hpack")
 HOP_BY_HOP = ("connection", "transfer-encoding")
 
 
+@dataclass(frozen=True)
+class Request:
+    """As `FakeCognito` takes it."""
+
+    method: str
+    path: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    keep_alive: bool
+
+
 class Http2Server:
     """Speaks HTTP/2 and nothing else; `handle` is `FakeCognito`'s, so that its knobs and records hold here as well."""
 
-    def __init__(self, handle: Callable[[Request], Reply], context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, handle: Callable[[Any], Any], context: ssl.SSLContext | None = None) -> None:
         self._handle = handle
         self._context = server_context() if context is None else context
         self._context.set_alpn_protocols(["h2"])
@@ -80,7 +91,7 @@ class Http2Server:
         except (OSError, h2.exceptions.ProtocolError):
             pass  # the peer left, or does not trust our certificate
 
-    def answer(self, request: Request) -> Reply:
+    def answer(self, request: Request) -> Any:
         """What `handle` says."""
         return self._handle(request)
 
@@ -133,7 +144,7 @@ class _Connection:
         headers = (("host", pseudo[":authority"]), *(pair for pair in pairs if not pair[0].startswith(":")))
         reply = self._server.answer(Request(pseudo[":method"], pseudo[":path"], headers, body, keep_alive=True))
         if not reply.data:
-            if reply.end is End.HANG:
+            if reply.end.name == "HANG":
                 return
             self._h2.reset_stream(stream, h2.errors.ErrorCodes.INTERNAL_ERROR)
             self._send()

@@ -18,7 +18,6 @@ import trio
 import trio.testing
 
 from s2sauth import AccessToken, CognitoClientCredentials, Event, Freshness, RenewalPolicy
-from s2sauth._flight import Flight
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.settled import eventually
 from tests.support.worlds import PATIENCE, GetToken, World
@@ -377,7 +376,7 @@ class Run:
     def _waiting(self) -> list[Call]:
         return [call for call in self._calls if call.alive]
 
-    def _flying(self) -> list[Flight]:
+    def _flying(self) -> list[Any]:
         return [view._slot.flight for view in self._views.values() if view._slot.flight.flying]
 
     def _still_soon(self) -> None:

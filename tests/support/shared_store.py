@@ -1,16 +1,47 @@
-"""A store that tests look into, break and hold up."""
+"""A store that tests look into, break and hold up.
+
+Private modules, for all tests of shared stores: what an entry is made of, how long a lease is and how often a store is
+tried is nobody's business, so no public way shows it.
+"""
 
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from s2sauth import CognitoClientCredentials
+import pytest
+
+from s2sauth import CognitoClientCredentials, RenewalPolicy, _fleet
+from s2sauth._core.entry import Stored
+from s2sauth._core.fleet import lease_seconds
+from s2sauth._core.issued import Issued
 from s2sauth._core.values import Secret
 from s2sauth.stores import Found, Store
+from s2sauth.stores._guarded import TRIES, Guarded
+from s2sauth.stores._open import open_store
 from s2sauth.stores._sealed import Seal
 from s2sauth.testing import FakeCognito, ManualClock, MemoryStore
 from tests.support.settled import eventually
 
+__all__ = [
+    "LEASE",
+    "LEASED",
+    "TRIES",
+    "Seal",
+    "Stored",
+    "WatchedStore",
+    "advance_to_the_next_look",
+    "guarded",
+    "hold_who_leaves_it_to_another",
+    "idle",
+    "landed",
+    "open_store",
+    "planted",
+    "put_lease",
+    "seal_of",
+]
+
+LEASE = lease_seconds(RenewalPolicy())
+"""Seconds for which somebody who died keeps the others waiting."""
 LEASED = b"somebody else"
 """An owner that is not under test."""
 
@@ -65,9 +96,26 @@ class WatchedStore:
             fault()
 
 
-def seal_of(member: CognitoClientCredentials, fake: FakeCognito) -> Seal:
-    """What names, encrypts and decrypts its entries."""
-    return Seal(Secret(fake.client_secret), member._slot.settings)
+def seal_of(member: CognitoClientCredentials, fake: FakeCognito, secret: str | None = None) -> Seal:
+    """What names, encrypts and decrypts its entries; those that it would have with another secret."""
+    return Seal(Secret(fake.client_secret if secret is None else secret), member._slot.settings)
+
+
+def planted(value: str = "planted", *, asked_at: float, life: float = 3600.0) -> Stored:
+    """What a process shares that asked for its token then."""
+    return Stored(Issued(value, life, ("demo/read.file",)), asked_at=asked_at, suspected=False)
+
+
+def guarded(member: CognitoClientCredentials) -> Guarded:
+    """The store as its flights use it."""
+    fleet = member._shared._fleet
+    assert fleet is not None
+    return fleet.store
+
+
+def idle(member: CognitoClientCredentials) -> None:
+    """Block until no operation of its store is under way any more, also none that was given up."""
+    eventually(lambda: not guarded(member)._under_way)
 
 
 def landed(member: CognitoClientCredentials) -> None:
@@ -90,6 +138,20 @@ def advance_to_the_next_look(member: CognitoClientCredentials, clock: ManualCloc
         return False
     clock.advance(0.25)
     return True
+
+
+def hold_who_leaves_it_to_another(patch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
+    """Flights that leave the renewal to the holder of the lease set the first event, and wait for the second."""
+    leaving, leave = threading.Event(), threading.Event()
+    left_to_another = _fleet.left_to_another
+
+    def slowly(*arguments: Any, **named: Any) -> Any:
+        leaving.set()
+        leave.wait(10)
+        return left_to_another(*arguments, **named)
+
+    patch.setattr(_fleet, "left_to_another", slowly)
+    return leaving, leave
 
 
 def put_lease(store: Any, seal: Seal, seconds: float) -> None:

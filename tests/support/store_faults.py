@@ -3,7 +3,6 @@
 import os
 import socket
 import threading
-import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,12 +13,10 @@ import pytest
 
 from parts.moto import Moto
 from parts.valkey import KeyValueServer
-from s2sauth import CognitoClientCredentials, Event
-from s2sauth._process import SystemClock
+from s2sauth import Event
 from s2sauth.stores import Store
-from s2sauth.stores._guarded import Guarded
+from tests.support.clocks import RealClock
 from tests.support.scripts import Running
-from tests.support.settled import eventually
 from tests.support.stores import AWS, DynamoDBEngine, Engine, RedisEngine, SQLiteEngine
 
 HELD = """
@@ -50,7 +47,7 @@ class Place:
 def sqlite_place(path: Path) -> Place:
     """A file, by the machine's clock."""
     engine = SQLiteEngine(path)
-    engine.clock = SystemClock()  # type: ignore[assignment]  # as in the processes that get the URL
+    engine.clock = RealClock()  # type: ignore[assignment]  # as in the processes that get the URL
     return Place("sqlite", f"sqlite:///{path}", engine)
 
 
@@ -103,42 +100,6 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
             return
     with closing(found.engine):
         yield found
-
-
-class MovedClock(SystemClock):
-    """The machine's clocks, which a test can put on: for what really waits, and tokens that grow old meanwhile.
-
-    Chance is always a half.
-    """
-
-    def __init__(self) -> None:
-        self._moved = 0.0
-
-    def wall(self) -> float:  # type: ignore[override]  # a staticmethod there
-        return time.time() + self._moved
-
-    def boottime(self) -> float:  # type: ignore[override]  # a staticmethod there
-        return SystemClock.boottime() + self._moved
-
-    monotonic = boottime  # type: ignore[assignment]  # as above
-
-    random = staticmethod(lambda: 0.5)
-
-    def advance(self, seconds: float) -> None:
-        """It is so much later."""
-        self._moved += seconds
-
-
-def guarded(member: CognitoClientCredentials) -> Guarded:
-    """The store as its flights use it."""
-    fleet = member._shared._fleet
-    assert fleet is not None
-    return fleet.store
-
-
-def idle(member: CognitoClientCredentials) -> None:
-    """Block until no operation of its store is under way any more, also none that was given up."""
-    eventually(lambda: not guarded(member)._under_way)
 
 
 def failures(events: list[Event]) -> list[str | None]:

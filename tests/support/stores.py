@@ -16,13 +16,12 @@ import pytest
 from parts.moto import Moto
 from parts.redis import NotToBeHad, Redis
 from parts.valkey import KeyValueServer, Valkey
-from s2sauth._process import Clock, SystemClock
 from s2sauth.stores import Store
 from s2sauth.stores.dynamodb import DynamoDBStore
 from s2sauth.stores.redis import RedisStore
 from s2sauth.stores.sqlite import SQLiteStore
-from s2sauth.testing import ManualClock
-from s2sauth.testing._memory_store import MemoryStore
+from s2sauth.testing import ManualClock, MemoryStore
+from tests.support.clocks import RealClock
 
 _PATIENCE = 10.0  # seconds, for a condition that comes true in milliseconds
 
@@ -32,7 +31,7 @@ class Engine:
 
     life = 10.0
     """A short life in seconds: one that a test may let pass."""
-    clock: Clock
+    clock: ManualClock | RealClock
     """By which entries of this engine are outlived."""
 
     def __init__(self) -> None:
@@ -114,7 +113,7 @@ class RedisEngine(Engine):
     """A server of Valkey or Redis."""
 
     life = 0.1
-    clock = SystemClock()
+    clock = RealClock()
 
     def __init__(self, server: KeyValueServer) -> None:
         super().__init__()
@@ -141,7 +140,7 @@ class DynamoDBEngine(Engine):
     """A table in a stand-in for DynamoDB. The environment has to name a Region and some credentials."""
 
     life = 0.2
-    clock = SystemClock()
+    clock = RealClock()
 
     def __init__(self, url: str, table: str = "tokens") -> None:
         super().__init__()

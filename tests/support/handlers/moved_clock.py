@@ -1,12 +1,16 @@
 """A clock that a test moves while programs run: the machine's, plus what a file says."""
 
 import os
+import random
+import time
 from pathlib import Path
+from typing import Any
 
-from s2sauth._process import SystemClock
+_chance = random.SystemRandom()
+"""Clones of a snapshot share the state of `random`."""
 
 
-class MovedClock(SystemClock):
+class MovedClock:
     """The machine's clocks, plus the seconds that the file says for each of them; without a file none."""
 
     def __init__(self, path: Path) -> None:
@@ -20,10 +24,19 @@ class MovedClock(SystemClock):
         new.replace(self._path)  # who reads it meanwhile gets the old text or the new one
 
     def wall(self) -> float:
-        return SystemClock.wall() + self._offsets()[0]
+        return time.time() + self._offsets()[0]
 
     def boottime(self) -> float:
-        return SystemClock.boottime() + self._offsets()[1]
+        return time.clock_gettime(time.CLOCK_BOOTTIME) + self._offsets()[1]
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def wait(self, lock: Any, seconds: float, /) -> None:
+        lock.acquire(timeout=seconds)
+
+    def random(self) -> float:
+        return _chance.random()
 
     def _offsets(self) -> tuple[float, float]:
         try:
@@ -41,4 +54,4 @@ class HandlersClock(MovedClock):
 
     def random(self) -> float:
         chance = os.environ.get("CHANCE")
-        return SystemClock.random() if chance is None else float(chance)
+        return super().random() if chance is None else float(chance)
