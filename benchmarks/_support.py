@@ -41,6 +41,9 @@ import trustme
 from s2sauth import __version__
 from s2sauth.testing import FakeCognito
 
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "scripts"))  # for `from parts import …` in the commands
+
 Value = float | str | None
 """A number, a text that says more than a number, or nothing."""
 

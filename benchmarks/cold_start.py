@@ -4,7 +4,6 @@ import os
 import shutil
 import ssl
 import subprocess
-import sys
 import time
 from operator import truediv
 from pathlib import Path
@@ -14,9 +13,8 @@ import httpx
 from _support import Report, cognito_over_tls, command, progress
 
 import s2sauth
+from parts.install import environment as installed
 
-ROOT = Path(__file__).parents[1]
-VENV = ROOT / ".venv-start"
 STARTS = 21
 MOST_STARTS = 63
 
@@ -51,14 +49,8 @@ IMPORTS = {
 
 def environment() -> str:
     """The interpreter of an environment with requirements/start.txt and the s2sauth that runs here, made if needed."""
-    progress(f"{VENV.name}: the runtime dependencies only")
-    subprocess.run(
-        ["bash", "-c", '. scripts/_env.sh && make_env "$1" requirements/start.txt >&2', "bash", str(VENV)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHON": sys.executable},
-        check=True,
-    )
-    python = str(VENV / "bin" / "python")
+    progress("an environment with the runtime dependencies only")
+    python = str(installed("start") / "python")
     asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
     packages = Path(subprocess.run([python, "-c", asked], check=True, capture_output=True, text=True).stdout.strip())
     shutil.rmtree(packages / "s2sauth", ignore_errors=True)

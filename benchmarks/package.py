@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 from _support import Report, command, progress
 from packaging.requirements import Requirement
 
-ROOT = Path(__file__).parents[1]
-REQUIREMENTS = ROOT / "requirements"
+from parts.install import ROOT, requirements
+
 TESTING = "s2sauth/testing/"
 
 
@@ -31,8 +31,7 @@ def brought_along(extra: str) -> int:
 
     As pinned; tests/integration/test_package.py holds that these are the ones that it needs.
     """
-    pinned = REQUIREMENTS / f"extra-{extra}.txt"
-    lines = pinned.read_text(encoding="utf-8").splitlines()
+    lines = requirements("local" if extra == "local" else f"extra-{extra}").splitlines()
     needed = [Requirement(line.rstrip(" \\")) for line in lines if line[:1].isalnum()]
     return 1 + sum(one.marker is None or one.marker.evaluate() for one in needed)
 
@@ -54,7 +53,7 @@ def figures(report: Report) -> None:
     most_of = {"httpx2": 17, "store": 17, "otel": 17, "redis": 18, "aws": 21, "dynamodb": 24, "local": 40}
     for extra, most in most_of.items():
         report.row(f"pip install s2sauth[{extra}]: packages", s2sauth=brought_along(extra), at_most=most)
-    report.note("Packages as pinned in requirements/extra-*.txt, s2sauth among them, for this machine and this Python.")
+    report.note("Packages as pinned in requirements/, s2sauth among them, for this machine and this Python.")
 
 
 if __name__ == "__main__":

@@ -37,27 +37,32 @@ pip_install() {
     fi
 }
 
-# make_env FOLDER REQUIREMENTS: a virtual environment with exactly these packages; kept while the requirements stay the same.
-make_env() {
-    local folder="$1" requirements="$2" python stamp
-    local inside="$folder${BIN#"$VENV"}/python" pins=(--require-hashes)
+# environment NAME: makes `.venv-NAME`, beside the checkout's own, if it is needed; prints its folder of commands.
+environment() {
+    local python
+    python="$(find_python)" && "$python" "$ROOT/scripts/parts/install.py" "$1"
+}
+
+# make_venv: VENV, with exactly the packages of requirements/dev.txt; kept while these stay the same.
+make_venv() {
+    local requirements="$ROOT/requirements/dev.txt" pins=(--require-hashes) python stamp
     python="$(find_python)" || return
     if [ -n "${S2SAUTH_NEWEST:-}" ]; then
-        requirements="${requirements%.txt}.in"
+        requirements="$ROOT/requirements/dev.in"
         pins=(--upgrade)
     fi
     stamp="$("$python" -V) $(cksum <"$requirements")" || return
-    if [ "$(cat "$folder/.requirements" 2>/dev/null)" = "$stamp" ] && "$inside" -c '' 2>/dev/null; then
+    if [ "$(cat "$VENV/.requirements" 2>/dev/null)" = "$stamp" ] && "$PY" -c '' 2>/dev/null; then
         return
     fi
-    if [ -e "$folder" ] && [ ! -e "$folder/pyvenv.cfg" ]; then
-        echo "$folder is there and no virtual environment: it is not touched" >&2
+    if [ -e "$VENV" ] && [ ! -e "$VENV/pyvenv.cfg" ]; then
+        echo "$VENV is there and no virtual environment: it is not touched" >&2
         return 1
     fi
-    echo "Installing ${requirements#"$ROOT/"} into ${folder#"$ROOT/"}"
-    "$python" -m venv --clear "$folder" || return
-    pip_install "$inside" "${pins[@]}" -r "$requirements" || return
-    printf '%s' "$stamp" >"$folder/.requirements"
+    echo "Installing ${requirements#"$ROOT/"} into ${VENV#"$ROOT/"}"
+    "$python" -m venv --clear "$VENV" || return
+    pip_install "$PY" "${pins[@]}" -r "$requirements" || return
+    printf '%s' "$stamp" >"$VENV/.requirements"
 }
 
 # install_wheel: builds the checkout's wheel into VENV/wheel and installs it there; kept while what it is made of stays the same.
@@ -81,7 +86,7 @@ prepare_env() {
         exec 9>"$VENV.lock" || return
         flock 9 || return
     fi
-    make_env "$VENV" "$ROOT/requirements/dev.txt" && install_wheel
+    make_venv && install_wheel
     local status=$?
     exec 9>&-
     return "$status"

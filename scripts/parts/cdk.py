@@ -50,7 +50,7 @@ def build() -> None:
 
 def synthesise(folder: Path) -> Assembly:
     """Run the app as for an account of AWS."""
-    _run([environment("cdk") / "python", "app.py"], {"HOME": str(folder), "CDK_OUTDIR": str(folder)})
+    _run([environment("checks") / "python", "app.py"], {"HOME": str(folder), "CDK_OUTDIR": str(folder)})
     return Assembly(folder)
 
 
@@ -62,7 +62,7 @@ def deploy(aws: MiniStack, *, stack: str) -> dict[str, str]:
         command,
         "--no-notices",
         "--app",
-        f"{environment('cdk') / 'python'} app.py",
+        f"{environment('checks') / 'python'} app.py",
         "--output",
         aws.folder / stack,
     ]

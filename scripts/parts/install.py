@@ -1,14 +1,19 @@
-"""Installs what the parts need: pinned, checked against hashes, once."""
+"""Installs what the parts need: pinned, checked against hashes, once.
+
+python scripts/parts/install.py NAME    makes the environment `.venv-NAME`, and prints its folder of commands
+"""
 
 import fcntl
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,22 +23,61 @@ _CACHE = ROOT / ".cache"
 
 
 def environment(name: str, *, s2sauth: bool = False) -> Path:
-    """The folder of commands of `.venv-NAME`, which holds what `requirements/NAME.txt` says, and s2sauth if asked."""
-    requirements = _REQUIREMENTS / f"{name}.txt"
+    """The folder of commands of `.venv-NAME`, which holds what `requirements(NAME)` says, and s2sauth if asked."""
+    wanted = requirements(name)
     folder = ROOT / f".venv-{name}"
     python = folder / "bin" / "python"
-    with unchanged(folder / ".requirements", sys.version, requirements.read_bytes()) as fits:
+    with unchanged(folder / ".requirements", sys.version, wanted) as fits:
         if not fits:
-            print(f"Installing requirements/{name}.txt into {folder.name}", file=sys.stderr)
+            print(f"Installing requirements/{name} into {folder.name}", file=sys.stderr)
             _run(sys.executable, "-m", "venv", "--clear", folder)
-            hashes = ("--require-hashes", "-r", requirements)
-            _install(python, *hashes)
+            pinned = folder / "requirements.txt"
+            pinned.write_text(wanted, encoding="utf-8")
+            _install(python, "--require-hashes", "-r", pinned)
     if s2sauth:
         source, *made_of = s2sauth_source()
         with unchanged(folder / ".s2sauth", *(path.read_bytes() for path in made_of)) as fits:
             if not fits:
                 _install(python, "--no-deps", "--force-reinstall", source)
     return folder / "bin"
+
+
+def requirements(name: str) -> str:
+    """`requirements/NAME.txt`; else, cut out of another, what `requirements/NAME.in` or the extra of `extra-NAME` needs."""
+    if (locked := _REQUIREMENTS / f"{name}.txt").exists():
+        return locked.read_text(encoding="utf-8")
+    if name.startswith("extra-"):
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        extra = project["optional-dependencies"].get(name.removeprefix("extra-"), [])
+        return cut("extras", [*project["dependencies"], *extra])
+    return cut("dev", _asked(name))
+
+
+def _asked(name: str) -> list[str]:
+    lines = (_REQUIREMENTS / f"{name}.in").read_text(encoding="utf-8").splitlines()
+    return [
+        one
+        for line in lines
+        if line[:1] != "#"
+        for one in (_asked(line[3:].removesuffix(".in")) if line.startswith("-r ") else [line])
+    ]
+
+
+def cut(lock: str, asked: Collection[str]) -> str:
+    """The entries of `requirements/LOCK.txt` for these packages, and for those that they need in turn."""
+    text = (_REQUIREMENTS / f"{lock}.txt").read_text(encoding="utf-8")
+    entries = re.findall(r"^\w.*\n(?:^ .*\n?)*", text, re.MULTILINE)
+    needed: set[str] = set()
+    more = {_name(one) for one in asked}
+    while more:
+        needed |= more
+        via = {_name(entry): set(re.findall(r"^    #(?: via|  ) ([\w.-]+)$", entry, re.MULTILINE)) for entry in entries}
+        more = {name for name, parents in via.items() if parents & needed} - needed
+    return "".join(entry for entry in entries if _name(entry) in needed)
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0].lower()
 
 
 def s2sauth_source() -> list[Path]:
@@ -101,3 +145,7 @@ def _install(python: Path, *what: str | os.PathLike[str]) -> None:
 
 def _run(*command: str | os.PathLike[str]) -> None:
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    print(environment(sys.argv[1]))

@@ -18,9 +18,8 @@ from hypothesis import strategies as st
 
 from s2sauth import CognitoClientCredentials, RenewalPolicy
 from s2sauth.testing import FakeCognito
-from tests.cli.conftest import SCHEMA, Run, main
+from tests.cli.conftest import OUTPUT, Run, main
 from tests.cli.test_doctor import found, statuses
-from tests.support.json_schema import mistakes
 
 PYTHON = [sys.executable, "-m", "s2sauth"]
 PASSWORD = "hunter2"
@@ -336,7 +335,7 @@ def test_no_environment_makes_a_traceback(command: str, variables: dict[str, str
     with world(here, variables):
         code, out, err = said(*argv, "--json")
     assert code in CODES
-    assert list(mistakes(json.loads(out), SCHEMA, SCHEMA)) == []
+    assert list(OUTPUT.iter_errors(json.loads(out))) == []
     assert "Traceback" not in out + err
     assert PASSWORD not in out + err
     for name in ("APP_CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
@@ -359,7 +358,7 @@ def test_no_proxy_variable_makes_a_traceback(variables: dict[str, str], here: Fa
         with world(here, variables):
             code, out, err = said(*argv, "--domain", "auth.invalid", "--json")
         assert code in {2, 3}
-        assert list(mistakes(json.loads(out), SCHEMA, SCHEMA)) == []
+        assert list(OUTPUT.iter_errors(json.loads(out))) == []
         assert PASSWORD not in out + err
 
 

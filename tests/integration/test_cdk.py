@@ -39,7 +39,7 @@ def outputs(aws: MiniStack, assembly: Assembly) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def plain() -> dict[str, Any]:
     """The resources of examples/files-service/template.yaml."""
-    command = [environment("cfn-lint") / "python", "-c", _DECODE, files_service.EXAMPLE / "template.yaml"]
+    command = [environment("checks") / "python", "-c", _DECODE, files_service.EXAMPLE / "template.yaml"]
     resources: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)["Resources"]
     return resources
 
@@ -56,7 +56,7 @@ def _scopes(scopes: list[Any]) -> list[str]:
 
 def test_app_passes_cfn_lint(assembly: Assembly) -> None:
     """Synthesises it (15 s). W3005: a DependsOn that the CDK itself writes, of a function on its role."""
-    command = [environment("cfn-lint") / "cfn-lint", "--ignore-checks", "W3005", "--", assembly.file]
+    command = [environment("checks") / "cfn-lint", "--ignore-checks", "W3005", "--", assembly.file]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
 
     assert (done.returncode, done.stdout) == (0, "")

@@ -34,7 +34,7 @@ class FastApi(Server):
 
     def command(self) -> Sequence[str | os.PathLike[str]]:
         port = ["--port", str(self.port)]
-        return [environment("examples", s2sauth=True) / "uvicorn", *port, "fastapi_app:app"]
+        return [environment("programs", s2sauth=True) / "uvicorn", *port, "fastapi_app:app"]
 
     def environ(self) -> Mapping[str, str]:
         return {"PYTHONDONTWRITEBYTECODE": "1", **self._environ}
@@ -50,7 +50,7 @@ def cognito() -> Iterator[FakeCognito]:
 def run(example: str, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """Run a script with what it needs installed, and no variable but these."""
     return subprocess.run(
-        [environment("examples", s2sauth=True) / "python", example],
+        [environment("programs", s2sauth=True) / "python", example],
         cwd=EXAMPLES,
         env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8", **environ},
         stdin=subprocess.DEVNULL,

@@ -27,7 +27,7 @@ class Service(Server):
         self._environ = environ
 
     def command(self) -> Sequence[str | os.PathLike[str]]:
-        uvicorn = environment("fastapi", s2sauth=True) / "uvicorn"
+        uvicorn = environment("programs", s2sauth=True) / "uvicorn"
         return [uvicorn, "--host", "127.0.0.1", "--port", str(self.port), "service:app"]
 
     def environ(self) -> Mapping[str, str]:
@@ -74,7 +74,7 @@ def test_its_test_needs_no_endpoint(folder: Path) -> None:
     """Nothing listens at the addresses of its environment; FastAPI takes a second to import."""
     environ = {"COGNITO_DOMAIN": "auth.example.com", "APP_CLIENT_ID": "id", "APP_CLIENT_SECRET": "secret_of_it"}
     subprocess.run(
-        [environment("fastapi", s2sauth=True) / "python", "-c", f"from service import *\n{ITS_TEST}"],
+        [environment("programs", s2sauth=True) / "python", "-c", f"from service import *\n{ITS_TEST}"],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "FILES_SERVICE_URL": "https://files.example.com", **environ},
         check=True,

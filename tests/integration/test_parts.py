@@ -26,7 +26,7 @@ with MiniStack() as aws:
 def test_template_passes_cfn_lint() -> None:
     """CloudFormation's own rules, without MiniStack's leniency."""
     done = subprocess.run(
-        [environment("cfn-lint") / "cfn-lint", EXAMPLE / "template.yaml"], check=False, capture_output=True, text=True
+        [environment("checks") / "cfn-lint", EXAMPLE / "template.yaml"], check=False, capture_output=True, text=True
     )
 
     assert (done.returncode, done.stdout) == (0, "")

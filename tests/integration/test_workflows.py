@@ -41,7 +41,7 @@ def ran(command: list[str | Path], **environ: str) -> str:
 
 def read(path: Path) -> dict[str, Any]:
     """The file's content."""
-    content: dict[str, Any] = json.loads(ran([environment("workflows") / "python", "-c", READ_YAML, path]))
+    content: dict[str, Any] = json.loads(ran([environment("checks") / "python", "-c", READ_YAML, path]))
     return content
 
 
@@ -61,7 +61,7 @@ def jobs() -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize("path", SCHEMAS, ids=lambda path: path.name)
 def test_file_has_the_form_that_github_reads(path: Path) -> None:
     """By the published schema of its kind, which the checker carries along."""
-    ran([environment("workflows") / "check-jsonschema", "--builtin-schema", SCHEMAS[path], path])
+    ran([environment("checks") / "check-jsonschema", "--builtin-schema", SCHEMAS[path], path])
 
 
 def test_every_file_for_github_has_a_schema() -> None:
@@ -71,7 +71,7 @@ def test_every_file_for_github_has_a_schema() -> None:
 
 def test_workflows_have_no_known_weakness() -> None:
     """zizmor audits them and the update bot's settings, without the network."""
-    ran([environment("workflows") / "zizmor", "--offline", "-q", ".github"])
+    ran([environment("checks") / "zizmor", "--offline", "-q", ".github"])
 
 
 def test_actions_are_pinned_to_a_commit() -> None:
@@ -145,5 +145,5 @@ def test_form_asks_for_no_secret(form: Path) -> None:
 def test_hooks_before_a_commit_pass_and_download_nothing(tmp_path: Path) -> None:
     """All of them, on every file of the project. Takes seconds: ruff and import-linter run."""
     assert {repository["repo"] for repository in read(ROOT / ".pre-commit-config.yaml")["repos"]} == {"local"}
-    path = f"{environment('workflows')}:/usr/bin:/bin"
+    path = f"{environment('checks')}:/usr/bin:/bin"
     ran(["pre-commit", "run", "--all-files"], PATH=path, PRE_COMMIT_HOME=str(tmp_path), HOME=str(tmp_path))
