@@ -1,15 +1,15 @@
 """What renewing earlier costs, and what it buys: tokens a day, and the outage that goes unnoticed."""
 
 import argparse
-import re
 import sys
-from pathlib import Path
 
 from _price import DAYS, dollars
 from _sharing import Fleet, Way, World
 from _support import Report, command, progress
 from _world import Day, Deploy, Outage
 
+import pages
+from pages import DOCS, filled
 from s2sauth import ConfigurationError, RenewalPolicy
 
 LIVES = {300: "5 min", 3600: "1 h", 86_400: "24 h"}
@@ -19,8 +19,8 @@ PROCESSES = 20
 SEED = 6
 SHORT_MARGIN = 5.0
 """Seconds, where 10 would be refused."""
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "renew-at.md"
-BEGIN, END = "<!-- renew_at.py: table -->", "<!-- renew_at.py: end of table -->"
+PAGE = DOCS / "renew-at.md"
+MARK = "renew_at.py: table"
 
 
 def policy(renew_at: float) -> RenewalPolicy:
@@ -75,17 +75,17 @@ def table(lives: tuple[int, ...] = tuple(LIVES), *, more: bool = True) -> dict[t
 
 def markdown(cells: dict[tuple[float, int], tuple[str, int]]) -> str:
     """As it stands on the page."""
-    lines = [f"| `renew_at` | {' | '.join(f'tokens of {text}' for text in LIVES.values())} |", "|---|---|---|---|"]
+    lines: list[list[str]] = []
     for fraction in FRACTIONS:
         name = f"**{fraction}**" if fraction == RenewalPolicy().renew_at else str(fraction)
         name += f", `expiry_margin={SHORT_MARGIN}`" if policy(fraction).expiry_margin == SHORT_MARGIN else ""
-        lines.append(f"| {name} | {' | '.join(cells[fraction, life][0] for life in LIVES)} |")
-    return "\n".join(lines)
+        lines.append([name, *(cells[fraction, life][0] for life in LIVES)])
+    return pages.table(["`renew_at`", *(f"tokens of {text}" for text in LIVES.values())], lines)
 
 
 def written(page: str, text: str) -> str:
     """The page with this table in its place."""
-    return re.sub(f"({BEGIN}\n\n).*?(\n\n{END})", lambda found: found[1] + text + found[2], page, flags=re.DOTALL)
+    return filled(page, {MARK: text})
 
 
 def figures(report: Report) -> None:

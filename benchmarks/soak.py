@@ -13,10 +13,10 @@ from itertools import pairwise
 from pathlib import Path
 
 from _callers import ROUTES, SENT, Call, Held, Stall, serve
-from _chart import Bands, Bars, drawing
 from _faults import KINDS, OUTAGES, REVOKED, Done, Saboteur
-from _support import InOwnProcess, Report, command, private_ca, progress
+from _support import ROOT, InOwnProcess, Report, command, private_ca, progress
 
+from drawing import bands, bars, chart
 from s2sauth import RenewalPolicy
 from s2sauth.testing import ApiRequest, FakeCognito, TokenRequest
 
@@ -27,7 +27,7 @@ ON_THE_WAY = 0.5
 """Seconds that an answer with a token, or a call, may take: the books see a token that much earlier or later."""
 PATIENCE = RenewalPolicy().deadline + 2.0
 """Seconds for the longest call: the longest wait for a token, and the call itself."""
-CHART = Path(__file__).resolve().parent.parent / ".cache" / "soak.svg"
+CHART = ROOT / ".cache" / "soak.svg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +202,11 @@ def figures(report: Report) -> None:
     for call in broken[:10]:
         report.note(f"{call.began - run.began:.2f} s: {call.outcome} after {call.ended - call.began:.2f} s")
     options.svg.parent.mkdir(parents=True, exist_ok=True)
-    options.svg.write_text(chart(run, seed), encoding="utf-8")
+    options.svg.write_text(drawn(run, seed), encoding="utf-8")
     report.note(f"Drawn: {os.path.relpath(options.svg)}")
 
 
-def chart(run: Soak, seed: int) -> str:
+def drawn(run: Soak, seed: int) -> str:
     """Calls, tokens and faults over time."""
     start, seconds = run.began, run.ended - run.began
     early, late = run.held
@@ -230,21 +230,19 @@ def chart(run: Soak, seed: int) -> str:
         )
         for kind in dict.fromkeys(KINDS)
     }
-    return drawing(
+    calls = {name: (colour, moments[name]) for name, colour in zip(moments, ("good", "spare", "bad"), strict=True)}
+    down = [(fault.began - start, fault.ended - start) for fault in run.faults if fault.kind in OUTAGES]
+    return chart(
         f"{len(run.calls):,} calls in {seconds:.0f} s, {len(run.faults)} faults, tokens of {LIFE:g} s",
-        f"Seed {seed}. Where the ground is shaded the token endpoint gives no token. Held after the warm-up: "
-        f"{early.text()}; at the end: {late.text()}.",
+        f"Seed {seed}. Held after the warm-up: {early.text()}; at the end: {late.text()}.",
         seconds,
         [
-            Bars(
-                "API calls",
-                {name: (colour, moments[name]) for name, colour in zip(moments, ("good", "spare", "bad"), strict=True)},
-            ),
-            Bars("Token requests that arrived", {"a token came": ("calm", got), "none came": ("quiet", none)}),
-            Bands("A valid token exists", tokens),
-            Bands("Faults", faults),
+            bars("API calls", seconds, calls),
+            bars("Token requests that arrived", seconds, {"a token came": ("calm", got), "none came": ("quiet", none)}),
+            bands("A valid token exists", seconds, tokens),
+            bands("Faults", seconds, faults),
         ],
-        [(fault.began - start, fault.ended - start) for fault in run.faults if fault.kind in OUTAGES],
+        {"the token endpoint gives no token": ("fault", down)},
     )
 
 

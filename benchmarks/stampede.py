@@ -32,12 +32,17 @@ class Crowd:
     loops: int = 2
     tasks_per_loop: int = 1000
     trio_tasks: int = 500
-    waits: list[float] = field(default_factory=list)
-    """What each call took."""
+    calls: list[tuple[float, float]] = field(default_factory=list)
+    """When each call began and ended, in seconds from the start."""
     results: list[object] = field(default_factory=list)
     """What each call returned or raised."""
     took: float = 0.0
     """From the start to the end of the last call."""
+
+    @property
+    def longest(self) -> float:
+        """The longest call."""
+        return max(ended - began for began, ended in self.calls)
 
     def __len__(self) -> int:
         return self.threads + self.loops * self.tasks_per_loop + self.trio_tasks
@@ -45,14 +50,17 @@ class Crowd:
     def call(self, get: Callable[[], object], aget: Callable[[], Awaitable[object]]) -> "Crowd":
         """All at once; returns when the last has its answer."""
 
+        def note(began: float, result: object) -> None:
+            self.calls.append((max(0.0, began - zero), time.perf_counter() - zero))
+            self.results.append(result)
+
         def one() -> None:
             began = time.perf_counter()
             try:
                 result: object = get()
             except Exception as error:  # noqa: BLE001  # counted
                 result = error
-            self.waits.append(time.perf_counter() - began)
-            self.results.append(result)
+            note(began, result)
 
         async def aone() -> None:
             began = time.perf_counter()
@@ -60,8 +68,7 @@ class Crowd:
                 result: object = await aget()
             except Exception as error:  # noqa: BLE001  # counted
                 result = error
-            self.waits.append(time.perf_counter() - began)
-            self.results.append(result)
+            note(began, result)
 
         def thread() -> None:
             start.wait(PATIENCE)
@@ -88,11 +95,11 @@ class Crowd:
         threads = [threading.Thread(target=body, daemon=True) for body in bodies]
         for one_thread in threads:
             one_thread.start()
+        zero = time.perf_counter()
         start.wait(PATIENCE)
-        began = time.perf_counter()
         for one_thread in threads:
             one_thread.join(PATIENCE)
-        self.took = time.perf_counter() - began
+        self.took = time.perf_counter() - zero
         if len(self.results) != len(self):
             raise TimeoutError(
                 f"{len(self) - len(self.results)} of {len(self)} callers still wait after {PATIENCE:g} s"
@@ -164,7 +171,7 @@ def renewal(report: Report) -> None:
                 clock.advance(3000)
                 crowd = call_all(credentials, Crowd())
                 settle(credentials)
-                longest.append(max(crowd.waits))
+                longest.append(crowd.longest)
                 requests.append(fake.counts()["token_requests"])
                 kept.append(all(result is token for result in crowd.results))
         fake.clear_records()

@@ -9,20 +9,21 @@ The figures themselves come from `benchmarks/simulate.py --docs`, which takes so
 
 import argparse
 import json
-import re
 import sys
-from pathlib import Path
+from math import log10
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+import drawing
+from drawing import WIDE, Panel, chart, lengths, peaks
+from pages import DOCS, ROOT, filled, keep, table
+
 sys.path.append(str(ROOT / "benchmarks"))
 
-from _chart import Amounts, Peaks, drawing  # noqa: E402  # the line above says where it is
-from _price import DAYS  # noqa: E402  # found by the line above
+from _price import DAYS  # found by the line above
 
-TABLE = ROOT / "docs" / "reference" / "costs.json"
-PAGE = ROOT / "docs" / "costs.md"
-PICTURE = ROOT / "docs" / "images" / "costs.svg"
+TABLE = DOCS / "reference" / "costs.json"
+PAGE = DOCS / "costs.md"
+PICTURE = DOCS / "images" / "costs.svg"
 
 Data = dict[str, Any]
 WAYS = {"PRIVATE": "private tokens", "MACHINE": "shared per machine", "ALL": "shared by all"}
@@ -41,11 +42,6 @@ def _row(data: Data, way: str, life: int) -> Data:
     return found
 
 
-def _table(head: list[str], lines: list[list[str]]) -> str:
-    rule = ["---", *["---:"] * (len(head) - 1)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in [head, rule, *lines])
-
-
 def _by_life(data: Data, texts: dict[str, str], *, ways: tuple[str, ...] = tuple(WAYS)) -> str:
     """A line for each figure and way, a column for each life."""
     lines = []
@@ -54,7 +50,7 @@ def _by_life(data: Data, texts: dict[str, str], *, ways: tuple[str, ...] = tuple
             values = [_row(data, way, life)[name] for life in LIVES]
             label = f"{text}, {WAYS[way]}" if len(ways) > 1 else text
             lines.append([label, *(f"{value:,}" if name != "longest" else f"{value:.1f} s" for value in values)])
-    return _table(["tokens of", *LIVES.values()], lines)
+    return table(["tokens of", *LIVES.values()], lines, numbers=True)
 
 
 def sentence(data: Data) -> str:
@@ -77,15 +73,15 @@ def month(data: Data) -> str:
     """Dollars a month, and tokens a day."""
     lines = [
         [
-            life_text,
+            text,
             *(
-                f"{money(_row(data, way, life)['dollars_a_month'])} ({_row(data, way, life)['minted']:,})"
-                for way in WAYS
+                f"{money(row['dollars_a_month'])} ({row['minted']:,})"
+                for row in (_row(data, way, life) for way in WAYS)
             ),
         ]
-        for life, life_text in LIVES.items()
+        for life, text in LIVES.items()
     ]
-    return _table(["tokens of", *WAYS.values()], lines)
+    return table(["tokens of", *WAYS.values()], lines, numbers=True)
 
 
 def cold(data: Data) -> str:
@@ -97,10 +93,8 @@ def cold(data: Data) -> str:
         "failed": "calls failed",
         "longest": "longest wait of a call, seconds",
     }
-    return _table(
-        [f"{data['processes']:,} processes start at once", *WAYS.values()],
-        [[text, *(f"{data['cold'][way][name]:,}" for way in WAYS)] for name, text in names.items()],
-    )
+    lines = [[text, *(f"{data['cold'][way][name]:,}" for way in WAYS)] for name, text in names.items()]
+    return table([f"{data['processes']:,} processes start at once", *WAYS.values()], lines, numbers=True)
 
 
 def at_once(data: Data) -> str:
@@ -111,13 +105,11 @@ def at_once(data: Data) -> str:
 
 def down(data: Data) -> str:
     """Cognito's outages."""
-    budgets = {life: data["budgets"][str(life)] for life in LIVES}
-    head = "| tokens of | " + " | ".join(LIVES.values()) + " |\n| --- | ---: | ---: | ---: |\n"
-    outlived = "| outage that every token outlasts | " + " | ".join(
-        f"{int(seconds // 60)} min {seconds % 60:.0f} s" for seconds in budgets.values()
-    )
+    budgets = [data["budgets"][str(life)] for life in LIVES]
+    outlived = [f"{int(seconds // 60)} min {seconds % 60:.0f} s" for seconds in budgets]
+    head = table(["tokens of", *LIVES.values()], [["outage that every token outlasts", *outlived]], numbers=True)
     names = {"outlasted": "calls failed in longer ones", "failed": "calls failed otherwise, all day"}
-    return head + outlived + " |\n" + "".join(_by_life(data, names).splitlines(keepends=True)[2:])
+    return head + "".join(_by_life(data, names).splitlines(keepends=True)[2:])
 
 
 def store_down(data: Data) -> str:
@@ -158,55 +150,45 @@ PARTS = {
 
 def current(page: str, data: Data) -> str:
     """The page with its generated parts as they should be."""
-    for name, part in PARTS.items():
-        begin, end = f"<!-- costs.py: {name} -->\n", f"<!-- costs.py: end of {name} -->"
-        pattern = re.compile(f"({re.escape(begin)}).*?({re.escape(end)})", re.DOTALL)
-        if len(pattern.findall(page)) != 1:
-            raise SystemExit(f"{PAGE.name}: the markers of {name} are not there, or not once")
-        text = part(data)
-        page = pattern.sub(lambda found, text=text: f"{found[1]}\n{text}\n{found[2]}", page)  # type: ignore[misc]  # mypy has no type for a lambda with a default
-    return page
+    return filled(page, {f"costs.py: {name}": part(data) for name, part in PARTS.items()})
 
 
 def picture(data: Data) -> str:
     """The bad day for each way of sharing, and the dollars of a month."""
     day, pictured = data["day"], data["pictured"]
-    life = LIVES[pictured["life"]]
     panels = [
-        Peaks(
-            f"{WAYS[way].capitalize()}: token requests in the busiest second of every {pictured['bin'] // 60} minutes",
+        peaks(
+            f"{name.capitalize()}: token requests a second, the busiest of every {pictured['bin'] // 60} minutes",
             COLOURS[way],
             [float(value) for value in pictured["bins"][way].split()],
-            limit=data["quota"],
-            limit_name="the account's quota",
-            unit="a second",
+            data["quota"],
+            "the account's quota",
         )
-        for way in WAYS
+        for way, name in WAYS.items()
     ]
-    return drawing(
-        f"A bad day of {data['processes']:,} processes, tokens of {life}",
+    dollars: list[str] = []
+    for n, (life, said) in enumerate(LIVES.items()):
+        amounts = {way: _row(data, way, life)["dollars_a_month"] for way in WAYS}
+        rows = [
+            (
+                WAYS[way].removeprefix("shared ").removesuffix(" tokens"),
+                COLOURS[way],
+                log10(max(1, one)) / 6,
+                money(one),
+            )
+            for way, one in amounts.items()
+        ]
+        dollars += [drawing.text(14, 61 * n + 12, said, "head"), *lengths(rows, 150, 61 * n, WIDE - 280)]
+    return chart(
+        f"A bad day of {data['processes']:,} processes, tokens of {LIVES[pictured['life']]}",
         "Simulated with the library's own decisions. Without bars: no token request.",
         day["seconds"],
-        panels,
-        shades={
+        [*panels, Panel("Dollars a month, by the life of the tokens (logarithmic)", 183, dollars, timed=False)],
+        {
             "deploy (15:00: all at once)": ("quiet", day["deploys"]),
             "Cognito is down": ("bad", day["outages"]),
             "the store is down": ("fault", day["store_outages"]),
         },
-        amounts=Amounts(
-            "Dollars a month, by the life of the tokens (logarithmic)",
-            {
-                f"{text}": {
-                    name.removeprefix("shared ").removesuffix(" tokens"): (
-                        COLOURS[way],
-                        _row(data, way, seconds)["dollars_a_month"],
-                        money(_row(data, way, seconds)["dollars_a_month"]),
-                    )
-                    for way, name in WAYS.items()
-                }
-                for seconds, text in LIVES.items()
-            },
-        ),
     )
 
 
@@ -214,21 +196,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Write, or check."""
     parser = argparse.ArgumentParser(description="The tables and the picture of docs/costs.md.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when they are not current")
-    check = parser.parse_args(arguments).check
     data = json.loads(TABLE.read_text(encoding="utf-8"))
-    page = PAGE.read_text(encoding="utf-8")
-    wanted = {PAGE: current(page, data), PICTURE: picture(data)}
-    status = 0
-    for path, text in wanted.items():
-        if path.exists() and path.read_text(encoding="utf-8") == text:
-            continue
-        if check:
-            print(f"{path.name} is not current: run scripts/costs.py")
-            status = 1
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    return status
+    files = {PAGE: current(PAGE.read_text(encoding="utf-8"), data), PICTURE: picture(data)}
+    return keep(files, check=parser.parse_args(arguments).check, command="scripts/costs.py")
 
 
 if __name__ == "__main__":

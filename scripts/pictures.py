@@ -8,24 +8,31 @@ scripts/pictures.py --record    run the 200 callers anew before; the record is d
 
 import argparse
 import json
-import logging
+import os
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from _callers_run import record
-from _outage import BEGINS, ENDS, FROM, TO, Process, process
-from _picture import ROOT, WIDE, arrow, box, legend, line, picture, text
-from s2sauth import Freshness, OriginNotAllowed, RenewalPolicy
-from s2sauth.testing import StaticToken
+from drawing import NARROW, arrow, box, legend, line, picture, text
+from pages import DOCS, ROOT, keep
 
-IMAGES = ROOT / "docs" / "images"
-CALLERS = ROOT / "docs" / "reference" / "callers.json"
-LEFT, RIGHT = 16, WIDE - 16
+sys.path.append(str(ROOT / "benchmarks"))
+
+import hand_written  # the line above says where it is
+from _sharing import Fleet, Way, World  # likewise
+from _world import Day, Deploy, Outage  # likewise
+from stampede import Crowd  # likewise
+
+from s2sauth import CognitoClientCredentials, Freshness, OriginNotAllowed, RenewalPolicy  # likewise
+from s2sauth.testing import FakeCognito, StaticToken  # likewise
+
+IMAGES = DOCS / "images"
+CALLERS = DOCS / "reference" / "callers.json"
+LEFT, RIGHT = 16, NARROW - 16
 COLOUR = {Freshness.FRESH: "good", Freshness.STALE: "spare", Freshness.EXPIRED: "bad"}
 
 
@@ -62,6 +69,25 @@ def life_of_a_token() -> str:
     return picture("The life of a token", " ".join(said), y + 26, parts)
 
 
+def record() -> str:
+    """200 threads that ask for a token at the same moment: with s2sauth, and with the lines that are usually pasted."""
+
+    def run(get: Callable[[], object]) -> dict[str, Any]:
+        fake.clear_records()
+        crowd = Crowd(threads=200, loops=0, trio_tasks=0).call(get, hand_written.aget_token)
+        calls = [(round(began * 1000), round(ended * 1000)) for began, ended in crowd.calls]
+        calls.sort(key=lambda call: (call[1], call[0]))  # the first to be served first
+        return {"token_requests": fake.counts()["token_requests"], "calls": calls}
+
+    with FakeCognito.spawn(latency=0.1) as fake:
+        os.environ.update(fake.environ)
+        with CognitoClientCredentials.from_env() as credentials:
+            credentials.httpx_auth(fake.api_url)  # a service makes its hook at start-up
+            runs = {"s2sauth": run(credentials.get_token)}
+        runs["twenty lines by hand"] = run(hand_written.get_token)
+    return json.dumps({"cores": os.cpu_count(), "runs": runs}) + "\n"
+
+
 def two_hundred_callers() -> str:
     """As recorded: a line for each caller, from its call to its token."""
     recorded: dict[str, Any] = json.loads(CALLERS.read_text(encoding="utf-8"))
@@ -96,6 +122,45 @@ def two_hundred_callers() -> str:
     return picture("200 callers without a token", " ".join(said), y + 38, parts)
 
 
+BEGINS, ENDS = 44 * 60, 54 * 60
+"""The outage, in seconds from the first token."""
+FROM, TO = 40 * 60, 60 * 60
+"""What is drawn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One that asks for its token once a second, from FROM to TO, each a list of seconds."""
+
+    freshness: list[Freshness]
+    failed: list[int]
+    """How many calls of each second failed."""
+    renewed: list[int]
+    refused: list[int]
+    """The seconds of the renewals that failed."""
+
+
+def process(life: int) -> Process:
+    """Simulated at its worst: the renewal point is the earliest, and the outage begins just before."""
+    policy = RenewalPolicy()
+    day = Day(TO, (Deploy(0, spread=0.0),), outages=(Outage(BEGINS, ENDS, hangs=False),))
+    world = World(day, Fleet(1, on_machine=1), Way.PRIVATE, life, "picture")
+    world.chance, world.call = (lambda: 0.0), (lambda: 1.0)
+    books, states, since = world.run(), list[Freshness](), 0
+    for second in range(TO):
+        since = second if books.minted[second] else since
+        age = second - since
+        fresh = Freshness.FRESH if age < policy.renew_after(life, 0.0) else Freshness.STALE
+        states.append(fresh if age < policy.usable_for(life) else Freshness.EXPIRED)
+    seconds = range(FROM, TO)
+    return Process(
+        states[FROM:],
+        books.failed[FROM:TO],
+        [second for second in seconds if books.minted[second]],
+        [second for second in seconds if books.requests[second] > books.minted[second]],
+    )
+
+
 def _spans(states: list[Freshness]) -> list[tuple[Freshness, int, int]]:
     spans: list[tuple[Freshness, int, int]] = []
     for state, members in groupby(states):
@@ -107,7 +172,10 @@ def _spans(states: list[Freshness]) -> list[tuple[Freshness, int, int]]:
 def _ten_minutes(found: Process, name: str, y: float) -> list[str]:
     scale = (RIGHT - LEFT) / (TO - FROM)
     failed = sum(found.failed)
-    words = f"{failed} of {len(found.failed):,} calls failed" + (f", within {clock(found.longest)}" if failed else "")
+    words = f"{failed} of {len(found.failed):,} calls failed"
+    if failed:
+        last = max(n for n, bad in enumerate(found.failed) if bad)
+        words += f", within {clock(last + 1 - next(n for n, bad in enumerate(found.failed) if bad))}"
     parts = [text(LEFT, y, name, "head"), text(RIGHT, y, words, "small end")]
     parts.append(box("bad row", LEFT + (BEGINS - FROM) * scale, y + 8, (ENDS - BEGINS) * scale, 74))
     for state, a, b in _spans(found.freshness):
@@ -121,7 +189,7 @@ def _ten_minutes(found: Process, name: str, y: float) -> list[str]:
 
 
 def ten_minutes_down() -> str:
-    """Simulated with the library itself, for tokens of an hour and of five minutes."""
+    """Simulated, for tokens of an hour and of five minutes."""
     hour, short = process(3600), process(300)
     parts = legend(52, {"FRESH": "good", "STALE": "spare", "EXPIRED, calls fail": "bad"})
     parts += legend(70, {"renewed": "calm", "renewal failed": "fault"})
@@ -131,11 +199,8 @@ def ten_minutes_down() -> str:
     for at in range(FROM, TO + 1, 300):
         kind = "small" if at == FROM else "small end" if at == TO else "small middle"
         parts.append(text(LEFT + (at - FROM) * scale, 320, clock(at), kind))
-    parts.append(
-        text(
-            LEFT, 344, f"Red ground: Cognito answers 503, {clock(BEGINS)} to {clock(ENDS)}. One call a second.", "small"
-        )
-    )
+    down = f"Red ground: Cognito answers 503, {clock(BEGINS)} to {clock(ENDS)}. One call a second."
+    parts.append(text(LEFT, 344, down, "small"))
     return picture(
         "Cognito is down for ten minutes",
         f"Of {len(hour.failed)} calls, one a second, {sum(hour.failed)} fail with tokens of an hour, "
@@ -176,7 +241,7 @@ def who_may_send_where() -> str:
     """A hook with one origin, and what it does with some addresses."""
     parts = [
         box("good edge", LEFT, 44, RIGHT - LEFT, 30, round_by=5),
-        text(WIDE / 2, 64, f'httpx_auth("{ORIGIN}")', "head middle"),
+        text(NARROW / 2, 64, f'httpx_auth("{ORIGIN}")', "head middle"),
     ]
     said: list[str] = []
     y = 96.0
@@ -205,7 +270,7 @@ def states_of_a_slot() -> str:
         Freshness.FRESH: ("handed out from memory", "no lock, no request"),
         Freshness.STALE: ("handed out, while one caller's flight", "renews it: nobody waits"),
     }
-    x, wide, high = 70, WIDE - 140, 62
+    x, wide, high = 70, NARROW - 140, 62
     parts: list[str] = []
     for state, y in places.items():
         parts += [
@@ -216,7 +281,7 @@ def states_of_a_slot() -> str:
             text(x + 18, y + 53, does[state][1], "small"),
         ]
     one, two, three = places.values()
-    middle = WIDE / 2
+    middle = NARROW / 2
     parts += [
         arrow(f"M{middle} {one + high}V{two - 2}"),
         text(middle + 8, one + high + 26, "a token arrives", "small"),
@@ -225,10 +290,8 @@ def states_of_a_slot() -> str:
         arrow(f"M{middle + 40} {three}V{two + high + 2}"),
         text(middle + 48, two + high + 26, "renewed", "small"),
         arrow(f"M{x} {three + 31}H40V{one + 31}H{x - 2}"),
-        text(32, 180, "end of life, less the margin", "small middle turned").replace(
-            "<text", '<text transform="rotate(-90 32 193)"'
-        ),
-        arrow(f"M{x + wide} {two + 44}H{WIDE - 36}V{two + 16}H{x + wide + 2}"),
+        text(32, 193, "end of life, less the margin", "small middle", turned=True),
+        arrow(f"M{x + wide} {two + 44}H{NARROW - 36}V{two + 16}H{x + wide + 2}"),
         text(LEFT, three + high + 26, "A 401 or invalidate() makes a token suspected: it is still handed out", "small"),
         text(LEFT, three + high + 42, "while one flight replaces it (the loop beside FRESH).", "small"),
     ]
@@ -251,20 +314,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when one is not current")
     parser.add_argument("--record", action="store_true", help="first run the 200 callers anew")
     asked = parser.parse_args(arguments)
-    logging.getLogger("s2sauth").addHandler(logging.NullHandler())  # that renewals fail is what is drawn
     if asked.record:
         CALLERS.write_text(record(), encoding="utf-8")
-    status = 0
-    for name, draw in PICTURES.items():
-        path, wanted = IMAGES / name, draw()
-        if path.exists() and path.read_text(encoding="utf-8") == wanted:
-            continue
-        if asked.check:
-            print(f"{name} is not current: run scripts/pictures.py")
-            status = 1
-        else:
-            Path(path).write_text(wanted, encoding="utf-8")
-    return status
+    files = {IMAGES / name: draw() for name, draw in PICTURES.items()}
+    return keep(files, check=asked.check, command="scripts/pictures.py")
 
 
 if __name__ == "__main__":

@@ -7,14 +7,13 @@ scripts/scenarios.py --check    write nothing; exit status 1 when the page is no
 
 import argparse
 import json
-import re
 import sys
 from itertools import groupby
-from pathlib import Path
 from typing import Any
 
-REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
-PAGE = REFERENCE / "scenarios.md"
+from pages import DOCS, filled, keep, table
+
+PAGE = DOCS / "reference" / "scenarios.md"
 
 Scenario = dict[str, Any]
 Table = dict[str, Any]
@@ -31,14 +30,13 @@ def _aws(scenario: Scenario) -> str:
     return numbers or ("≠" if "differs" in scenario else "")
 
 
-def listed(table: Table) -> str:
+def listed(found: Table) -> str:
     """Every scenario, by group."""
-    lines: list[str] = []
-    for group, members in groupby(table["scenarios"], key=lambda scenario: scenario["group"]):
-        lines += [f"### {group}", "", "| scenario | why | AWS |", "|---|---|---|"]
-        lines += [f"| {_cell(each['name'])} | {_cell(each['why'])} | {_aws(each)} |" for each in members]
-        lines.append("")
-    return "\n".join(lines)
+    parts: list[str] = []
+    for group, members in groupby(found["scenarios"], key=lambda scenario: scenario["group"]):
+        lines = [[_cell(each["name"]), _cell(each["why"]), _aws(each)] for each in members]
+        parts.append(f"### {group}\n\n{table(['scenario', 'why', 'AWS'], lines)}")
+    return "\n".join(parts)
 
 
 def _counterparts(table: Table, number: int) -> list[Scenario]:
@@ -47,24 +45,23 @@ def _counterparts(table: Table, number: int) -> list[Scenario]:
     return sorted(found, key=lambda each: "differs" in each)
 
 
-def cases(table: Table) -> str:
+def cases(found: Table) -> str:
     """AWS's table, case by case: our scenarios, and where they differ, why."""
-    lines = ["| no. | AWS's case | our scenarios | where we differ, and why |", "|---|---|---|---|"]
-    for case in table["aws_cases"]:
+    lines: list[list[str]] = []
+    for case in found["aws_cases"]:
         number, text = str(case["no"]), _cell(case["case"])
-        for each in _counterparts(table, case["no"]):
+        for each in _counterparts(found, case["no"]):
             sign = "≠" if "differs" in each else "="
-            lines.append(f"| {number} | {text} | {sign} {_cell(each['name'])} | {_cell(each.get('differs', ''))} |")
+            lines.append([number, text, f"{sign} {_cell(each['name'])}", _cell(each.get("differs", ""))])
             number = text = ""
-    return "\n".join([*lines, ""])
+    return table(["no.", "AWS's case", "our scenarios", "where we differ, and why"], lines)
 
 
-def others(table: Table) -> str:
+def others(found: Table) -> str:
     """The differences that no case of AWS's table shows."""
-    lines = ["| scenario | where we differ, and why |", "|---|---|"]
-    found = [each for each in table["scenarios"] if "differs" in each and "aws" not in each]
-    lines += [f"| {_cell(each['name'])} | {_cell(each['differs'])} |" for each in found]
-    return "\n".join([*lines, ""])
+    different = [each for each in found["scenarios"] if "differs" in each and "aws" not in each]
+    lines = [[_cell(each["name"]), _cell(each["differs"])] for each in different]
+    return table(["scenario", "where we differ, and why"], lines)
 
 
 def counts(table: Table) -> str:
@@ -84,32 +81,18 @@ def counts(table: Table) -> str:
 PARTS = {"counts": counts, "cases": cases, "others": others, "list": listed}
 
 
-def current(page: str, table: Table) -> str:
+def current(page: str, found: Table) -> str:
     """The page with its generated parts as they should be."""
-    for name, part in PARTS.items():
-        begin, end = f"<!-- scenarios.py: {name} -->\n", f"<!-- scenarios.py: end of {name} -->"
-        pattern = re.compile(f"({re.escape(begin)}).*?({re.escape(end)})", re.DOTALL)
-        if len(pattern.findall(page)) != 1:
-            raise SystemExit(f"{PAGE.name}: the markers of {name} are not there, or not once")
-        text = part(table)
-        page = pattern.sub(lambda found, text=text: f"{found[1]}\n{text}\n{found[2]}", page)  # type: ignore[misc]  # mypy has no type for a lambda with a default
-    return page
+    return filled(page, {f"scenarios.py: {name}": part(found) for name, part in PARTS.items()})
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Write, or check."""
     parser = argparse.ArgumentParser(description="The lists of docs/reference/scenarios.md.")
     parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when it is not current")
-    check = parser.parse_args(arguments).check
-    table = json.loads((REFERENCE / "scenarios.json").read_text(encoding="utf-8"))
-    page = PAGE.read_text(encoding="utf-8")
-    text = current(page, table)
-    if text != page and check:
-        print(f"{PAGE.name} is not current: run scripts/scenarios.py")
-        return 1
-    if text != page:
-        PAGE.write_text(text, encoding="utf-8")
-    return 0
+    found = json.loads(PAGE.with_suffix(".json").read_text(encoding="utf-8"))
+    page = current(PAGE.read_text(encoding="utf-8"), found)
+    return keep({PAGE: page}, check=parser.parse_args(arguments).check, command="scripts/scenarios.py")
 
 
 if __name__ == "__main__":

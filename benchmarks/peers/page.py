@@ -6,17 +6,16 @@ import re
 import sys
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import escape
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "how-it-compares.md"
-TABLE = ROOT / "docs" / "reference" / "peers.json"
-IMAGES = ROOT / "docs" / "images"
-STYLE = (
-    "text{fill:#1f2328}.ground{fill:#fff}.ours{fill:#2a7f62}.bad{fill:#c0504d}.other{fill:#8aa1b4}"
-    "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.ground{fill:#0d1117}.ours{fill:#3fb68b}}"
-)
-BEGIN, END = "<!-- figures: scripts/peers --docs writes them -->\n", "<!-- end of figures -->\n"
+sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
+
+from drawing import ROW, lengths, picture  # the line above says where it is
+from pages import DOCS, filled, keep, table  # likewise
+
+PAGE = DOCS / "how-it-compares.md"
+TABLE = DOCS / "reference" / "peers.json"
+IMAGES = DOCS / "images"
+MARK = "scripts/peers --docs"
 Report = dict[str, Any]
 """The table of a command under benchmarks/, as its `--json` has it."""
 PICTURES = {
@@ -74,11 +73,8 @@ def _shown(cell: dict[str, Any], best: float | None) -> str:
 def text(data: dict[str, Any]) -> str:
     """The table, as Markdown: best in bold, red cells with a cross."""
     names = list(data["versions"])
-    lines = ["| | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
-    for row in data["rows"]:
-        best = _best(row)
-        lines.append(f"| {row['what']} | " + " | ".join(_shown(row["cells"][name], best) for name in names) + " |")
-    return "\n".join(lines) + "\n"
+    lines = [[row["what"], *(_shown(row["cells"][name], _best(row)) for name in names)] for row in data["rows"]]
+    return table(["", *names], lines)
 
 
 def _not_first(data: dict[str, Any]) -> str:
@@ -130,31 +126,34 @@ def _wholes(report: Report) -> list[list[dict[str, Any]]]:
 def where(report: Report) -> str:
     """The tables of where.py."""
     blocking, awaiting, headers, cold, ours = _wholes(report)
-    lines = ["| µs more than without auth | `httpx.Client` | `httpx.AsyncClient` |", "|---|---|---|"]
     names = ["**the hook, all of it**", *(row["what"].strip() for row in blocking[1:])]
-    for name, one, other in zip(names, blocking, awaiting, strict=True):
-        lines.append(f"| {name} | {_spread(one, 2)} | {_spread(other, 2)} |")
-    lines += ["", "| µs | |", "|---|---|", f"| **`auth_headers()`, all of it** | {_spread(headers[0], 2)} |"]
-    lines += [f"| {row['what'].strip()} | {_spread(row, 2)} |" for row in headers[1:]]
-    lines += ["", "| ms | | whose |", "|---|---|---|", f"| **a cold start, all of it** | {_spread(cold[0], 1)} | |"]
+    hook = [[name, _spread(a, 2), _spread(b, 2)] for name, a, b in zip(names, blocking, awaiting, strict=True)]
+    header = [["**`auth_headers()`, all of it**", _spread(headers[0], 2)]]
+    header += [[row["what"].strip(), _spread(row, 2)] for row in headers[1:]]
+    start = [["**a cold start, all of it**", _spread(cold[0], 1), ""]]
     for row in cold[1:]:
         what = row["what"].strip()
-        whose = next(who for beginning, who in WHOSE.items() if what.startswith(beginning))
-        lines.append(f"| {what} | {_spread(row, 1)} | {whose} |")
-    lines.append(f"| **of it ours** | {_spread(ours[0], 1)} | |")
-    return "\n".join(lines) + "\n"
+        start.append([what, _spread(row, 1), next(who for begins, who in WHOSE.items() if what.startswith(begins))])
+    start.append(["**of it ours**", _spread(ours[0], 1), ""])
+    return "\n".join(
+        [
+            table(["µs more than without auth", "`httpx.Client`", "`httpx.AsyncClient`"], hook),
+            table(["µs", ""], header),
+            table(["ms", "", "whose"], start),
+        ]
+    )
 
 
 def scale(report: Report) -> str:
     """The table of scale.py."""
-    lines = [
-        "| callers | with the hook | a static header | calls a second: hook | static header |",
-        "|---|---|---|---|---|",
-    ]
-    for ratio, rate in _compared(report):
-        shares = f"{_spread(ratio, 2)} | {ratio['floor']:.2f}"
-        lines.append(f"| {ratio['what']} | {shares} | {rate['s2sauth']:,} | {rate['floor']:,} |")
-    return "\n".join(lines) + "\n"
+    head = ["callers", "with the hook", "a static header", "calls a second: hook", "static header"]
+    return table(
+        head,
+        [
+            [ratio["what"], _spread(ratio, 2), f"{ratio['floor']:.2f}", f"{rate['s2sauth']:,}", f"{rate['floor']:,}"]
+            for ratio, rate in _compared(report)
+        ],
+    )
 
 
 def _compared(report: Report) -> list[list[dict[str, Any]]]:
@@ -190,77 +189,43 @@ def figures(data: dict[str, Any]) -> str:
     )
 
 
-def current(page: str, data: dict[str, Any]) -> str:
-    """The page with these figures."""
-    before, _, rest = page.partition(BEGIN)
-    return before + BEGIN + "\n" + figures(data) + "\n" + END + rest.partition(END)[2]
-
-
-def picture(data: dict[str, Any], what: str, title: str) -> str:
-    """Bars, one for each peer."""
-    row = next((one for one in data["rows"] if one["what"] == what), {"cells": {}})
-    return drawing(title, {name: cell for name, cell in row["cells"].items() if cell["number"] is not None})
+def drawn(title: str, cells: dict[str, dict[str, Any]]) -> str:
+    """A bar for each cell."""
+    most = max((cell["number"] for cell in cells.values()), default=1) or 1
+    rows = [
+        (name, "calm" if name == "s2sauth" else "bad" if cell["red"] else "quiet", cell["number"] / most, cell["shown"])
+        for name, cell in cells.items()
+    ]
+    about = ", ".join(f"{name}: {shown}" for name, _, _, shown in rows) + "."
+    return picture(title, about, 56 + ROW * len(rows), lengths(rows, 165, 42, 330), width=680)
 
 
 def scale_picture(report: Report) -> str:
     """Bars, one for each number of callers."""
     shares = {ratio["what"]: 100 * ratio["s2sauth"] for ratio, _ in _compared(report)}
     cells = {what: {"number": share, "shown": f"{share:.0f} %", "red": False} for what, share in shares.items()}
-    return drawing(SCALE_TITLE, cells)
-
-
-def drawing(title: str, cells: dict[str, dict[str, Any]]) -> str:
-    """Bars to the right, each with its text."""
-    bars = list(cells.items())
-    most = max((cell["number"] for _, cell in bars), default=1) or 1
-    lines = [f'<text x="10" y="24" font-size="15" font-weight="bold">{escape(title)}</text>']
-    for place, (name, cell) in enumerate(bars):
-        y, width = 40 + place * 26, max(2, round(cell["number"] / most * 300))
-        kind = "ours" if name == "s2sauth" else "bad" if cell["red"] else "other"
-        lines += [
-            f'<text x="165" y="{y + 14}" text-anchor="end">{escape(name)}</text>',
-            f'<rect x="172" y="{y}" width="{width}" height="18" class="{kind}"/>',
-            f'<text x="{178 + width}" y="{y + 14}">{escape(cell["shown"])}</text>',
-        ]
-    height = 50 + 26 * len(bars)
-    head = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 680 {height}" font-family="sans-serif" font-size="13">'
-    )
-    ground = f'<rect width="680" height="{height}" class="ground"/>'
-    return (
-        "\n".join([head, f"<title>{escape(title)}</title>", f"<style>{STYLE}</style>", ground, *lines, "</svg>"]) + "\n"
-    )
+    return drawn(SCALE_TITLE, cells)
 
 
 def files(data: dict[str, Any]) -> dict[Path, str]:
-    """What each file of the page has to be."""
-    made = {IMAGES / name: picture(data, what, title) for name, (what, title) in PICTURES.items()}
-    made[IMAGES / SCALE_PICTURE] = scale_picture(data["scale"])
-    return made | {PAGE: current(PAGE.read_text(encoding="utf-8"), data)}
-
-
-def write(data: dict[str, Any]) -> None:
     """The JSON and all that is made of it."""
-    TABLE.write_text(dump(data), encoding="utf-8")
-    for path, content in files(data).items():
-        path.write_text(content, encoding="utf-8")
+    made = {TABLE: dump(data), IMAGES / SCALE_PICTURE: scale_picture(data["scale"])}
+    for name, (what, title) in PICTURES.items():
+        row = next((one for one in data["rows"] if one["what"] == what), {"cells": {}})
+        made[IMAGES / name] = drawn(title, {who: one for who, one in row["cells"].items() if one["number"] is not None})
+    return made | {PAGE: filled(PAGE.read_text(encoding="utf-8"), {MARK: figures(data)})}
+
+
+def write(data: dict[str, Any], *, check: bool = False) -> int:
+    """Write what has changed, or say so."""
+    return keep(files(data), check=check, command="python -m benchmarks.peers.page")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Write the page from the JSON as it is; with `--check` only say whether it is current."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true")
-    data = json.loads(TABLE.read_text(encoding="utf-8"))
-    if parser.parse_args(argv).check:
-        stale = [path for path, content in files(data).items() if path.read_text(encoding="utf-8") != content]
-        for path in stale:
-            print(
-                f"{path.relative_to(ROOT)} is not what {TABLE.name} says: python -m benchmarks.peers.page",
-                file=sys.stderr,
-            )
-        return bool(stale)
-    write(data)
-    return 0
+    return write(json.loads(TABLE.read_text(encoding="utf-8")), check=parser.parse_args(argv).check)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,9 @@ def environment(name: str, *, s2sauth: bool = False) -> Path:
             _run(sys.executable, "-m", "venv", "--clear", folder)
             pinned = folder / "requirements.txt"
             pinned.write_text(wanted, encoding="utf-8")
-            _install(python, "--require-hashes", "-r", pinned)
+            # The CDK has thousands of modules, of which a synthesis needs few.
+            compiled = ("--no-compile",) if name == "checks" and not shutil.which("uv") else ()
+            _install(python, "--require-hashes", *compiled, "-r", pinned)
     if s2sauth:
         source, *made_of = s2sauth_source()
         with unchanged(folder / ".s2sauth", *(path.read_bytes() for path in made_of)) as fits:
@@ -43,7 +45,7 @@ def environment(name: str, *, s2sauth: bool = False) -> Path:
 
 
 def requirements(name: str) -> str:
-    """`requirements/NAME.txt`; else, cut out of another, what `requirements/NAME.in` or the extra of `extra-NAME` needs."""
+    """`requirements/NAME.txt`; else, cut out of another, what `NAME.in` or the extra `extra-NAME` needs."""
     if (locked := _REQUIREMENTS / f"{name}.txt").exists():
         return locked.read_text(encoding="utf-8")
     if name.startswith("extra-"):

@@ -14,7 +14,6 @@ from s2sauth import Freshness, RenewalPolicy
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "scripts"))
 
-outage: Any = import_module("_outage")
 pictures: Any = import_module("pictures")
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -53,7 +52,7 @@ def test_the_callers_are_as_recorded() -> None:
 
 def test_tokens_of_an_hour_outlast_ten_minutes() -> None:
     """Drawn at its worst: the renewal point is the earliest, the outage begins just before. A second, simulated."""
-    found = outage.process(3600)
+    found = pictures.process(3600)
     assert sum(found.failed) == 0
     assert len(found.refused) > 5
     assert len(found.renewed) == 1
@@ -67,10 +66,9 @@ def test_a_picture_says_what_it_is_and_asks_nobody(path: Path) -> None:
     title = root.find(f"{SVG}title")
     assert title is not None
     assert title.text
-    if path.name in pictures.PICTURES:
-        about = root.find(f"{SVG}desc")
-        assert about is not None
-        assert about.text
+    about = root.find(f"{SVG}desc")
+    assert about is not None
+    assert about.text
     assert "prefers-color-scheme:dark" in text
     assert not any("href" in name or name == "src" for each in root.iter() for name in each.attrib)
     assert "url(http" not in text

@@ -1,0 +1,38 @@
+"""Pages of which commands write parts, each between two marks: `<!-- NAME -->` and `<!-- NAME: end -->`."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+
+
+def filled(page: str, parts: Mapping[str, str]) -> str:
+    """The page with these texts between their marks."""
+    for name, text in parts.items():
+        marked = re.compile(f"(<!-- {re.escape(name)} -->\n).*?(<!-- {re.escape(name)}: end -->)", re.DOTALL)
+        begins = marked.search(page)
+        if begins is None or len(marked.findall(page)) > 1:
+            raise SystemExit(f"the marks of {name} are not there, or not once")
+        page = f"{page[: begins.start()]}{begins[1]}\n{text}\n{begins[2]}{page[begins.end() :]}"
+    return page
+
+
+def table(head: Sequence[str], lines: Sequence[Sequence[str]], *, numbers: bool = False) -> str:
+    """In Markdown; all columns but the first are numbers if said so."""
+    rule = ["---", *["---:" if numbers else "---"] * (len(head) - 1)]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in [head, rule, *lines])
+
+
+def keep(files: Mapping[Path, str], *, check: bool, command: str) -> int:
+    """Write the files that differ; with `check` only name them, for `command` to be run. The exit status."""
+    stale = [path for path, text in files.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    for path in stale:
+        if check:
+            print(f"{path.relative_to(ROOT)} is not current: run {command}", file=sys.stderr)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(files[path], encoding="utf-8")
+    return int(check and bool(stale))
