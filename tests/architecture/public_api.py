@@ -14,7 +14,6 @@ from types import ModuleType
 from typing import get_origin
 
 import s2sauth
-from s2sauth._core.record import Record
 
 SNAPSHOT = Path(__file__).with_name("public_api.txt")
 PUBLIC_MODULES = (
@@ -96,7 +95,7 @@ def describe(name: str, value: object) -> Iterator[str]:
         return
     bases = ", ".join(base.__name__ for base in value.__bases__ if base is not object)
     yield f"class {name}({bases})" if bases else f"class {name}"
-    if issubclass(value, Record) and value.__init__ is Record.__init__:
+    if value.__init__.__qualname__ == "Record.__init__":  # made by the class from its annotations
         names = inspect.get_annotations(value)
         yield f"    ({', '.join(f'{n}={vars(value)[n]!r}' if n in vars(value) else n for n in names)})"
     elif not issubclass(value, Enum):

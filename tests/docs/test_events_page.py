@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from s2sauth.events import _SAYS, _TO_ACT_ON, EventName
+from s2sauth.events import EventName, Reporter
+from s2sauth.testing import ManualClock
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "reference" / "events.md").read_text(encoding="utf-8")
@@ -51,11 +52,13 @@ def test_every_event_has_one_line_and_there_is_no_other() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_line_says_what_the_log_says(name: EventName) -> None:
+def test_line_says_what_the_log_says(name: EventName, caplog: pytest.LogCaptureFixture) -> None:
     """Meaning and level are those of the code, word for word; and there is something to do."""
     _, level, meaning, _, advice = line(name)
-    assert meaning == _SAYS[name]
-    assert level == ("WARNING" if name in _TO_ACT_ON else "DEBUG")
+    caplog.set_level("DEBUG", logger="s2sauth")
+    Reporter(ManualClock(), None)(name, "0123abcd")
+    (record,) = caplog.records
+    assert (record.levelname, record.getMessage()) == (level, f"{name}: {meaning} [key=0123abcd]")
     assert advice.endswith(".")
 
 

@@ -9,9 +9,7 @@ import types
 
 import pytest
 
-import s2sauth._httpx
-import s2sauth._httpx2
-import s2sauth.testing  # noqa: F401  # a run in this process forgets what it imported first
+import s2sauth.testing
 
 pytest_plugins = ["pytester"]
 
@@ -23,6 +21,35 @@ filterwarnings = error
 INI_WAITS = "usefixtures = s2sauth_wait_for_renewals\n"
 BLOCKING = f"{STRICT}s2sauth_block_real_requests = true\n"
 REAL = 'domain="demo.auth.eu-central-1.amazoncognito.com", client_id="id", client_secret="secret"'
+
+
+def functions() -> dict[str, object]:
+    """Every function of this library and of `socket`, and every method of their classes, by name."""
+    found: dict[str, object] = {}
+    modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ("s2sauth", "socket")]
+    for module in modules:
+        for name, value in vars(module).items():
+            if getattr(value, "__module__", None) != module.__name__ and module.__name__ != "socket":
+                continue
+            found[f"{module.__name__}.{name}"] = value
+            if isinstance(value, type):
+                found |= {f"{module.__name__}.{name}.{each}": method for each, method in vars(value).items()}
+    return {name: value for name, value in found.items() if callable(value)}
+
+
+with s2sauth.CognitoClientCredentials(
+    domain="https://auth.example.com", client_id="id", client_secret="secret"
+) as _made:
+    _made.httpx_auth("https://api.example.com")
+    _made.httpx2_auth("https://api.example.com")
+FUNCTIONS = functions()
+"""As they were before any run: hooks have imported what they need."""
+
+
+def changed() -> set[str]:
+    """Which of them are others now."""
+    now = functions()
+    return {name for name, before in FUNCTIONS.items() if now.get(name) is not before}
 
 
 @pytest.fixture
@@ -389,22 +416,15 @@ def test_mock_is_reached_beside_respx(run):
 
 def test_without_the_ini_option_nothing_is_changed(run):
     """The functions of socket and s2sauth are as they were, and so they are after a run with it."""
-    import socket
-
-    from s2sauth import _sender
-
-    before = socket.create_connection, _sender.HttpSender.send
     code = """
-        import socket
-        from s2sauth import _sender
+        from tests.plugin.test_plugin import changed
 
         def test_it():
-            assert socket.create_connection.__module__ == "socket"
-            assert _sender.HttpSender.send.__module__ == "s2sauth._sender"
+            assert changed() == set()
         """
     run(code).assert_outcomes(passed=1)
     run(code, ini=BLOCKING).assert_outcomes(failed=1)
-    assert (socket.create_connection, _sender.HttpSender.send) == before
+    assert changed() == set()
 
 
 def test_module_level_credentials_find_the_mock(run, pytester):
@@ -598,16 +618,13 @@ def test_a_renewal_that_does_not_end_is_an_error_once_the_fixtures_have_ended(ru
 
 def test_waiting_leaves_nothing_behind(run):
     """After the test, renewals begin as they did before it."""
-    from s2sauth._flight import Flight
-
-    before = Flight.launch
     code = """
         from s2sauth import CognitoClientCredentials
-        from s2sauth._flight import Flight
+        from tests.plugin.test_plugin import changed
 
         def test_it(s2sauth_mock, s2sauth_wait_for_renewals):
-            assert Flight.launch.__module__ == "pytest_s2sauth"
+            assert changed()
             assert CognitoClientCredentials.from_env().get_token().access_token
         """
     run(code).assert_outcomes(passed=1)
-    assert Flight.launch is before
+    assert changed() == set()

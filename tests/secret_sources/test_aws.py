@@ -13,10 +13,7 @@ import botocore.exceptions
 import pytest
 
 from s2sauth import CognitoClientCredentials, ConfigurationError, Event, TokenUnavailable
-from s2sauth._boto import Boto, unlogged
-from s2sauth._core.secret_arn import parse_secret_arn
 from s2sauth.secret_sources import ParameterStoreSecret, SecretsManagerSecret, SourceFailed, aws
-from s2sauth.secret_sources.aws import from_arn
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.forking import in_child
 from tests.support.secrets import Vault
@@ -308,12 +305,17 @@ class TestArn:
         with CognitoClientCredentials.from_env(environ=self.environ(fake, arn)) as credentials:
             assert credentials.get_token().access_token
 
-    def test_a_version_is_read_as_it_says(self) -> None:
-        """ECS's third word."""
-        arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:x"
-        source = from_arn(parse_secret_arn(f"{arn}:key:AWSPREVIOUS:v1"))
-        assert isinstance(source, SecretsManagerSecret)
-        assert (source._id, source._key, source._stage, source._version_id) == (arn, "key", "AWSPREVIOUS", "v1")
+    def test_a_version_is_read_as_it_says(
+        self, fake: FakeCognito, vault: Vault, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Member, stage and version, as ECS writes them behind the ARN."""
+        monkeypatch.setenv("AWS_ENDPOINT_URL", vault.url)
+        name = vault.create(json.dumps({"key": fake.client_secret}))
+        (version,) = vault.secrets.describe_secret(SecretId=name)["VersionIdsToStages"]
+        vault.put(name, json.dumps({"key": "another-of-24-characters"}))
+        for words in (f"key:AWSPREVIOUS:{version}", "key:AWSPREVIOUS:", f"key::{version}"):
+            with CognitoClientCredentials.from_env(environ=self.environ(fake, f"{vault.arn(name)}:{words}")) as made:
+                assert made.get_token().access_token
 
 
 def test_the_same_reading_without_us_is_logged(vault: Vault, caplog: pytest.LogCaptureFixture) -> None:
@@ -326,23 +328,40 @@ def test_the_same_reading_without_us_is_logged(vault: Vault, caplog: pytest.LogC
         vault.secrets.get_secret_value(SecretId=name)
         return "hunter2" in caplog.text
 
+    class Client:
+        """A user's, which looks what is logged while it is asked."""
+
+        def get_secret_value(self, **_: object) -> dict[str, str]:
+            here.append(said())
+            other = threading.Thread(target=lambda: elsewhere.append(said()))
+            other.start()
+            other.join()
+            return {"SecretString": "abc"}
+
+    here: list[bool] = []
+    elsewhere: list[bool] = []
     assert said()
-    with unlogged():
-        assert not said()
-        other = threading.Thread(target=lambda: heard.append(said()))
-        heard: list[bool] = []
-        other.start()
-        other.join()
-    assert heard == [True]
+    SecretsManagerSecret("x", client=Client())()
+    assert (here, elsewhere) == ([False], [True])
     assert said()
 
 
 def test_loggers_that_are_no_loggers_yet_are_passed_over() -> None:
     """`logging` keeps places for the parents of those that exist."""
+
+    class Client:
+        """A user's, which looks what would be logged while it is asked."""
+
+        def get_secret_value(self, **_: object) -> dict[str, str]:
+            record = logging.makeLogRecord({})
+            passed.append(bool(logging.getLogger("botocore.of.this.test").filter(record)))
+            passed.append(bool(logging.getLogger("s2sauth").filter(record)))
+            return {"SecretString": "abc"}
+
+    passed: list[bool] = []
     logging.getLogger("botocore.of.this.test")
-    with unlogged():
-        assert not logging.getLogger("botocore.of.this.test").filter(logging.makeLogRecord({}))
-        assert logging.getLogger("s2sauth").filter(logging.makeLogRecord({}))
+    SecretsManagerSecret("x", client=Client())()
+    assert passed == [False, True]
 
 
 def test_last_good_secret_is_used_while_the_service_is_down(
@@ -386,11 +405,8 @@ def test_a_forked_child_reads_the_secret_for_its_own_flight(
     assert [request.status for request in fake.token_requests] == [200, 200]
 
 
-def test_the_default_session_is_left_alone(aws_variables: None) -> None:
+def test_the_default_session_is_left_alone(vault: Vault) -> None:
     """boto3's is not for threads."""
     before = boto3.DEFAULT_SESSION
-    limits = {"region": "eu-central-1", "endpoint_url": None, "client": None, "connect": 1.0, "read": 1.0}
-    made = Boto("ssm", user="x", extra="aws", **limits)  # type: ignore[arg-type]  # of the dict
-    made.client()
-    made.close()
+    assert SecretsManagerSecret(vault.create("abc"), endpoint_url=vault.url)() == "abc"
     assert boto3.DEFAULT_SESSION is before

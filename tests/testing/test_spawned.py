@@ -1,20 +1,16 @@
 """FakeCognito in a process of its own: the same methods, and an end with its parent."""
 
-import io
 import os
-import pickle
 import signal
 import ssl
 import subprocess
 import sys
-import threading
 
 import httpx
 import pytest
 import trustme
 
 from s2sauth.testing import FakeCognito, ManualClock
-from s2sauth.testing._spawned import serve
 
 
 @pytest.fixture(scope="module")
@@ -109,44 +105,3 @@ def test_it_dies_with_its_parent(connect):
         sock = connect(parent.stdout.readline().strip())
         parent.stdin.write("\n")
     assert sock.recv(1) == b""
-
-
-def pipe():
-    reading, writing = os.pipe()
-    return os.fdopen(reading, "rb"), os.fdopen(writing, "wb")
-
-
-def test_the_childs_side_does_a_call_a_message_until_its_input_ends(tmp_path):
-    """The same loop as in the child, here where it is measured."""
-    authority = trustme.CA()
-    pem = tmp_path / "server.pem"
-    authority.issue_cert("localhost").private_key_and_cert_chain_pem.write_to_path(pem)
-    (calls, to_child), (from_child, answers) = pipe(), pipe()
-    with calls, from_child, answers:
-        child = threading.Thread(target=serve, args=(FakeCognito, calls, answers))
-        child.start()
-        with to_child:
-            pickle.dump((str(pem), None, {"client_id": "abc"}), to_child)
-            for message in [
-                ("client_id", (), {}),
-                ("rotate_secret", ("s",), {"keep_old": True}),
-                ("revoke", ("t",), {}),
-            ]:
-                pickle.dump(message, to_child)
-            to_child.flush()
-            assert pickle.load(from_child) == (False, None)
-            assert pickle.load(from_child) == (False, "abc")
-            assert pickle.load(from_child) == (False, "s")
-            failed, error = pickle.load(from_child)
-            assert failed
-            assert isinstance(error, LookupError)
-        child.join()
-
-
-def test_the_childs_side_reports_that_it_could_not_start():
-    """The error is its one answer."""
-    answers = io.BytesIO()
-    serve(FakeCognito, io.BytesIO(pickle.dumps((None, None, {"colour": "red"}))), answers)
-    failed, error = pickle.loads(answers.getvalue())
-    assert failed
-    assert isinstance(error, TypeError)

@@ -1,14 +1,21 @@
-"""The CA certificates: read again when they have changed on disk; what cannot be read is named."""
+"""The CA certificates: read once, shared, read again when they have changed on disk; what cannot be read is named.
+
+`_tls` is private: what the objects of a process share, and what a test run itself has imported, no caller can change.
+"""
 
 import _thread
 import errno
+import gc
 import os
 import socket
 import ssl
 import sys
+import threading
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from weakref import WeakValueDictionary
 
 import certifi
 import httpx
@@ -16,10 +23,12 @@ import pytest
 import trustme
 
 from s2sauth import CognitoClientCredentials, ConfigurationError, RenewalPolicy, TokenUnavailable, _tls
+from s2sauth._process import next_generation
 from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.forking import in_child
 from tests.support.settled import eventually
 from tests.support.tls import authority, server_context
-from tests.support.worlds import World
+from tests.support.worlds import Threads, World
 
 Make = Callable[..., CognitoClientCredentials]
 
@@ -266,3 +275,128 @@ def test_reason_of_a_refused_certificate_is_the_one_that_openssl_gives(
     ):
         make(domain=fake.domain, http_client=None).get_token()
     assert "Trust that CA" not in str(caught.value)
+
+
+@pytest.fixture
+def nobody_has_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No object of another test, not collected yet, has certificates to share."""
+    monkeypatch.setattr(_tls, "_contexts", WeakValueDictionary())
+    monkeypatch.setattr(_tls, "FORKS_IN_C", frozenset())  # the test run itself has ctypes
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch, nobody_has_read: None) -> list[weakref.ref[ssl.SSLContext]]:
+    """The contexts that were made by httpx, for as long as somebody has them."""
+    found, create = list[weakref.ref[ssl.SSLContext]](), httpx.create_ssl_context
+
+    def counting() -> ssl.SSLContext:
+        context = create()
+        found.append(weakref.ref(context))
+        return context
+
+    monkeypatch.setattr(httpx, "create_ssl_context", counting)
+    return found
+
+
+def test_ssl_context_is_made_once_and_kept(
+    make: Make, fake: FakeCognito, clock: ManualClock, made: list[object]
+) -> None:
+    """Reading the CA file takes longer than all the rest of a flight."""
+    credentials = make(http_client=None)
+    for _ in range(3):
+        credentials.get_token()
+        clock.advance(3600)
+    assert fake.counts()["token_requests"] == 3
+    assert len(made) == 1
+
+
+def test_ssl_context_is_shared_by_the_objects_of_a_process_and_goes_with_the_last(
+    fake: FakeCognito, made: list[weakref.ref[ssl.SSLContext]]
+) -> None:
+    """Its certificates are 0.7 MB. Nothing of an object goes by it: no token, secret or connection."""
+    several = [CognitoClientCredentials.from_env(environ=fake.environ) for _ in range(3)]
+    assert len({credentials.get_token().access_token for credentials in several}) == 3
+    assert len(made) == 1
+    del several
+    eventually(lambda: (gc.collect(), made[0]() is None)[1])
+    CognitoClientCredentials.from_env(environ=fake.environ).get_token()
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_ssl_context_is_not_shared_once_the_certificates_are_others(
+    make: Make, made: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """The variable is another one, or its file was written anew."""
+    first = make(http_client=None)
+    first.get_token()
+    path = tmp_path / "ca.pem"
+    if variable == "SSL_CERT_DIR":
+        path.mkdir()
+    else:
+        authority().cert_pem.write_to_path(str(path))
+    monkeypatch.setenv(variable, str(path))
+    second = make(http_client=None)
+    second.get_token()
+    assert len(made) == 2
+    if variable == "SSL_CERT_DIR":
+        authority().cert_pem.write_to_path(str(path / "ca.pem"))
+    else:
+        os.utime(path, (1, 1))
+    third = make(http_client=None)
+    third.get_token()
+    assert len(made) == 3
+
+
+@pytest.mark.usefixtures("nobody_has_read")
+def test_ca_file_is_read_when_the_hook_is_made(make: Make, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a thread of its own, beside the making of the caller's client; the first flight waits for it."""
+    reading, go, create = threading.Event(), threading.Event(), httpx.create_ssl_context
+    readers: list[int] = []
+
+    def gated() -> ssl.SSLContext:
+        readers.append(threading.get_ident())
+        reading.set()
+        go.wait(10)
+        return create()
+
+    monkeypatch.setattr(httpx, "create_ssl_context", gated)
+    credentials = make(http_client=None)
+    credentials.httpx_auth(fake.api_url)
+    assert reading.wait(10)
+    callers = Threads().ask(credentials)
+    assert fake.counts()["token_connections"] == 0
+    go.set()
+    callers.values()
+    assert len(readers) == 1
+    assert readers != [threading.get_ident()]
+
+
+@pytest.mark.usefixtures("nobody_has_read")
+def test_ca_file_is_read_by_the_flight_when_no_thread_can_start(
+    make: Make, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As at the process's limit of threads."""
+
+    def refuse(*_: object) -> int:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_thread, "start_new_thread", refuse)
+    make(http_client=None).get_token()
+    assert fake.counts()["token_requests"] == 1
+
+
+@pytest.mark.usefixtures("nobody_has_read")
+def test_ca_file_is_read_anew_by_the_child_of_a_fork_that_came_meanwhile(
+    make: Make, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that reads it does not live there."""
+    started: list[object] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(_thread, "start_new_thread", lambda *work: started.append(work) or 0)
+        credentials = make(http_client=None)
+        credentials.httpx_auth(fake.api_url)
+    assert len(started) == 1
+    assert in_child(lambda: credentials.get_token().scopes) == ("demo/read.file",)
+    next_generation()
+    assert credentials.get_token().scopes == ("demo/read.file",)
