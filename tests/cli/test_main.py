@@ -97,10 +97,10 @@ def test_ctrl_c_while_cognito_is_silent(fake: FakeCognito) -> None:
     fake.hang()
     process = subprocess.Popen([*PYTHON, "token"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     fake.wait_for_token_requests(timeout=60)
-    while process.poll() is None:  # again after a second: Python may overlook one in the moment that it begins to wait
+    while process.poll() is None:  # again after a while: Python may overlook one in the moment that it begins to wait
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(1)
+            process.wait(10)  # a second one during the interpreter's end would kill it
     assert process.communicate() == (b"", b"")
     assert process.returncode == 130
 

@@ -76,9 +76,11 @@ def test_timeout_beyond_the_deadline_is_the_deadline(make: Make, fake: FakeCogni
     began = time.monotonic()
     with pytest.raises(TokenUnavailable):
         world.get(credentials, timeout=3600)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < IN_TIME
 
 
+IN_TIME = 3.5
+"""Seconds: more than a deadline of 0.3 s becomes on a busy machine, and less than a read time-out, which is 4 s."""
 HANGS: dict[str, Callable[[FakeCognito], None]] = {
     "never answers": lambda fake: fake.hang(),
     "drips its headers": lambda fake: fake.drip(0.02),
@@ -97,7 +99,7 @@ def test_hanging_endpoint_ends_at_the_deadline(
     began = time.monotonic()
     with pytest.raises((TokenUnavailable, TokenResponseInvalid)):
         world.get(credentials)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < IN_TIME
 
 
 def test_deadline_by_the_clock_ends_the_flight(
@@ -249,7 +251,7 @@ def test_hanging_flight_ends_with_its_deadline(make: Make, fake: FakeCognito, ha
     began = time.monotonic()
     credentials.close()
     eventually(lambda: flight.thread is None)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < IN_TIME
 
 
 def test_connection_made_after_its_flight_was_given_up_is_ended_at_once(
@@ -274,7 +276,7 @@ def test_connection_made_after_its_flight_was_given_up_is_ended_at_once(
     began = time.monotonic()
     go_on.set()
     eventually(lambda: flight.thread is None)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < IN_TIME
 
 
 def test_background_flight_that_hangs_is_nobodys_wait(

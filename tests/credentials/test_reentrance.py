@@ -48,7 +48,7 @@ def test_signal_while_the_token_is_stale(
     alarm.every(0, handler)
     fake.wait_for_token_requests(2)
     fake.release()
-    assert sorted(took)[25] < 0.1
+    assert sorted(took)[25] < 1
     assert fake.counts()["token_requests"] == 2
 
 
@@ -70,7 +70,7 @@ def test_signal_while_the_caller_waits(credentials: CognitoClientCredentials, fa
 
     alarm.every(0.002, handler)
     assert credentials.get_token().remaining() == 3600
-    assert sorted(took)[10] < 0.1
+    assert sorted(took)[10] < 1
     assert fake.counts()["token_requests"] == 1
 
 

@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 
 import httpx
 import pytest
 
 import s2sauth
-from s2sauth import CognitoClientCredentials, ConfigurationError, TokenUnavailable
+from s2sauth import CognitoClientCredentials, ConfigurationError, RenewalPolicy, TokenUnavailable
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.settled import eventually
 from tests.support.worlds import Threads
@@ -129,8 +130,10 @@ def test_hooks_and_tasks_inside_have_it(make: Make, fake: FakeCognito) -> None:
         with s2sauth.time_limit(lambda: 0.35):
             await asyncio.create_task(call())
 
-    with pytest.raises(TokenUnavailable, match=r"within 0\.1 s"):
+    began = time.monotonic()
+    with pytest.raises(TokenUnavailable):
         asyncio.run(main())
+    assert time.monotonic() - began < RenewalPolicy().deadline / 2
 
 
 def test_other_threads_do_not_have_it(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:

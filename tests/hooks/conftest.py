@@ -7,7 +7,28 @@ from tests.support.fixtures import clock, credentials, events, fake, make, world
 
 __all__ = ["clock", "credentials", "events", "fake", "family", "make", "world"]
 
+CROSSED = {
+    "threads": {("httpx", "HTTP/1.1"), ("httpx2", "HTTP/2")},
+    "asyncio": {("httpx", "HTTP/2"), ("httpx2", "HTTP/1.1")},
+    "trio": {("httpx", "HTTP/1.1"), ("httpx2", "HTTP/2")},
+}
+"""What runs of a test that has a world, a library and a version of HTTP. Each two of them meet, in half of the time."""
+
 
 @pytest.fixture(autouse=True)
 def _for_both(family: object) -> None:
     """Before any other fixture."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what CROSSED does not name."""
+    left_out = [item for item in items if not _is_crossed(getattr(item, "callspec", None))]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _is_crossed(callspec: object) -> bool:
+    params = getattr(callspec, "params", {})
+    if not {"family", "wire", "world"} <= set(params):
+        return True
+    return (params["family"], params["wire"]) in CROSSED[params["world"].name]

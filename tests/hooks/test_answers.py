@@ -19,6 +19,8 @@ __all__ = ["wire"]
 
 pytestmark = pytest.mark.usefixtures("family")
 
+IN_TIME = 10.0
+"""Seconds: more than the cap of one becomes on a busy machine, and less than the slow answers take."""
 FOLLOW = {"follow_redirects": True}
 
 
@@ -96,9 +98,9 @@ def test_challenges_that_a_bearer_token_may_meet(
 ) -> None:
     """Sent again. 60 kB are no puzzle; over HTTP/2 they take a second, which hpack's Huffman code in Python needs."""
     fake.api_answer(401, headers=[("WWW-Authenticate", challenge) for challenge in challenges], times=1)
-    began = time.monotonic()
-    assert wire.send(world, auth).status_code == 200
-    assert time.monotonic() - began < 5
+    began = time.process_time()
+    assert wire.send(world, auth, timeout=60).status_code == 200
+    assert time.process_time() - began < IN_TIME
     assert fake.counts()["token_requests"] == 2
 
 
@@ -118,7 +120,7 @@ def test_hostile_body(auth: httpx.Auth, fake: FakeCognito, world: World, wire: W
     fake.api_answer(401, times=1, **answer)
     began = time.monotonic()
     response = wire.send(world, auth, timeout=60)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < IN_TIME
     assert response.status_code == 200
     assert len(response.history[0].content) <= 2 * 64 * 1024
     assert fake.counts()["api_requests"] == 2

@@ -13,6 +13,9 @@ from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.clocks import Passing
 from tests.support.worlds import World
 
+IN_TIME = 10.0
+"""Seconds that the drain's cap of one cannot become on a busy machine, and far fewer than the answers below take."""
+
 Make = Callable[..., CognitoClientCredentials]
 
 
@@ -65,7 +68,7 @@ def test_dripped_401_ends_within_a_second(auth: httpx.Auth, url: str, fake: Fake
     fake.api_answer(401, body=b"x" * 60_000, interval=0.02, times=1)
     began = time.monotonic()
     assert world.send(auth, url).status_code == 200
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < IN_TIME
 
 
 def test_401_that_stops_in_mid_body_ends_within_a_second(
@@ -75,7 +78,7 @@ def test_401_that_stops_in_mid_body_ends_within_a_second(
     fake.api_answer(401, body=b"xx", interval=30, times=1)
     began = time.monotonic()
     assert world.send(auth, url, timeout=60).status_code == 200
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < IN_TIME
 
 
 def test_truncated_401_is_no_error(auth: httpx.Auth, url: str, fake: FakeCognito, world: World) -> None:

@@ -87,7 +87,7 @@ def test_wait_is_no_longer_than_connect_and_read_of_the_request(make: Make, fake
     began = time.monotonic()
     with pytest.raises(TokenUnavailable):
         world.send(credentials.httpx_auth(fake.api_url), f"{fake.api_url}/files", timeout=0.1)
-    assert 0.15 < time.monotonic() - began < 1.5
+    assert 0.15 < time.monotonic() - began < 4
     fake.release()
     credentials.get_token()
     assert fake.counts()["token_requests"] == 1
@@ -102,7 +102,7 @@ def test_wait_for_a_replacement_is_no_longer_either(make: Make, fake: FakeCognit
     fake.gate()
     began = time.monotonic()
     assert world.send(auth, url, timeout=0.1).status_code == 401
-    assert 0.15 < time.monotonic() - began < 1.5
+    assert 0.15 < time.monotonic() - began < 4
     assert fake.counts()["token_requests"] == 2
 
 
@@ -117,7 +117,7 @@ def test_wait_of_a_request_without_limits_is_the_policys(
     began = time.monotonic()
     with pytest.raises(TokenUnavailable):
         world.send(credentials.httpx_auth(fake.api_url), f"{fake.api_url}/files", timeout=timeout)
-    assert 0.25 < time.monotonic() - began < 1.5
+    assert 0.25 < time.monotonic() - began < 4
 
 
 def test_request_without_the_extension_waits_as_the_policy_says(

@@ -55,6 +55,8 @@ MOMENTS = {
             pass
     """,
 }
+LIMIT = 2.0
+"""Seconds: more than the end of an interpreter takes, and less than any wait for an endpoint that does not answer."""
 VERSIONS = ["3.11", "3.12", "3.13"]
 
 
@@ -62,9 +64,9 @@ VERSIONS = ["3.11", "3.12", "3.13"]
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("version", VERSIONS)
 def test_interpreter_ends(fake: FakeCognito, tmp_path: Path, version: str, moment: str) -> None:
-    """Within a second, with code 0 and without a word, whatever is under way. Half a second each, for an interpreter.
+    """Without a wait, with code 0 and without a word, whatever is under way. Half a second each, for an interpreter.
 
-    A machine that is busy with other things gets three tries for the second; the other two have no excuse.
+    A machine that is busy with other things gets three tries.
     """
     executable, variables = interpreter(version)
     script = "".join(map(dedent, (FIRST, MOMENTS[moment], LAST)))
@@ -77,13 +79,13 @@ def test_interpreter_ends(fake: FakeCognito, tmp_path: Path, version: str, momen
     elif moment != "with a token":
         fake.gate()
     took = []
-    while not took or (took[-1] >= 1.0 and len(took) < 3):
+    while not took or (took[-1] >= LIMIT and len(took) < 3):
         with Running(script, {**fake.environ, **variables}, executable) as process:
             assert process.hear() == "the end"
             began = time.monotonic()
             assert process.end() == (0, "", "")
             took.append(time.monotonic() - began)
-    assert took[-1] < 1.0
+    assert took[-1] < LIMIT
 
 
 HANDLERS = {
@@ -134,7 +136,7 @@ def test_token_at_exit(fake: FakeCognito, version: str, handler: str) -> None:
     fake.set_latency(0.1)
     good, seconds = run(dedent(ASK) + dedent(handler), {**fake.environ, **variables}, executable=executable).split()
     assert good == "True"
-    assert float(seconds) < 1.0
+    assert float(seconds) < LIMIT
     assert fake.counts()["token_requests"] == 1
 
 

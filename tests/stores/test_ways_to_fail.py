@@ -305,7 +305,7 @@ def test_caller_gets_its_token_whatever_the_store_does(
         assert member.state().freshness is Freshness.STALE
         began = time.monotonic()
         assert member.get_token() is token
-        assert time.monotonic() - began < 0.05
+        assert time.monotonic() - began < 0.25  # what hangs takes 0.3 s
     landed(member)
     assert member.get_token() is not token
     idle(member)
