@@ -1,11 +1,16 @@
 """The engine's fixtures, for this folder, where every test holds for both HTTP libraries."""
 
+from typing import Any
+
 import pytest
 
+from s2sauth import CognitoClientCredentials
+from s2sauth.testing import ManualClock
 from tests.support.families import family
 from tests.support.fixtures import clock, credentials, events, fake, make, world
+from tests.support.wires import Wire, resolved, wire
 
-__all__ = ["clock", "credentials", "events", "fake", "family", "make", "world"]
+__all__ = ["clock", "credentials", "events", "fake", "family", "make", "resolved", "wire", "world"]
 
 CROSSED = {
     "threads": {("httpx", "HTTP/1.1"), ("httpx2", "HTTP/2")},
@@ -32,3 +37,11 @@ def _is_crossed(callspec: object) -> bool:
     if not {"family", "wire", "world"} <= set(params):
         return True
     return (params["family"], params["wire"]) in CROSSED[params["world"].name]
+
+
+@pytest.fixture
+def wired(credentials: CognitoClientCredentials, wire: Wire, clock: ManualClock) -> Any:
+    """The hook for the API of either wire, with a token in hand that is old enough to be renewed by force."""
+    credentials.get_token()
+    clock.advance(60)
+    return credentials.httpx_auth(wire.api_url)

@@ -4,6 +4,7 @@ import gzip
 import time
 import tracemalloc
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from s2sauth import CognitoClientCredentials
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.clocks import Passing
+from tests.support.wires import Wire
 from tests.support.worlds import World
 
 IN_TIME = 10.0
@@ -132,3 +134,27 @@ def test_returned_401_is_untouched_and_unread(
         assert not response.is_closed
         assert response.read() == b'{"message":"no"}'
     assert len(fake.api_requests) == (1 if reason == "no-renewal" else 2)
+
+
+HOSTILE: dict[str, dict[str, Any]] = {
+    "endless": {"endless": True},
+    "1 MB": {"body": b"x" * 1_000_000},
+    "slow": {"body": b"x" * 60_000, "interval": 0.02},
+    "stuck": {"body": b"xx", "interval": 30},
+    "bomb": {"body": gzip.compress(b" " * 50_000_000), "headers": [("Content-Encoding", "gzip")]},
+}
+
+
+@pytest.mark.fault(54)
+@pytest.mark.parametrize("answer", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_401_is_read_to_the_cap_only(
+    wired: httpx.Auth, fake: FakeCognito, world: World, wire: Wire, answer: dict[str, Any]
+) -> None:
+    """64 KiB and a block are read, for a second at most, whatever the request's own limits; then it goes again."""
+    fake.api_answer(401, times=1, **answer)
+    began = time.monotonic()
+    response = wire.send(world, wired, timeout=60)
+    assert time.monotonic() - began < IN_TIME
+    assert response.status_code == 200
+    assert len(response.history[0].content) <= 2 * 64 * 1024
+    assert fake.counts()["api_requests"] == 2

@@ -13,7 +13,6 @@ import pytest
 from s2sauth import ANY_ORIGIN, CognitoClientCredentials, ConfigurationError, Event, OriginNotAllowed
 from s2sauth.testing import ApiRequest, FakeCognito, ManualClock
 from tests.support.fixtures import names
-from tests.support.http2 import Http2Server
 from tests.support.proxy import ConnectProxy
 from tests.support.tls import authority, client_context, server_context
 from tests.support.wires import Calls, Wire, resolved, wire
@@ -213,15 +212,17 @@ def test_asgi_application(credentials: CognitoClientCredentials, awaiting: World
 
 
 @pytest.fixture
-def two_names(fake: FakeCognito) -> Iterator[Http2Server]:
+def two_names(fake: FakeCognito) -> Iterator[Any]:
     """The API over HTTP/2 with one certificate for two names, so that a connection to one would do for the other."""
+    from tests.support.http2 import Http2Server  # as in tests.support.wires
+
     with Http2Server(fake._api.handle, server_context("files.example", "other.example")) as server:
         yield server
 
 
 @pytest.mark.fault(144)
 def test_http2_connection_of_another_host(
-    credentials: CognitoClientCredentials, fake: FakeCognito, world: World, two_names: Http2Server, resolved: list[str]
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World, two_names: Any, resolved: list[str]
 ) -> None:
     """Each request is judged by itself, whatever connection is open."""
     port = two_names.url.rpartition(":")[2]
@@ -237,7 +238,7 @@ def test_http2_connection_of_another_host(
 
 @pytest.mark.fault(144)
 def test_http2_connections_of_two_listed_hosts(
-    credentials: CognitoClientCredentials, fake: FakeCognito, world: World, two_names: Http2Server, resolved: list[str]
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World, two_names: Any, resolved: list[str]
 ) -> None:
     """httpx opens one for each."""
     port = two_names.url.rpartition(":")[2]
@@ -259,6 +260,8 @@ def test_connect_proxy(
     with ExitStack() as running:
         proxy = running.enter_context(ConnectProxy(context=server_context() if tls else None))
         if http2:
+            from tests.support.http2 import Http2Server  # as in tests.support.wires
+
             credentials, url = make(), running.enter_context(Http2Server(fake._api.handle)).url
         else:
             secure = running.enter_context(FakeCognito(clock=clock, ssl_context=server_context()))

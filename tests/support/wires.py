@@ -14,7 +14,6 @@ import pytest
 from s2sauth import S2SAuthError
 from s2sauth.testing import FakeCognito
 from tests.support.fixtures import plain_client
-from tests.support.http2 import Http2Server
 from tests.support.tls import client_context
 from tests.support.worlds import Send, World
 
@@ -30,7 +29,8 @@ class Wire:
     """For the token requests."""
     client: dict[str, Any] = field(default_factory=dict)
     """Arguments of a client for the API."""
-    servers: tuple[Http2Server, ...] = ()
+    servers: tuple[Any, ...] = ()
+    """Those of HTTP/2."""
 
     @property
     def is_http2(self) -> bool:
@@ -46,6 +46,8 @@ class Wire:
 @contextmanager
 def http2(fake: FakeCognito) -> Iterator[Wire]:
     """The fake behind TLS and HTTP/2."""
+    from tests.support.http2 import Http2Server  # the environments of the integration tests do without h2
+
     context = client_context()
     arguments: dict[str, Any] = {"http2": True, "verify": context}
     with Http2Server(fake._endpoint.handle) as endpoint, Http2Server(fake._api.handle) as api:
