@@ -1,7 +1,9 @@
 """close(): tokens forgotten, waiters told, every later call refused."""
 
+import asyncio
 import gc
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from s2sauth import AccessToken, CognitoClientCredentials, CredentialsClosed, Event
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
+from tests.support.scripts import run
 from tests.support.settled import eventually
 from tests.support.worlds import PATIENCE, Asyncio, GetToken, Threads, Trio, World, run_asyncio
 
@@ -83,13 +86,6 @@ def test_waiters_for_a_replacement_are_told(
     fake.wait_for_token_requests(2)
     credentials.close()
     assert [type(error) for error in callers.errors()] == [CredentialsClosed]
-
-
-def test_close_is_idempotent(credentials: CognitoClientCredentials) -> None:
-    """Twice is once."""
-    credentials.get_token()
-    credentials.close()
-    credentials.close()
 
 
 def test_close_is_an_event_once(credentials: CognitoClientCredentials, events: list[Event]) -> None:
@@ -194,3 +190,62 @@ def test_token_that_is_put_back_after_close_is_not_handed_out(credentials: Cogni
     credentials._slot.entry = held_up
     with pytest.raises(CredentialsClosed):
         credentials.get_token()
+
+
+@pytest.mark.fault(98)
+def test_close_ends_the_flight_and_tells_its_waiters(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
+    """Waiters of a cold object are told, so is who comes later; the request ends; closing it again is nothing."""
+    fake.gate()
+    callers = world.ask(credentials, 10)
+    fake.wait_for_token_requests()
+    flight = credentials._slot.flight
+    began = time.monotonic()
+    credentials.close()
+    assert {type(error) for error in callers.errors()} == {CredentialsClosed}
+    eventually(lambda: flight.thread is None)
+    assert time.monotonic() - began < 3.0  # its connection was ended: left alone it would have waited for 4 s
+    credentials.close()
+    with pytest.raises(CredentialsClosed):
+        world.get(credentials)
+
+
+@pytest.mark.fault(98)
+def test_close_in_one_loop_tells_the_waiters_of_another(
+    credentials: CognitoClientCredentials, fake: FakeCognito
+) -> None:
+    """The object belongs to no loop: closed in one, its waiters in another one are told."""
+    fake.gate()
+    callers = Asyncio().ask(credentials, 3)
+
+    async def elsewhere() -> None:
+        async with credentials:
+            pass
+
+    asyncio.run(elsewhere())
+    assert {type(error) for error in callers.errors()} == {CredentialsClosed}
+
+
+@pytest.mark.fault(98)
+def test_nothing_is_left_open_closed_or_not(fake: FakeCognito) -> None:
+    """Python's development mode complains of no socket, loop or thread, closed or not. A fresh interpreter."""
+    script = """
+        import asyncio, gc, httpx, os, s2sauth
+        api = os.environ["FILES_SERVICE_URL"]
+
+        async def main(credentials):
+            asyncio.get_running_loop().slow_callback_duration = 10  # slowness is no leak
+            asks = [asyncio.ensure_future(credentials.aget_token()) for _ in range(3)]
+            await asyncio.sleep(0)
+            credentials.close()
+            return await asyncio.gather(*asks, return_exceptions=True)
+
+        closed = s2sauth.CognitoClientCredentials.from_env()
+        print({type(error).__name__ for error in asyncio.run(main(closed))})
+        left_open = s2sauth.CognitoClientCredentials.from_env()
+        assert httpx.get(api + "/files", auth=left_open.httpx_auth(api)).status_code == 200
+        del closed, left_open
+        gc.collect()
+    """
+    assert run(script, fake.environ, options=["-X", "dev", "-W", "error"]) == "{'CredentialsClosed'}"

@@ -23,7 +23,7 @@ Make = Callable[..., CognitoClientCredentials]
 
 
 @pytest.mark.fault(76)
-def test_two_hundred_threads(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+def test_two_hundred_threads_cost_one_token_request(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
     """A cold object: one token request, and the same token for all."""
     fake.gate()
     callers = Threads().ask(credentials, 200)
@@ -34,7 +34,9 @@ def test_two_hundred_threads(credentials: CognitoClientCredentials, fake: FakeCo
 
 @pytest.mark.fault(77)
 @pytest.mark.parametrize("world", [Asyncio(), Trio()], ids=["asyncio", "trio"])
-def test_two_thousand_tasks(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+def test_two_thousand_tasks_cost_one_token_request(
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
+) -> None:
     """A cold object: one token request, and the same token for all."""
     fake.gate()
     callers = world.ask(credentials, 2000)
@@ -62,7 +64,7 @@ class Noting:
 
 
 @pytest.mark.fault(78)
-def test_threads_and_loops_of_all_kinds(make: Make, fake: FakeCognito, clock: ManualClock) -> None:
+def test_threads_and_loops_of_all_kinds_share_one_flight(make: Make, fake: FakeCognito, clock: ManualClock) -> None:
     """On one object: one token request, and no waiter sleeps on. The best of five rounds, since machines are busy."""
     spread = []
     for requests in range(1, 6):
@@ -93,7 +95,9 @@ def fake(clock: ManualClock) -> Iterator[FakeCognito]:
 
 
 @pytest.mark.fault(84)
-def test_twenty_keys_at_once(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+def test_twenty_keys_are_asked_for_at_once(
+    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
+) -> None:
     """All their requests are under way together, and each caller gets the token of its own scopes (CVE-2025-26620)."""
     fake.gate()
     views = [credentials.with_scopes(scope) for scope in SCOPES]
@@ -118,7 +122,9 @@ def test_key_that_hangs_holds_up_no_other(
 
 
 @pytest.mark.fault(85)
-def test_five_runs_of_asyncio(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> None:
+def test_five_runs_of_asyncio_share_one_object(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
     """A new loop each time, twenty tasks in each, and a token that has to be fetched: nothing belongs to a loop."""
 
     async def main() -> int:
@@ -157,7 +163,7 @@ LOOPS = {
 
 @pytest.mark.fault(87)
 @pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
-def test_other_loops(
+def test_other_loops_need_nothing_of_their_own(
     credentials: CognitoClientCredentials, fake: FakeCognito, loop: Callable[[CognitoClientCredentials], int]
 ) -> None:
     """uvloop and anyio need nothing of their own: twenty tasks, one token request."""
@@ -166,7 +172,7 @@ def test_other_loops(
 
 
 @pytest.mark.fault(87)
-def test_no_loop_that_it_knows(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+def test_unknown_loop_is_an_error_at_once(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
     """Driven by hand, or by a loop of another kind: an error that says what it needs, at once."""
     with pytest.raises(ConfigurationError, match="asyncio or trio"):
         credentials.aget_token().send(None)
@@ -183,7 +189,7 @@ def eager_switching() -> Iterator[None]:
 
 @pytest.mark.fault(97)
 @pytest.mark.usefixtures("eager_switching")
-def test_threads_switched_all_the_time(fake: FakeCognito) -> None:
+def test_threads_switched_all_the_time_start_one_flight(fake: FakeCognito) -> None:
     """For 3 s, which gives rare interleavings a few thousand chances: one flight and one token per cold object."""
     until = time.monotonic() + 3.0
     rounds = 0
@@ -206,7 +212,7 @@ def test_threads_switched_all_the_time(fake: FakeCognito) -> None:
 
 @pytest.mark.fault(97)
 @pytest.mark.usefixtures("eager_switching")
-def test_everything_at_once(fake: FakeCognito) -> None:
+def test_everything_at_once_is_no_error_and_no_flood(fake: FakeCognito) -> None:
     """For 2 s threads ask, suspect, make views and look: no error, no dead token, no flood of token requests."""
     fake.set_expires_in(1)
     until = time.monotonic() + 2.0
@@ -243,9 +249,15 @@ def test_everything_at_once(fake: FakeCognito) -> None:
 
 
 @pytest.mark.fault(99)
-def test_ten_thousand_keys(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+def test_ten_thousand_keys_do_not_fill_the_memory(make: Make, fake: FakeCognito) -> None:
     """The memory stays as it is with the 256 that are kept; the one in flight and the one in use are not dropped."""
-    fake.gate()
+    go_on = threading.Event()
+
+    def secret() -> str:
+        go_on.wait(60)  # and no request is under way, whose read time-out is by the real clock
+        return fake.client_secret
+
+    credentials = make(client_secret=secret)
     callers = Threads().ask(credentials.with_scopes("demo/write.file"))
     blocks = []
     for number in range(10_000):
@@ -256,13 +268,13 @@ def test_ten_thousand_keys(credentials: CognitoClientCredentials, fake: FakeCogn
     assert len(credentials._shared.slots.all()) <= 256 + 2
     assert blocks[-1] - blocks[0] < 1_000  # the 8,000 between them would take 100,000 and more
     again = Threads().ask(credentials.with_scopes("demo/write.file"))
-    fake.release()
+    go_on.set()
     assert callers.values() == again.values()
     assert fake.counts()["token_requests"] == 1
 
 
 @pytest.mark.fault(100)
-def test_renewal_forced_by_a_hundred(
+def test_renewal_forced_by_a_hundred_is_one(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """A hundred requests meet 401 with the same token, and all of them suspect it: one token request, all served."""

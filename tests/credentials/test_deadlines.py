@@ -32,19 +32,6 @@ def test_timeout_shortens_the_wait_not_the_flight(make: Make, fake: FakeCognito,
     assert fake.counts()["token_requests"] == 1
 
 
-def test_timeout_of_a_follower_is_its_own(
-    credentials: CognitoClientCredentials, fake: FakeCognito, world: World
-) -> None:
-    """Only that one fails; the others get the token of the same flight."""
-    fake.gate()
-    patient = world.ask(credentials, 3)
-    with pytest.raises(TokenUnavailable):
-        world.get(credentials, timeout=0)
-    fake.release()
-    assert len(set(map(id, patient.values()))) == 1
-    assert fake.counts()["token_requests"] == 1
-
-
 def test_timeout_0_takes_what_is_cached(
     credentials: CognitoClientCredentials, clock: ManualClock, world: World
 ) -> None:
@@ -365,3 +352,19 @@ def test_given_up_flight_sends_no_token_request(make: Make, fake: FakeCognito, c
     assert fake.counts()["token_requests"] == 1
     assert credentials.get_token() is token
     assert credentials.state().last_error is None
+
+
+@pytest.mark.fault(81)
+def test_timeout_of_a_follower_is_its_own(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
+    """It fails alone; the flight goes on, and the others get their token from it."""
+    fake.gate()
+    leader = world.ask(credentials, 3)
+    hasty = world.ask(credentials, timeout=0.05)
+    clock.advance(0.06)
+    assert [type(error) for error in hasty.errors()] == [TokenUnavailable]
+    assert credentials._slot.flight.flying
+    fake.release()
+    assert len(set(map(id, leader.values()))) == 1
+    assert fake.counts()["token_requests"] == 1

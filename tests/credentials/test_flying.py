@@ -6,6 +6,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
 import trio
 
@@ -325,3 +326,39 @@ def test_renewal_that_was_interrupted_before_it_began_is_begun_by_the_next_calle
     assert credentials.get_token() is old
     settled(credentials)
     assert credentials.get_token() is not old
+
+
+class Dying(httpx.BaseTransport):
+    """Raises what no transport should, once."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.errors = [error]
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if self.errors:
+            raise self.errors.pop()
+        body = b'{"access_token": "abc", "token_type": "Bearer", "expires_in": 3600}'
+        return httpx.Response(200, stream=httpx.ByteStream(body))
+
+
+@pytest.mark.fault(83)
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit()], ids=repr)
+def test_flight_whose_thread_dies_leaves_nobody_waiting(
+    make: Make, clock: ManualClock, world: World, capfd: pytest.CaptureFixture[str], error: BaseException
+) -> None:
+    """In mid-request: the waiters are told, nothing is left locked, the next caller leads and is served."""
+    dying = Dying(error)
+    credentials = make(http_client=lambda: httpx.Client(transport=dying))
+    with pytest.raises(TokenUnavailable, match=type(error).__name__):
+        world.get(credentials)
+    clock.advance(1)
+    assert world.get(credentials).access_token == "abc"
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.fault(83)
+def test_memory_error_is_a_failed_attempt_as_any_other(make: Make, clock: ManualClock, world: World) -> None:
+    """MemoryError is a failed attempt as any other: the next one of the same flight brings the token."""
+    clock.set_random(0.0)
+    dying = Dying(MemoryError())
+    assert world.get(make(http_client=lambda: httpx.Client(transport=dying))).access_token == "abc"

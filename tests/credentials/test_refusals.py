@@ -23,7 +23,7 @@ Make = Callable[..., CognitoClientCredentials]
 
 @pytest.mark.fault(35)
 @pytest.mark.parametrize("status", [400, 401])
-def test_invalid_client(make: Make, fake: FakeCognito, status: int, world: World) -> None:
+def test_invalid_client_reads_the_secret_again(make: Make, fake: FakeCognito, status: int, world: World) -> None:
     """Cognito says 400 where RFC 6749 says 401: the secret is read again, but not tried again unless it changed."""
     reads = []
 
@@ -42,7 +42,7 @@ def test_invalid_client(make: Make, fake: FakeCognito, status: int, world: World
 
 
 @pytest.mark.fault(35)
-def test_invalid_client_with_a_changed_secret(make: Make, fake: FakeCognito) -> None:
+def test_changed_secret_is_tried_once_after_invalid_client(make: Make, fake: FakeCognito) -> None:
     """The second reading gives another one, which is tried once."""
     secrets = iter(["old", fake.client_secret])
     make(client_secret=lambda: next(secrets)).get_token()
@@ -107,7 +107,7 @@ HOSTILE: dict[str, dict[str, object]] = {
 
 @pytest.mark.fault(37)
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_error_bodies(
+def test_hostile_error_bodies_become_clean_text(
     credentials: CognitoClientCredentials, fake: FakeCognito, body: dict[str, object], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A typed error, its text cleaned and cut; one log line."""

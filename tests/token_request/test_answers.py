@@ -1,4 +1,4 @@
-"""What the token endpoint is asked and what it says, on the wire: scopes, query, Basic, AWS WAF, content-encoding."""
+"""What is believed of an answer: its body, the token, its type, life and scopes; and what the endpoint was asked."""
 
 import gzip
 import json
@@ -18,7 +18,7 @@ from s2sauth import (
     TokenUnavailable,
 )
 from s2sauth.testing import FakeCognito, ManualClock
-from tests.support.answers import jwt, with_
+from tests.support.answers import TOKEN, accepted, jwt, refused, with_, without
 from tests.support.fixtures import names
 from tests.support.shared_store import WatchedStore, landed
 from tests.support.worlds import World
@@ -171,3 +171,290 @@ def test_a_retry_after_date_without_date_counts_from_our_clock(
     with pytest.raises(TokenUnavailable) as caught:
         make().get_token()
     assert caught.value.retry_after == pytest.approx(20, abs=1)
+
+
+@pytest.mark.fault(17)
+def test_html_is_no_token(credentials: CognitoClientCredentials, fake: FakeCognito, world: World) -> None:
+    """A captive portal answers 200 with a page: no token; no word of the page is in the message."""
+    page = b"<html><body>Welcome to Hotel Wifi</body></html>"
+    fake.answer_json(page, headers=[("Content-Type", "text/html")])
+    error = refused(credentials, fake, TokenResponseInvalid, world)
+    assert "captive portal" in str(error)
+    assert "Hotel" not in str(error)
+
+
+@pytest.mark.fault(18)
+@pytest.mark.parametrize("body", [b"", b"null", b'"x"', b"[]", b"7", b"true", b"{}"], ids=repr)
+def test_json_that_is_no_object_is_no_token(
+    credentials: CognitoClientCredentials, fake: FakeCognito, body: bytes
+) -> None:
+    """Also the empty body and the empty object."""
+    fake.answer_json(body)
+    refused(credentials, fake, TokenResponseInvalid)
+
+
+GOOD = json.dumps(TOKEN)
+
+
+@pytest.mark.fault(19)
+@pytest.mark.parametrize(
+    "body",
+    [
+        GOOD[:-1].encode(),
+        b"\xef\xbb\xbf" + GOOD.encode(),
+        GOOD.encode("utf-16"),
+        GOOD.encode() + b"\xff",
+        GOOD.encode() + b" x",
+    ],
+    ids=["cut", "BOM", "UTF-16", "bad UTF-8", "more behind it"],
+)
+def test_broken_json_is_no_token(credentials: CognitoClientCredentials, fake: FakeCognito, body: bytes) -> None:
+    """No UnicodeDecodeError escapes."""
+    fake.answer_json(body)
+    refused(credentials, fake, TokenResponseInvalid)
+
+
+@pytest.mark.fault(20)
+def test_number_of_5000_digits_is_no_token(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+    """Python refuses to read it; no ValueError escapes."""
+    fake.answer_json(b'{"access_token":"abc","token_type":"Bearer","expires_in":3600,"x":' + b"7" * 5000 + b"}")
+    refused(credentials, fake, TokenResponseInvalid)
+
+
+@pytest.mark.fault(20)
+@pytest.mark.parametrize(
+    "value",
+    [b"[" * 20_000 + b"]" * 20_000, b'{"a":' * 9_000 + b"1" + b"}" * 9_000, b"[" * 40_000],
+    ids=["lists", "objects", "unclosed"],
+)
+def test_endless_nesting_raises_nothing_of_pythons(
+    credentials: CognitoClientCredentials, fake: FakeCognito, value: bytes
+) -> None:
+    """How deep is too deep differs between Pythons: no token, or what stands beside it; no RecursionError escapes."""
+    fake.answer_json(b'{"access_token":"abc","token_type":"Bearer","expires_in":3600,"x":' + value + b"}")
+    try:
+        assert credentials.get_token().access_token == "abc"
+    except TokenResponseInvalid:
+        assert credentials.state().expires_in is None
+
+
+@pytest.mark.fault(21)
+@pytest.mark.parametrize("name", ["access_token", "expires_in", "x"])
+def test_repeated_member_is_refused(credentials: CognitoClientCredentials, fake: FakeCognito, name: str) -> None:
+    """Two parsers would read two tokens."""
+    fake.answer_json(f'{{"access_token":"a","token_type":"Bearer","expires_in":60,"x":1,"{name}":"b"}}'.encode())
+    refused(credentials, fake, TokenResponseInvalid)
+
+
+@pytest.mark.fault(22)
+@pytest.mark.parametrize(
+    "answer",
+    [without("access_token"), *[with_(access_token=value) for value in list[object](("", 7, [], {}, None, True))]],
+    ids=repr,
+)
+def test_access_token_of_the_wrong_type_is_refused(
+    credentials: CognitoClientCredentials, fake: FakeCognito, answer: object
+) -> None:
+    """Missing, empty, a number, a list, null."""
+    fake.answer_json(answer)
+    refused(credentials, fake, TokenResponseInvalid)
+
+
+@pytest.mark.fault(23)
+@pytest.mark.parametrize(
+    "token", ["a\r\nX-Evil: 1", "a b", "a\0b", "\ud800", "tökén", "a\tb", "a,b", "=a", 'a"b', " a", "a\n"], ids=ascii
+)
+def test_access_token_that_is_no_header_value_is_refused(
+    credentials: CognitoClientCredentials, fake: FakeCognito, token: str
+) -> None:
+    """Refused on receipt by RFC 6750's b64token; the message says what is wrong, never the value."""
+    fake.answer_json(with_(access_token=token))
+    error = refused(credentials, fake, TokenResponseInvalid)
+    assert "RFC 6750" in str(error)
+    assert "Evil" not in str(error)
+
+
+@pytest.mark.fault(24)
+@pytest.mark.parametrize(
+    ("length", "fits"), [(16 * 1024, True), (16 * 1024 + 1, False), (60_000, False), (100_000, False)]
+)
+def test_access_token_of_16_kib_is_accepted_and_no_longer_one(
+    credentials: CognitoClientCredentials, fake: FakeCognito, length: int, fits: bool
+) -> None:
+    """16 KiB are accepted; a server's header line ends at 8 to 64 KiB."""
+    fake.answer_json(with_(access_token="a" * length))
+    if fits:
+        assert len(accepted(credentials).access_token) == length
+    else:
+        refused(credentials, fake, TokenResponseInvalid)
+
+
+@pytest.mark.fault(25)
+@pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER", "bEaReR"])
+def test_token_type_is_accepted_in_any_case(
+    credentials: CognitoClientCredentials, fake: FakeCognito, kind: str
+) -> None:
+    """RFC 6749 5.1: case-insensitive; ours is always Bearer."""
+    fake.answer_json(with_(token_type=kind))
+    assert accepted(credentials).token_type == "Bearer"
+
+
+@pytest.mark.fault(25)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        without("token_type"),
+        *(with_(token_type=value) for value in ("DPoP", "mac", "", 7, None, ["Bearer"], "Bearer ")),
+    ],
+    ids=repr,
+)
+def test_other_token_types_are_refused(
+    credentials: CognitoClientCredentials, fake: FakeCognito, answer: object
+) -> None:
+    """RFC 6749 7.1: a type that is not understood must not be used."""
+    fake.answer_json(answer)
+    refused(credentials, fake, TokenResponseInvalid)
+
+
+@pytest.mark.fault(26)
+def test_missing_expires_in_is_the_jwts_life(
+    credentials: CognitoClientCredentials, fake: FakeCognito, events: list[Event]
+) -> None:
+    """The JWT's own life counts, and somebody is told."""
+    fake.omit_expires_in()
+    fake.set_expires_in(1800)
+    assert accepted(credentials).expires_in == 1800
+    assert "expires_in_missing" in names(events)
+
+
+@pytest.mark.fault(26)
+def test_missing_expires_in_without_a_jwt_is_300_s(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+    """300 s: 'never expires' is the wrong guess."""
+    fake.answer_json(without("expires_in"))
+    assert accepted(credentials).expires_in == 300
+
+
+@pytest.mark.fault(27)
+@pytest.mark.parametrize(("value", "life"), [("3600", 3600), (3600.0, 3600), (3600.9, 3600), ("60.5", 60), (60, 60)])
+def test_expires_in_of_another_form_is_read(
+    credentials: CognitoClientCredentials, fake: FakeCognito, value: object, life: int
+) -> None:
+    """Numeric text and fractions are fine; whole seconds count."""
+    fake.answer_json(with_(expires_in=value))
+    assert accepted(credentials).expires_in == life
+
+
+@pytest.mark.fault(28)
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"true",
+        b"NaN",
+        b"Infinity",
+        b"1e999",
+        b"-1",
+        b"0",
+        b'"x"',
+        b'""',
+        b"null",
+        b"[]",
+        b"-1e999",
+        b'"1e3"',
+        b'"0x10"',
+        b"0.9",
+    ],
+    ids=repr,
+)
+def test_expires_in_that_makes_no_sense_is_refused(
+    credentials: CognitoClientCredentials, fake: FakeCognito, value: bytes
+) -> None:
+    """A bool is no number, a life of 0 is none."""
+    fake.answer_json(b'{"access_token":"abc","token_type":"Bearer","expires_in":' + value + b"}")
+    refused(credentials, fake, TokenResponseInvalid)
+
+
+@pytest.mark.fault(28)
+@pytest.mark.parametrize("value", [86_401, 10**9, 10**30])
+def test_huge_expires_in_is_clamped_to_a_day(
+    credentials: CognitoClientCredentials, fake: FakeCognito, value: int
+) -> None:
+    """Clamped to a day."""
+    fake.answer_json(with_(expires_in=value))
+    assert accepted(credentials).expires_in == 86_400
+
+
+@pytest.mark.fault(29)
+def test_unknown_members_are_ignored(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
+    """RFC 6749 5.1: ignored, and not kept."""
+    fake.answer_json(with_(refresh_token="r3fresh", id_token="1d", scope="other", extra={"a": [1]}))
+    token = accepted(credentials)
+    assert not [name for name in dir(token) if "refresh" in name or "id_token" in name]
+
+
+def test_jwt_that_is_none_is_as_good(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
+    """Three parts that decode to rubbish: the payload is read for diagnosis only."""
+    for token in ("a.b.c", "a.e30.c", "..", jwt(exp="x", iat=[], scope=7, client_id=None)[:-1] + "A"):
+        fake.answer_json(with_(access_token=token))
+        clock.advance(3600)
+        assert credentials.get_token().access_token == token
+
+
+@pytest.mark.fault(43)
+def test_narrower_scope_is_an_event_or_with_strict_an_error(make: Make, fake: FakeCognito, events: list[Event]) -> None:
+    """Cognito grants less without a word: an event, or with `strict` an error."""
+    fake.narrow_scopes(["demo/read.file"])
+    asked = "demo/read.file demo/write.file"
+    assert make(scopes=asked).get_token().scopes == ("demo/read.file",)
+    assert "scope_narrowed" in names(events)
+    strict = make(scopes=asked, strict=True)
+    with pytest.raises(InvalidScope, match=r"demo/write\.file") as caught:
+        strict.get_token()
+    assert caught.value.error is None
+    assert strict.state().expires_in is None
+
+
+@pytest.mark.fault(44)
+def test_token_of_another_client_is_an_event_or_with_strict_an_error(
+    make: Make, fake: FakeCognito, events: list[Event]
+) -> None:
+    """A mix-up, or a cache in between: an event, or with `strict` an error."""
+    fake.set_claims({"client_id": "somebody-else"})
+    make().get_token()
+    assert "client_mismatch" in names(events)
+    strict = make(strict=True)
+    with pytest.raises(TokenResponseInvalid, match="another client_id"):
+        strict.get_token()
+    assert strict.state().expires_in is None
+
+
+@pytest.mark.fault(45)
+def test_same_token_again_is_no_loop(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
+    """A cache in front of the endpoint repeats a suspected token: it ends at its `exp`, and nobody asks in a loop."""
+    fake.repeat_tokens()
+    token = credentials.get_token()
+    clock.advance(600)
+    credentials.invalidate(token)
+    again = credentials.get_token()
+    assert again.access_token == token.access_token
+    assert again.expires_in == 3000
+    for _ in range(10):
+        credentials.get_token()
+    assert fake.counts()["token_requests"] == 2
+
+
+@pytest.mark.fault(46)
+@pytest.mark.parametrize("claims", [{"exp": 1}, {"exp": 100, "iat": 200}], ids=["long ago", "before iat"])
+def test_token_that_expired_before_it_came_is_refused(
+    credentials: CognitoClientCredentials, fake: FakeCognito, claims: dict[str, object], world: World
+) -> None:
+    """Not cached, no loop; the message names the likely cause."""
+    fake.answer_json({"access_token": jwt(**claims), "token_type": "Bearer", "expires_in": 3600})
+    for _ in range(3):
+        with pytest.raises(TokenResponseInvalid, match="already expired"):
+            world.get(credentials)
+    assert fake.counts()["token_requests"] == 1
+    assert credentials.state().expires_in is None

@@ -43,7 +43,7 @@ def fails_in_time(make: Make, world: World, **arguments: Any) -> TokenUnavailabl
 
 
 @pytest.mark.fault(1)
-def test_connection_refused(
+def test_refused_connection_is_tried_three_times(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World, events: list[Event]
 ) -> None:
     """STALE: the old token for everybody. EXPIRED: three attempts, one error. Recovered: a token."""
@@ -65,7 +65,7 @@ def test_connection_refused(
 
 
 @pytest.mark.fault(2)
-def test_name_that_does_not_resolve(
+def test_name_that_does_not_resolve_is_said_in_the_resolvers_words(
     make: Make, clock: ManualClock, world: World, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The resolver's words are in the message, and what to check; three attempts."""
@@ -85,14 +85,14 @@ def test_name_that_does_not_resolve(
 
 
 @pytest.mark.fault(3)
-def test_connection_that_is_never_accepted(make: Make, world: World) -> None:
+def test_connection_that_is_never_accepted_ends_at_the_deadline(make: Make, world: World) -> None:
     """The deadline ends it."""
     with full_queue() as port:
         fails_in_time(make, world, domain=f"http://127.0.0.1:{port}")
 
 
 @pytest.mark.fault(4)
-def test_request_that_is_never_answered(make: Make, fake: FakeCognito, world: World) -> None:
+def test_request_that_is_never_answered_ends_at_the_deadline(make: Make, fake: FakeCognito, world: World) -> None:
     """The deadline ends it, on the wire too."""
     fake.hang()
     fails_in_time(make, world)
@@ -101,7 +101,7 @@ def test_request_that_is_never_answered(make: Make, fake: FakeCognito, world: Wo
 
 
 @pytest.mark.fault(5)
-def test_answer_that_drips(make: Make, fake: FakeCognito, world: World) -> None:
+def test_answer_that_drips_ends_at_the_deadline(make: Make, fake: FakeCognito, world: World) -> None:
     """Each byte is in time, the whole is not."""
     fake.drip(0.02)
     fails_in_time(make, world)
@@ -109,7 +109,7 @@ def test_answer_that_drips(make: Make, fake: FakeCognito, world: World) -> None:
 
 
 @pytest.mark.fault(6)
-def test_connection_reset_after_the_request(
+def test_request_whose_connection_was_reset_is_sent_again(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World, wire: Wire, events: list[Event]
 ) -> None:
     """A token request may be repeated: the caller notices nothing, an event says it."""
@@ -124,7 +124,9 @@ CUT = b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"access_token":"abc","tok
 
 
 @pytest.mark.fault(7)
-def test_body_that_is_cut(make: Make, fake: FakeCognito, clock: ManualClock, world: World, wire: Wire) -> None:
+def test_body_that_is_cut_is_tried_three_times(
+    make: Make, fake: FakeCognito, clock: ManualClock, world: World, wire: Wire
+) -> None:
     """100 bytes were promised: an outage, tried three times, nothing cached."""
     clock.set_random(0.0)
     fake.answer(CUT)
@@ -133,7 +135,7 @@ def test_body_that_is_cut(make: Make, fake: FakeCognito, clock: ManualClock, wor
 
 
 @pytest.mark.fault(8)
-def test_connection_closed_while_idle(
+def test_no_connection_is_kept_that_could_be_closed_while_idle(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """There is none to be closed: it ends with the flight, and the next one connects anew."""
@@ -154,7 +156,7 @@ BAD_TLS: dict[str, tuple[Callable[[], ssl.SSLContext], Callable[[], ssl.SSLConte
 
 @pytest.mark.fault(9)
 @pytest.mark.parametrize(("served", "trusted"), BAD_TLS.values(), ids=BAD_TLS)
-def test_bad_certificate(
+def test_bad_certificate_costs_one_handshake_and_no_secret(
     make: Make,
     clock: ManualClock,
     world: World,
@@ -191,7 +193,7 @@ def clumsy() -> tuple[ssl.SSLContext, list[str]]:
 
 
 @pytest.mark.fault(10)
-def test_handshake_that_is_cut(
+def test_handshake_that_is_cut_is_tried_again(
     make: Make, clock: ManualClock, world: World, clumsy: tuple[ssl.SSLContext, list[str]]
 ) -> None:
     """As a reset: the next attempt gets a token."""
@@ -207,7 +209,9 @@ def test_handshake_that_is_cut(
 
 @pytest.mark.fault(11)
 @pytest.mark.parametrize("status", ["407 Proxy Authentication Required", "502 Bad Gateway"])
-def test_proxy_that_refuses(make: Make, clock: ManualClock, world: World, status: str) -> None:
+def test_proxy_that_refuses_is_named_without_its_password(
+    make: Make, clock: ManualClock, world: World, status: str
+) -> None:
     """The message names the proxy, not its password."""
     clock.set_random(0.0)
     with ConnectProxy(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()) as proxy:
@@ -224,7 +228,7 @@ def test_proxy_that_refuses(make: Make, clock: ManualClock, world: World, status
 
 
 @pytest.mark.fault(15)
-def test_connections_used_up_by_the_caller(
+def test_token_request_has_a_connection_beside_those_of_the_caller(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """The one connection of the caller's client is busy; the token request has another."""
@@ -255,7 +259,7 @@ def black_hole() -> Iterator[list[tuple[str, int]]]:
 
 
 @pytest.mark.fault(16)
-def test_addresses_that_lead_nowhere(
+def test_deadline_holds_however_many_addresses_lead_nowhere(
     make: Make, world: World, black_hole: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many there are, the deadline holds."""
