@@ -3,7 +3,6 @@
 python scripts/parts/install.py NAME    makes the environment `.venv-NAME`, and prints its folder of commands
 """
 
-import fcntl
 import hashlib
 import os
 import platform
@@ -17,6 +16,11 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows: there no two runs share a checkout
+    fcntl = None
+
 ROOT = Path(__file__).resolve().parents[2]
 _REQUIREMENTS = ROOT / "requirements"
 _CACHE = ROOT / ".cache"
@@ -26,7 +30,8 @@ def environment(name: str, *, s2sauth: bool = False) -> Path:
     """The folder of commands of `.venv-NAME`, which holds what `requirements(NAME)` says, and s2sauth if asked."""
     wanted = requirements(name)
     folder = ROOT / f".venv-{name}"
-    python = folder / "bin" / "python"
+    commands = folder / ("Scripts" if os.name == "nt" else "bin")
+    python = commands / "python"
     with unchanged(folder / ".requirements", sys.version, wanted) as fits:
         if not fits:
             print(f"Installing requirements/{name} into {folder.name}", file=sys.stderr)
@@ -41,7 +46,7 @@ def environment(name: str, *, s2sauth: bool = False) -> Path:
         with unchanged(folder / ".s2sauth", *(path.read_bytes() for path in made_of)) as fits:
             if not fits:
                 _install(python, "--no-deps", "--force-reinstall", source)
-    return folder / "bin"
+    return commands
 
 
 def requirements(name: str) -> str:
@@ -126,16 +131,23 @@ def unchanged(stamp: Path, *made_of: str | bytes) -> Iterator[bool]:
     for part in made_of:
         digest.update(part.encode() if isinstance(part, str) else part)
         digest.update(b"\0")
-    lock = _CACHE / "locks" / stamp.parent.name
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with locked(_CACHE / "locks" / stamp.parent.name):
         fits = stamp.exists() and stamp.read_text() == digest.hexdigest()
         if not fits:
             stamp.unlink(missing_ok=True)
         yield fits
         stamp.parent.mkdir(parents=True, exist_ok=True)
         stamp.write_text(digest.hexdigest())
+
+
+@contextmanager
+def locked(lock: Path) -> Iterator[None]:
+    """One process at a time is in the block."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with lock.open("w") as held:
+        if fcntl is not None:
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def _install(python: Path, *what: str | os.PathLike[str]) -> None:

@@ -5,7 +5,6 @@ tests/integration, is the one that must come out well; these tests are about wha
 """
 
 import os
-import pty
 import re
 import signal
 import sys
@@ -32,6 +31,7 @@ def short(bare: pytest.MonkeyPatch) -> None:
 @contextmanager
 def terminal(patch: pytest.MonkeyPatch) -> Iterator[list[bytes]]:
     """A pseudo-terminal as stdout, and what comes out of it, complete after the block."""
+    pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
     ours, theirs = pty.openpty()
     drawn: list[bytes] = []
 

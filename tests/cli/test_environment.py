@@ -47,7 +47,8 @@ def place(tmp_path: Path) -> Path:
     (tmp_path / "empty").touch()
     (tmp_path / "garbage").write_bytes(bytes(range(256)))
     (tmp_path / "folder").mkdir()
-    os.mkfifo(tmp_path / "pipe")
+    if hasattr(os, "mkfifo"):  # Windows has none
+        os.mkfifo(tmp_path / "pipe")
     return tmp_path
 
 

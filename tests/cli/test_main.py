@@ -1,7 +1,6 @@
 """What holds for every command: exit codes, streams, colour, Ctrl-C, and the process."""
 
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -188,6 +187,7 @@ def test_output_that_has_no_such_character(bare: pytest.MonkeyPatch) -> None:
 def test_on_a_terminal(no_color: str, coloured: bool, bare: pytest.MonkeyPatch) -> None:
     """A pseudo-terminal gets colour, and with NO_COLOR none. An interpreter takes half a second to start."""
     bare.setenv("NO_COLOR", no_color)
+    pty = pytest.importorskip("pty", reason="Windows has no pseudo-terminals")
     ours, theirs = pty.openpty()
     try:
         assert subprocess.run([*PYTHON, *COST], stdout=theirs, check=False, timeout=60).returncode == 0

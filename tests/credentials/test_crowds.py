@@ -12,7 +12,6 @@ from typing import Any
 
 import anyio
 import pytest
-import uvloop
 
 from s2sauth import CognitoClientCredentials, ConfigurationError, CredentialsClosed
 from s2sauth.testing import FakeCognito, ManualClock
@@ -150,6 +149,7 @@ async def _crowd(credentials: CognitoClientCredentials) -> int:
 
 def on_uvloop(credentials: CognitoClientCredentials) -> int:
     """asyncio's tasks in another loop than its own."""
+    uvloop = pytest.importorskip("uvloop", reason="uvloop is not for Windows")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_crowd(credentials))
 

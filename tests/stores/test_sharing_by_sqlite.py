@@ -1,7 +1,6 @@
 """Sharing tokens by a SQLite file."""
 
 import os
-import resource
 import sqlite3
 import stat
 import tempfile
@@ -168,7 +167,7 @@ def test_folder_of_another_user(make: Make, fake: FakeCognito, events: list[Even
 
 
 @pytest.mark.fault(119)
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give a file away")
 def test_file_of_another_user(make: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
     """It is not used: who owns it can put in what he likes."""
     path.touch(0o600)
@@ -176,6 +175,13 @@ def test_file_of_another_user(make: Make, fake: FakeCognito, events: list[Event]
     assert cold(make(store=f"sqlite:///{path}"))
     assert failures(events) == ["PermissionError"]
     assert path.stat().st_size == 0
+
+
+def write_no_more_than(limit: int) -> None:
+    """For the rest of this process's life."""
+    import resource  # Windows has none, and no fork before it
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # Python ignores SIGXFSZ
 
 
 @pytest.mark.fault(119)
@@ -186,7 +192,7 @@ def test_disk_is_full(join: Make, fake: FakeCognito, events: list[Event], path: 
     member.httpx_auth(fake.api_url)
 
     def child() -> tuple[int, list[str | None]]:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))  # Python ignores SIGXFSZ
+        write_no_more_than(limit)
         return len(cold(member)), failures(events)
 
     length, failed = in_child(child)
@@ -207,7 +213,7 @@ def test_disk_gets_full_while_a_token_lies_there(
     member.httpx_auth(fake.api_url)
 
     def child() -> tuple[bool, list[str | None]]:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        write_no_more_than(0)
         return cold(member) == token, failures(events)
 
     assert in_child(child) == (True, [])

@@ -62,6 +62,7 @@ def changed(path: Path, statement: str, *values: object) -> None:
         connection.execute(statement, values)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no file modes and owners of this kind")
 class TestTheFile:
     """Whose it is, and who may read it."""
 

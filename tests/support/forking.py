@@ -10,6 +10,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 SECONDS = 10
 
 
@@ -29,6 +31,8 @@ def in_children(function: Callable[[], Any], n: int) -> list[Any]:
 
 
 def _forked(function: Callable[[], Any]) -> tuple[int, int]:
+    if not hasattr(os, "fork"):
+        pytest.skip("Windows has no fork")
     reading, writing = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # a fork with threads is what is tested

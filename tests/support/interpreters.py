@@ -1,6 +1,5 @@
 """Other versions of Python than the one that runs the tests, each with the wheel and what it needs at run time."""
 
-import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import s2sauth
+from parts.install import locked
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".cache" / "interpreters"
@@ -50,9 +50,7 @@ def _with_the_wheel(base: str, version: str, wheel: Path | None) -> str:
     python = environment / "bin" / "python"
     stamp = environment / ".made-of"
     made_of = [base, *(hashlib.sha256(each.read_bytes()).hexdigest() for each in (REQUIREMENTS, wheel) if each)]
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / f"{version}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # test runs side by side make it once
+    with locked(FOLDER / f"{version}.lock"):  # test runs side by side make it once
         before = stamp.read_text(encoding="utf-8").split("\n") if stamp.exists() else []
         if before == made_of:
             return str(python)

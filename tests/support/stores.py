@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import sqlite3
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -207,6 +208,8 @@ def aws_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def valkey() -> Iterator[Valkey]:
     """A server for tests that leave it running."""
+    if sys.platform == "win32":
+        pytest.skip("Valkey is not for Windows")
     with Valkey() as server:
         yield server
 

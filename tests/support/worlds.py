@@ -19,7 +19,7 @@ import trio.testing
 from s2sauth import AccessToken, CognitoClientCredentials
 from s2sauth.testing import ManualClock
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 """Seconds after which a test that waits for its callers has failed."""
 
 
