@@ -22,7 +22,7 @@ from s2sauth.testing import FakeCognito
 from tests.support.settled import eventually
 from tests.support.tls import authority
 
-CALLS = 300
+CALLS = 100
 PATIENCE = 60.0
 FILES = {"path": "/files", "scope": "demo/read.file"}
 
@@ -108,7 +108,7 @@ def environ(cognito: FakeCognito, certificates: Path) -> dict[str, str]:
 
 
 def call(program: Program, workers: int) -> list[Any]:
-    """The answers to some hundred requests, 32 at a time, and to more until each worker has answered one."""
+    """The answers to a hundred requests, 32 at a time, and to more until each worker has answered one."""
     answers: list[Any] = []
     until = time.monotonic() + PATIENCE
 
