@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import timeit
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from operator import sub, truediv
 from statistics import median
@@ -23,7 +23,7 @@ from s2sauth._process import SystemClock
 from s2sauth.testing import FakeCognito
 
 URL = "https://files.example.com/files"
-ROUNDS = 25
+ROUNDS, SHORT_ROUNDS = 25, 9
 BLOCKS = 30
 """Short blocks of calls in a round: the shortest is one in which nothing else ran."""
 CALLS = 20
@@ -124,67 +124,75 @@ class ConstantAuth(httpx.Auth):
         yield request
 
 
-def sync_calls(auth: httpx.Auth) -> dict[str, Callable[[int], float]]:
-    """By name: makes so many blocking calls, and returns the seconds that they took."""
-
-    def calls(client: httpx.Client, headers: Callable[[], dict[str, str] | None]) -> Callable[[int], float]:
-        def run(number: int) -> float:
-            began = time.perf_counter()
-            for _ in range(number):
-                client.get(URL, headers=headers())
-            return time.perf_counter() - began
-
-        return run
-
-    transport = Memory()
-    plain = httpx.Client(transport=transport)
-    return {
-        "none": calls(plain, lambda: None),
-        "s2sauth": calls(httpx.Client(transport=transport, auth=auth), lambda: None),
-        "hand-written": calls(plain, hand_written.headers),
-        "static header": calls(httpx.Client(transport=transport, headers=CONSTANT), lambda: None),
-        "constant auth": calls(httpx.Client(transport=transport, auth=ConstantAuth()), lambda: None),
-    }
+Block = Callable[[], float]
+"""Makes calls, and returns the microseconds that one took."""
+Times = Mapping[str, list[float]]
 
 
-def async_calls(auth: httpx.Auth, runner: asyncio.Runner) -> dict[str, Callable[[int], float]]:
-    """The same, awaiting."""
+def calls(call: Callable[[], object], number: int = CALLS) -> Block:
+    """A block of these."""
 
-    def calls(
-        client: httpx.AsyncClient, headers: Callable[[], Awaitable[dict[str, str] | None]]
-    ) -> Callable[[int], float]:
-        async def main(number: int) -> float:
-            began = time.perf_counter()
-            for _ in range(number):
-                await client.get(URL, headers=await headers())
-            return time.perf_counter() - began
+    def block() -> float:
+        began = time.perf_counter()
+        for _ in range(number):
+            call()
+        return (time.perf_counter() - began) / number * 1e6
 
-        return lambda number: runner.run(main(number))
-
-    async def nothing() -> None: ...
-
-    transport = Memory()
-    plain = httpx.AsyncClient(transport=transport)
-    return {
-        "none": calls(plain, nothing),
-        "s2sauth": calls(httpx.AsyncClient(transport=transport, auth=auth), nothing),
-        "hand-written": calls(plain, hand_written.aheaders),
-        "static header": calls(httpx.AsyncClient(transport=transport, headers=CONSTANT), nothing),
-        "constant auth": calls(httpx.AsyncClient(transport=transport, auth=ConstantAuth()), nothing),
-    }
+    return block
 
 
-def hook(report: Report, kind: str, variants: dict[str, Callable[[int], float]]) -> None:
-    """What each variant adds to a call: interleaved, from minima, and so that no single lucky block decides."""
-    progress(f"the hook, {kind}")
-    rounds: dict[str, list[float]] = {name: [] for name in variants}
-    for _ in range(ROUNDS):
-        best = dict.fromkeys(variants, float("inf"))
-        for _ in range(BLOCKS):
-            for name, run in variants.items():
-                best[name] = min(best[name], run(CALLS) / CALLS * 1e6)
+def requests(
+    runner: asyncio.Runner | None,
+    headers: Callable[[], Any] | None = None,
+    *,
+    auth: httpx.Auth | None = None,
+    of_all: dict[str, str] | None = None,
+) -> Block:
+    """A block of calls of an `httpx.Client` before a transport in memory, with a runner of an `httpx.AsyncClient`.
+
+    `headers` gives those of one call, `of_all` are the client's own.
+    """
+    options: dict[str, Any] = {"auth": auth, "headers": of_all}
+    if runner is None:
+        client = httpx.Client(transport=Memory(), **options)
+        return calls(lambda: client.get(URL, headers=headers and headers()))
+    tasks = httpx.AsyncClient(transport=Memory(), **options)
+
+    async def block() -> float:
+        began = time.perf_counter()
+        for _ in range(CALLS):
+            await tasks.get(URL, headers=headers and await headers())
+        return (time.perf_counter() - began) / CALLS * 1e6
+
+    return lambda: runner.run(block())
+
+
+def interleaved(blocks: Mapping[str, Block], rounds: int, number: int = BLOCKS) -> Times:
+    """Microseconds of each, one figure a round: the shortest of so many blocks, which take turns."""
+    times: dict[str, list[float]] = {name: [] for name in blocks}
+    for _ in range(rounds):
+        best = dict.fromkeys(blocks, float("inf"))
+        for _ in range(number):
+            for name, block in blocks.items():
+                best[name] = min(best[name], block())
         for name, one in best.items():
-            rounds[name].append(one)
+            times[name].append(one)
+    return times
+
+
+def hook(report: Report, kind: str, auth: httpx.Auth, runner: asyncio.Runner | None) -> None:
+    """What each way of authorisation adds to a call."""
+    progress(f"the hook, {kind}")
+    rounds = interleaved(
+        {
+            "none": requests(runner),
+            "s2sauth": requests(runner, auth=auth),
+            "hand-written": requests(runner, hand_written.aheaders if runner else hand_written.headers),
+            "static header": requests(runner, of_all=CONSTANT),
+            "constant auth": requests(runner, auth=ConstantAuth()),
+        },
+        SHORT_ROUNDS if report.ci else ROUNDS,
+    )
     added, ratio = (
         {name: median(map(than, times, rounds["none"])) for name, times in rounds.items()} for than in (sub, truediv)
     )
@@ -217,10 +225,11 @@ def figures(report: Report) -> None:
         hand_written.get_token()
         cached_read(report, credentials)
         auth = credentials.httpx_auth(URL)
-        hook(report, "sync", sync_calls(auth))
+        hook(report, "sync", auth, None)
         with asyncio.Runner() as runner:
-            hook(report, "async", async_calls(auth, runner))
-    report.note(f"Medians of {ROUNDS} interleaved rounds of the difference between the shortest of {BLOCKS} blocks.")
+            hook(report, "async", auth, runner)
+    rounds = SHORT_ROUNDS if report.ci else ROUNDS
+    report.note(f"Medians of {rounds} interleaved rounds of the difference between the shortest of {BLOCKS} blocks.")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import Callable
 from itertools import pairwise
 from statistics import median
 from typing import Any
@@ -18,33 +18,11 @@ from typing import Any
 import httpx
 from _support import Report, cognito_over_tls, command, progress
 from cold_start import environment
-from hot_path import CONSTANT, URL, ConstantAuth, Memory
+from hot_path import CONSTANT, URL, Block, ConstantAuth, Times, calls, interleaved, requests
 
 from s2sauth import AccessToken, CognitoClientCredentials
 from s2sauth._hook import _patience
 from s2sauth.testing import FakeCognito
-
-Flow = Generator[httpx.Request, httpx.Response, None]
-AsyncFlow = AsyncGenerator[httpx.Request, httpx.Response]
-Block = Callable[[], float]
-"""Makes calls, and returns the microseconds that one took."""
-Times = Mapping[str, list[float]]
-CALLS = 20
-BLOCKS = 60
-"""Blocks in a round: the shortest is one in which nothing else ran."""
-
-
-def climb(ladder: dict[str, Block], rounds: int) -> Times:
-    """Microseconds of each rung, one figure a round, interleaved."""
-    times: dict[str, list[float]] = {name: [] for name in ladder}
-    for _ in range(rounds):
-        best = dict.fromkeys(ladder, float("inf"))
-        for _ in range(BLOCKS):
-            for name, block in ladder.items():
-                best[name] = min(best[name], block())
-        for name, one in best.items():
-            times[name].append(one)
-    return times
 
 
 def parts(
@@ -74,57 +52,22 @@ def parts(
         row(f"  {name}", low, high)
 
 
-def calls(call: Callable[[], object], number: int = CALLS) -> Block:
-    """A block of these."""
-
-    def block() -> float:
-        began = time.perf_counter()
-        for _ in range(number):
-            call()
-        return (time.perf_counter() - began) / number * 1e6
-
-    return block
-
-
-def blocking(flow: Callable[[Any], Flow] | None = None, **options: Any) -> Block:
-    """Calls of an `httpx.Client` whose auth has this flow."""
-    auth: Any = httpx.Auth()
-    if flow is not None:
-        auth.sync_auth_flow = flow
-        options["auth"] = auth
-    client = httpx.Client(transport=Memory(), **options)
-    return calls(lambda: client.get(URL))
-
-
-def awaiting(runner: asyncio.Runner, flow: Callable[[Any], AsyncFlow] | None = None, **options: Any) -> Block:
-    """The same of an `httpx.AsyncClient`."""
-    auth: Any = httpx.Auth()
-    if flow is not None:
-        auth.async_auth_flow = flow
-        options["auth"] = auth
-    client = httpx.AsyncClient(transport=Memory(), **options)
-
-    async def block() -> float:
-        began = time.perf_counter()
-        for _ in range(CALLS):
-            await client.get(URL)
-        return (time.perf_counter() - began) / CALLS * 1e6
-
-    return lambda: runner.run(block())
-
-
 NONE, STATIC, CONSTANT_AUTH = "no auth", "a static header", "an httpx.Auth that sets a constant header"
-STEPS = (
-    "one generator of ours for the two of httpx.Auth",
-    "the URL's origin, looked up in the list",
-    "the request's time-outs: how long a token may be waited for",
-    "the cached token",
-    "a copy of the request: an object with the same attributes",
-    "a copy of its headers and extensions, by httpx",
-    "the header, which httpx encodes, and reads again when it looks for cookies",
-    "whether it replaced one of the caller's; the token's own value",
-    "the answer's status; errors are caught",
-)
+TOKEN = "get(timeout=patience(request))"
+STEPS = {
+    "one generator of ours for the two of httpx.Auth": "yield request",
+    "the URL's origin, looked up in the list": "check(request); yield request",
+    "the request's time-outs: how long a token may be waited for": "check(request); patience(request); yield request",
+    "the cached token": f"check(request); {TOKEN}; yield request",
+    "a copy of the request: an object with the same attributes": f"check(request); {TOKEN}; yield shell(request)",
+    "a copy of its headers and extensions, by httpx": f"check(request); {TOKEN}; yield copy(request)",
+    "the header, which httpx encodes, and reads again when it looks for cookies": (
+        f"check(request); {TOKEN}; yield headed(copy(request))"
+    ),
+    "whether it replaced one of the caller's; the token's own value": f"check(request); yield sent(request, {TOKEN})",
+    "the answer's status; errors are caught": "",
+}
+"""What each rung does more than the one below it, and its flow; the last one is the hook itself."""
 
 
 def _shell(request: Any) -> Any:
@@ -138,101 +81,30 @@ def _headed(copy: Any) -> Any:
     return copy
 
 
-def hook(auth: Any, tokens: CognitoClientCredentials) -> dict[str, Block]:
-    """The hook of a blocking client: no auth, the steps, and the floors."""
-    check, copy, sent = auth._check_origin, auth._copy, auth._sent
+def hook(auth: Any, tokens: CognitoClientCredentials, runner: asyncio.Runner | None = None) -> dict[str, Block]:
+    """The hook of a blocking client, with a runner of an async one: no auth, the steps, and the floors."""
+    attribute, get, kind = "sync_auth_flow", tokens.get_token, "def"
+    if runner is not None:
+        attribute, get, kind = "async_auth_flow", tokens.aget_token, "async def"
+    names = {
+        "check": auth._check_origin, "patience": _patience, "get": get, "shell": _shell, "copy": auth._copy,
+        "headed": _headed, "sent": auth._sent,
+    }  # fmt: skip
 
-    def bare(request: Any) -> Flow:
-        yield request
+    def rung(body: str) -> Block:
+        rung_auth: Any = httpx.Auth()
+        found = dict(names)
+        if runner is not None:
+            body = body.replace(TOKEN, f"(await {TOKEN})")
+        exec(f"{kind} flow(request): {body or 'yield'}", found)  # the two kinds differ in three words
+        setattr(rung_auth, attribute, found["flow"] if body else getattr(auth, attribute))
+        return requests(runner, auth=rung_auth)
 
-    def origin(request: Any) -> Flow:
-        check(request)
-        yield request
-
-    def patience(request: Any) -> Flow:
-        check(request)
-        _patience(request)
-        yield request
-
-    def token(request: Any) -> Flow:
-        check(request)
-        tokens.get_token(timeout=_patience(request))
-        yield request
-
-    def shell(request: Any) -> Flow:
-        check(request)
-        tokens.get_token(timeout=_patience(request))
-        yield _shell(request)
-
-    def copied(request: Any) -> Flow:
-        check(request)
-        tokens.get_token(timeout=_patience(request))
-        yield copy(request)
-
-    def headed(request: Any) -> Flow:
-        check(request)
-        tokens.get_token(timeout=_patience(request))
-        yield _headed(copy(request))
-
-    def complete(request: Any) -> Flow:
-        check(request)
-        yield sent(request, tokens.get_token(timeout=_patience(request)))
-
-    flows = (bare, origin, patience, token, shell, copied, headed, complete, auth.sync_auth_flow)
     return {
-        NONE: blocking(),
-        **{name: blocking(flow) for name, flow in zip(STEPS, flows, strict=True)},
-        STATIC: blocking(headers=CONSTANT),
-        CONSTANT_AUTH: blocking(auth=ConstantAuth()),
-    }
-
-
-def async_hook(auth: Any, tokens: CognitoClientCredentials, runner: asyncio.Runner) -> dict[str, Block]:
-    """The hook of an async client."""
-    check, copy, sent = auth._check_origin, auth._copy, auth._sent
-
-    async def bare(request: Any) -> AsyncFlow:
-        yield request
-
-    async def origin(request: Any) -> AsyncFlow:
-        check(request)
-        yield request
-
-    async def patience(request: Any) -> AsyncFlow:
-        check(request)
-        _patience(request)
-        yield request
-
-    async def token(request: Any) -> AsyncFlow:
-        check(request)
-        await tokens.aget_token(timeout=_patience(request))
-        yield request
-
-    async def shell(request: Any) -> AsyncFlow:
-        check(request)
-        await tokens.aget_token(timeout=_patience(request))
-        yield _shell(request)
-
-    async def copied(request: Any) -> AsyncFlow:
-        check(request)
-        await tokens.aget_token(timeout=_patience(request))
-        yield copy(request)
-
-    async def headed(request: Any) -> AsyncFlow:
-        check(request)
-        await tokens.aget_token(timeout=_patience(request))
-        yield _headed(copy(request))
-
-    async def complete(request: Any) -> AsyncFlow:
-        check(request)
-        yield sent(request, await tokens.aget_token(timeout=_patience(request)))
-
-    flows = (bare, origin, patience, token, shell, copied, headed, complete, auth.async_auth_flow)
-    return {
-        NONE: awaiting(runner),
-        **{name: awaiting(runner, flow) for name, flow in zip(STEPS, flows, strict=True)},
-        STATIC: awaiting(runner, headers=CONSTANT),
-        CONSTANT_AUTH: awaiting(runner, auth=ConstantAuth()),
+        NONE: requests(runner),
+        **{name: rung(body) for name, body in STEPS.items()},
+        STATIC: requests(runner, of_all=CONSTANT),
+        CONSTANT_AUTH: requests(runner, auth=ConstantAuth()),
     }
 
 
@@ -279,7 +151,7 @@ def get_token(credentials: CognitoClientCredentials) -> dict[str, Block]:
     return {name: calls(call, 1_000) for name, call in rungs.items()}
 
 
-def cached(report: Report, rounds: int) -> None:
+def cached(report: Report, rounds: int, blocks: int) -> None:
     """The microseconds."""
     with (
         FakeCognito.spawn() as fake,
@@ -290,10 +162,10 @@ def cached(report: Report, rounds: int) -> None:
         auth: Any = credentials.httpx_auth(URL)
         for kind, ladder in (
             ("a blocking client", hook(auth, credentials)),
-            ("an async client", async_hook(auth, credentials, runner)),
+            ("an async client", hook(auth, credentials, runner)),
         ):
             progress(f"the hook of {kind}")
-            times = climb(ladder, rounds)
+            times = interleaved(ladder, rounds, blocks)
             most = 1.25 if report.ci else 1.20  # as in hot_path.py
             parts(report, f"a call with the hook, {kind}: more than without auth", {
                 name: times[name] for name in (NONE, *STEPS)
@@ -302,7 +174,7 @@ def cached(report: Report, rounds: int) -> None:
                 parts(report, f"  for comparison: {floor}", {NONE: times[NONE], floor: times[floor]}, alone=True)
             report.note(f"A call without auth, {kind}: {median(times[NONE]):.1f} us.")
         progress("auth_headers()")
-        parts(report, "auth_headers()", climb(get_token(credentials), rounds))
+        parts(report, "auth_headers()", interleaved(get_token(credentials), rounds, blocks))
 
 
 MARKS = (
@@ -372,12 +244,12 @@ def cold(report: Report, rounds: int) -> None:
 
 def figures(report: Report) -> None:
     """The table."""
-    rounds, starts = (7, 7) if report.ci else (25, 21)
-    cached(report, rounds)
+    rounds, blocks, starts = (5, 30, 5) if report.ci else (25, 60, 21)
+    cached(report, rounds, blocks)
     cold(report, starts)
     report.note(
         f"Medians of {rounds} interleaved rounds (cold starts: {starts}), least and most in brackets; a round is the "
-        f"shortest of {BLOCKS} blocks. Parts add up within a round, their medians nearly so."
+        f"shortest of {blocks} blocks. Parts add up within a round, their medians nearly so."
     )
 
 

@@ -18,6 +18,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 support: Any = import_module("_support")
 where: Any = import_module("where")
+hot_path: Any = import_module("hot_path")
 scale: Any = import_module("scale")
 
 
@@ -58,12 +59,11 @@ def test_every_rung_of_the_hook_is_a_call_of_a_client(
     credentials: CognitoClientCredentials, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From no auth to the hook itself, for both kinds of client, and the floors."""
-    auth: Any = credentials.httpx_auth(where.URL)
-    monkeypatch.setattr(where, "BLOCKS", 1)
-    monkeypatch.setattr(where, "CALLS", 1)
+    auth: Any = credentials.httpx_auth(hot_path.URL)
+    monkeypatch.setattr(hot_path, "CALLS", 1)
     with asyncio.Runner() as runner:
-        for ladder in (where.hook(auth, credentials), where.async_hook(auth, credentials, runner)):
-            times = where.climb(ladder, 2)
+        for ladder in (where.hook(auth, credentials), where.hook(auth, credentials, runner)):
+            times = where.interleaved(ladder, 2, 1)
             assert list(times) == [where.NONE, *where.STEPS, where.STATIC, where.CONSTANT_AUTH]
             assert all(len(one) == 2 and min(one) > 0 for one in times.values())
 
@@ -72,7 +72,7 @@ def test_the_probe_reads_the_same_token(credentials: CognitoClientCredentials) -
     """What is left out of `get_token()` is not the token."""
     probe = where.Probe(credentials)
     assert probe.entry() is probe.wall() is credentials.get_token()
-    assert list(where.climb(where.get_token(credentials), 1))[-1].startswith("the dict")
+    assert list(where.interleaved(where.get_token(credentials), 1, 1))[-1].startswith("the dict")
 
 
 def test_every_mark_of_a_cold_start_is_passed() -> None:
@@ -83,13 +83,13 @@ def test_every_mark_of_a_cold_start_is_passed() -> None:
 
 def test_calls_in_threads_and_tasks_are_compared(credentials: CognitoClientCredentials, report: Any) -> None:
     """A share of the calls without auth, and calls per second."""
-    auth = credentials.httpx_auth(where.URL)
+    auth = credentials.httpx_auth(hot_path.URL)
     plan = scale.Plan(rounds=1, calls=8, threads=(4,), tasks=(4,))
     threads = scale.variants(httpx.Client, auth, scale.CONSTANT, transport=scale.Memory())
     tasks = scale.variants(httpx.AsyncClient, auth, scale.CONSTANT, transport=scale.Memory())
     with asyncio.Runner() as runner:
-        scale.compare(report, "4 threads", scale.in_threads(threads, where.URL), 4, plan)
-        scale.compare(report, "4 tasks", scale.in_tasks(tasks, where.URL, runner), 4, plan)
+        scale.compare(report, "4 threads", scale.in_threads(threads, hot_path.URL), 4, plan)
+        scale.compare(report, "4 tasks", scale.in_tasks(tasks, hot_path.URL, runner), 4, plan)
     assert [row.what for row in report.rows] == ["4 threads", "  calls a second", "4 tasks", "  calls a second"]
     assert all(row.s2sauth > 0 and row.floor > 0 for row in report.rows)
     assert credentials.state().token_requests == 1
@@ -98,6 +98,6 @@ def test_calls_in_threads_and_tasks_are_compared(credentials: CognitoClientCrede
 def test_a_call_that_fails_is_no_figure(credentials: CognitoClientCredentials) -> None:
     """A thread that raised has made no calls."""
     refused = httpx.MockTransport(lambda _: httpx.Response(500))
-    clients = scale.variants(httpx.Client, credentials.httpx_auth(where.URL), scale.CONSTANT, transport=refused)
+    clients = scale.variants(httpx.Client, credentials.httpx_auth(hot_path.URL), scale.CONSTANT, transport=refused)
     with pytest.raises(RuntimeError, match="a call failed"):
-        scale.in_threads(clients, where.URL)("none", 2, 1)
+        scale.in_threads(clients, hot_path.URL)("none", 2, 1)
