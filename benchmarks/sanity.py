@@ -22,15 +22,15 @@ from _support import InOwnProcess, Report, cognito_over_tls, command, in_own_pro
 from s2sauth import AccessToken, CognitoClientCredentials
 from s2sauth.testing import FakeCognito
 
-FORKS = 100
+FORKS, SIGNALS = 100, 10_000
+SHORT_FORKS, SHORT_SIGNALS = 20, 1_000
 LATENCY = 0.02
-DELAYS = [n / FORKS * 0.05 for n in range(FORKS)]
-"""From the start of a flight to the fork: spread over reading the CA file, connecting, waiting for the answer."""
+FLIGHT_TAKES = 0.05
+"""Seconds over which the forks in a flight are spread: reading the CA file, connecting, waiting for the answer."""
 HANG = 20
 """Seconds after which a forked process is taken to hang; it may wait for the policy's deadline."""
 IMPORT_TAKES = 0.15
 """Seconds over which the forks around the first import are spread."""
-SIGNALS = 10_000
 SIGNAL_EVERY = 0.0007
 NESTED = 30
 """Handlers that interrupt one another at most; Python's stack has an end."""
@@ -111,35 +111,40 @@ def until_hopeless(tries: Iterator[Fork]) -> list[Fork]:
     return found
 
 
-def forks_in_first_flight(environ: dict[str, str]) -> list[Fork]:
+def spread(forks: int, seconds: float) -> list[float]:
+    """From the start of something that takes so long to each fork."""
+    return [n / forks * seconds for n in range(forks)]
+
+
+def forks_in_first_flight(environ: dict[str, str], forks: int) -> list[Fork]:
     """In a process of its own that has no flight itself: each child has its first one, and forks in it."""
     os.environ.update(environ)
-    found = (forked(partial(fork_in_flight, environ, delay))() for delay in DELAYS)
+    found = (forked(partial(fork_in_flight, environ, delay))() for delay in spread(forks, FLIGHT_TAKES))
     tries = (Fork(under_way=False, child=one, parent=one) if isinstance(one, str) else Fork(*one) for one in found)
     return until_hopeless(tries)
 
 
-def forks_later(environ: dict[str, str]) -> list[Fork]:
+def forks_later(environ: dict[str, str], forks: int) -> list[Fork]:
     """In a process of its own, which has had flights before."""
     os.environ.update(environ)
     check(CognitoClientCredentials.from_env(), environ)
-    return until_hopeless(Fork(*fork_in_flight(environ, delay)) for delay in DELAYS)
+    return until_hopeless(Fork(*fork_in_flight(environ, delay)) for delay in spread(forks, FLIGHT_TAKES))
 
 
-def forking(report: Report) -> None:
+def forking(report: Report, forks: int) -> None:
     """fork() while a token request is under way."""
-    progress(f"2 x {FORKS} forks")
+    progress(f"2 x {forks} forks")
     with cognito_over_tls(latency=LATENCY) as (_, environ):
         both = {
-            "the first flight of a process": InOwnProcess(forks_in_first_flight, environ),
-            "a later flight": InOwnProcess(forks_later, environ),
+            "the first flight of a process": InOwnProcess(forks_in_first_flight, environ, forks),
+            "a later flight": InOwnProcess(forks_later, environ, forks),
         }
         for what, process in both.items():
             found: list[Fork] = process.result(200)
             under_way = sum(one.under_way for one in found)
-            report.row(f"fork in {what}: under way then", s2sauth=under_way, at_least=FORKS // 2)
-            report.row("  right token in the child", s2sauth=sum(one.child is None for one in found), exactly=FORKS)
-            report.row("  right token in the parent", s2sauth=sum(one.parent is None for one in found), exactly=FORKS)
+            report.row(f"fork in {what}: under way then", s2sauth=under_way, at_least=forks // 2)
+            report.row("  right token in the child", s2sauth=sum(one.child is None for one in found), exactly=forks)
+            report.row("  right token in the parent", s2sauth=sum(one.parent is None for one in found), exactly=forks)
             for wrong in {text for one in found for text in (one.child, one.parent) if text}:
                 report.note(f"fork in {what}, try {len(found)}: {wrong}")
 
@@ -178,9 +183,9 @@ print(json.dumps([importing, parent, os.waitpid(child, 0)[1]]))
 """
 
 
-def forks_around_the_first_import(report: Report) -> None:
+def forks_around_the_first_import(report: Report, forks: int) -> None:
     """fork() while another thread makes the first hook, which imports the HTTP library; each in a fresh interpreter."""
-    progress(f"{FORKS} forks around the first import")
+    progress(f"{forks} forks around the first import")
     with cognito_over_tls(latency=LATENCY) as (_, environ), ThreadPoolExecutor(2) as pool:
 
         def run(delay: float) -> tuple[bool, bool, int]:
@@ -189,12 +194,12 @@ def forks_around_the_first_import(report: Report) -> None:
             importing, parent, status = json.loads(done.stdout)
             return importing, parent, status
 
-        found = list(pool.map(run, [n / FORKS * IMPORT_TAKES for n in range(FORKS)]))
+        found = list(pool.map(run, spread(forks, IMPORT_TAKES)))
     report.row(
-        "fork around the first import: under way then", s2sauth=sum(one[0] for one in found), at_least=FORKS // 4
+        "fork around the first import: under way then", s2sauth=sum(one[0] for one in found), at_least=forks // 4
     )
-    report.row("  right token in the child", s2sauth=sum(one[2] == 0 for one in found), exactly=FORKS)
-    report.row("  right token in the parent", s2sauth=sum(one[1] for one in found), exactly=FORKS)
+    report.row("  right token in the child", s2sauth=sum(one[2] == 0 for one in found), exactly=forks)
+    report.row("  right token in the parent", s2sauth=sum(one[1] for one in found), exactly=forks)
 
 
 def runs_in_a_row(environ: dict[str, str]) -> list[bool]:
@@ -257,7 +262,7 @@ class Interrupted:
     wrong: list[str] = field(default_factory=list)
 
 
-def interruptions(environ: dict[str, str]) -> Interrupted:
+def interruptions(environ: dict[str, str], signals: int) -> Interrupted:
     """In a process of its own: a timer's handler asks for the token that the frame it interrupts waits for."""
     credentials = CognitoClientCredentials.from_env(environ=environ)
     credentials.httpx_auth(environ["FILES_SERVICE_URL"])
@@ -288,7 +293,7 @@ def interruptions(environ: dict[str, str]) -> Interrupted:
     sets = (tuple(sorted(some)) for size in range(1, len(SCOPES)) for some in itertools.combinations(SCOPES, size))
     signal.signal(signal.SIGALRM, handler)
     signal.setitimer(signal.ITIMER_REAL, SIGNAL_EVERY, SIGNAL_EVERY)
-    while seen.while_waiting < SIGNALS:
+    while seen.while_waiting < signals:
         asked = next(sets)
         view = credentials.with_scopes(*asked)  # nothing is cached for these: the main thread waits for a flight
         waiting = True
@@ -300,14 +305,14 @@ def interruptions(environ: dict[str, str]) -> Interrupted:
     return seen
 
 
-def signals(report: Report) -> None:
+def signalled(report: Report, signals: int) -> None:
     """A signal handler that asks for a token while the main thread waits for one."""
-    progress(f"{SIGNALS} signals")
+    progress(f"{signals} signals")
     with FakeCognito.spawn(scopes=SCOPES, latency=0.002) as fake:
-        seen: Interrupted = in_own_process(interruptions, fake.environ, timeout=120)
+        seen: Interrupted = in_own_process(interruptions, fake.environ, signals, timeout=120)
         requests = fake.counts()["token_requests"]
     what = "a signal handler asks while the main thread waits: times"
-    report.row(what, s2sauth=seen.while_waiting, at_least=SIGNALS)
+    report.row(what, s2sauth=seen.while_waiting, at_least=signals)
     report.row("  without the right token", s2sauth=seen.while_waiting - seen.right, exactly=0)
     report.row("  token requests beyond one for each wait", s2sauth=requests - seen.flights, exactly=0)
     report.row("  longest wait in a handler", s2sauth=seen.longest, unit="s")
@@ -317,10 +322,11 @@ def signals(report: Report) -> None:
 
 def figures(report: Report) -> None:
     """The table."""
-    forking(report)
-    forks_around_the_first_import(report)
+    forks, signals = (SHORT_FORKS, SHORT_SIGNALS) if report.ci else (FORKS, SIGNALS)
+    forking(report, forks)
+    forks_around_the_first_import(report, forks)
     loops(report)
-    signals(report)
+    signalled(report, signals)
 
 
 if __name__ == "__main__":

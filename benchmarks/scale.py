@@ -44,7 +44,7 @@ class Plan:
 
 
 FULL = Plan(9, 2_000, THREADS, TASKS)
-SHORT = Plan(5, 400, (1, 8, 64), (1, 100, 1_000))
+SHORT = Plan(3, 400, (1, 8, 64), (1, 100, 1_000))
 
 
 def in_threads(clients: dict[str, httpx.Client], url: str) -> Run:
