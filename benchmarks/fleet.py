@@ -16,7 +16,7 @@ from s2sauth.testing import FakeCognito, MemoryStore
 
 LATENCY = 0.3
 """Seconds that a token takes."""
-LIFE = 10
+LIFE, SHORT_LIFE = 10, 5
 """Seconds for which it lives in the run with renewals."""
 PAUSE = (0.05, 0.1)
 """Seconds between two calls of one thread there."""
@@ -80,7 +80,7 @@ def faults(report: Report, name: str, engine: Engine) -> None:
 
 def added(report: Report, name: str, engine: Engine) -> None:
     """What the store costs one process that is cold and alone."""
-    alone, empty, there = in_own_process(cold_calls, engine.make, engine.policy, 10 if report.ci else 50)
+    alone, empty, there = in_own_process(cold_calls, engine.make, engine.policy, 5 if report.ci else 50)
     report.row(f"{name}, alone: cold get_token() without a store", s2sauth=1000 * alone, unit="ms")
     report.row(f"{name}, alone: the store adds", s2sauth=1000 * (empty - alone), unit="ms")
     report.row(f"{name}, alone: a token that lies there", s2sauth=1000 * there, unit="ms")
@@ -157,9 +157,9 @@ def cached_calls(rounds: int) -> tuple[float, float, int]:
 
 def renewals(report: Report, name: str, engine: Engine) -> None:
     """Steady calls while tokens of a few seconds come and go."""
-    processes, seconds = (20, 20.0) if report.ci else (60, 60.0)
+    processes, seconds, life = (20, 10.0, SHORT_LIFE) if report.ci else (60, 60.0, LIFE)
     for _ in range(TRIES):
-        with FakeCognito.spawn(latency=LATENCY, expires_in=LIFE) as fake, Fleet(processes) as fleet:
+        with FakeCognito.spawn(latency=LATENCY, expires_in=life) as fake, Fleet(processes) as fleet:
             fleet.all("join", fake.environ, engine.make, engine.policy)
             fleet.begin("ask_on", 2, seconds, PAUSE)
             calls: list[Calls] = fleet.answers(seconds + 30.0)
@@ -170,7 +170,7 @@ def renewals(report: Report, name: str, engine: Engine) -> None:
             break
         report.note(f"{name}: a run is void, the machine was so busy that calls for a constant token took over 100 ms.")
     # The first token, and one for each interval; a thread calls, and so renews, at most a pause later.
-    early, late = (engine.policy.renew_after(LIFE, chance) for chance in (0.0, 1.0))
+    early, late = (engine.policy.renew_after(life, chance) for chance in (0.0, 1.0))
     least, most = 1 + int(seconds / (late + max(PAUSE))), 1 + int(seconds / early)
     report.row(f"{name}, renewals: token requests", s2sauth=requests, at_least=least, at_most=most)
     report.row(f"{name}, renewals: calls", s2sauth=sum(one.calls for one in ours), at_least=processes * int(seconds))
@@ -191,7 +191,7 @@ def renewals(report: Report, name: str, engine: Engine) -> None:
 
 def kills(report: Report, name: str, engine: Engine) -> None:
     """Whoever asks for the token is killed in mid-request, and the others wait for the end of its lease."""
-    processes, threads, rounds = (10, 5, 3) if report.ci else (20, 5, 10)
+    processes, threads, rounds = (10, 5, 2) if report.ci else (20, 5, 10)
     policy = RenewalPolicy(deadline=4.0 if report.ci else 8.0, store_timeout=engine.policy.store_timeout)
     requests: list[int] = []
     served: list[int] = []

@@ -16,7 +16,7 @@ CALLS = 400
 SECONDS = 14.0
 """Three renewals that hang take less, 4 s each; the pauses between them are skipped."""
 RENEWALS = 3
-"""So many fail with the token in hand: with the pauses, 5 and 9.4 s at most, that is within its shortest outage budget."""
+"""So many fail with the token in hand: with pauses of 5 and 9.4 s at most that is within its shortest outage budget."""
 PASTED_CALLS = 100
 """A failed call of the pasted lines costs 30 ms of CPU: 400 in each of three processes would keep the machine busy."""
 NONE = "no outage"

@@ -148,7 +148,7 @@ def simulated(name: Name, processes: int) -> Run:
 def all_days(short: bool) -> Iterator[tuple[Name, int]]:  # noqa: FBT001  # what --ci says
     """Every day to simulate, and with how many processes; those that take long go first."""
     for life in LIVES:
-        processes = 10_000 if not short else 100 if life == 300 else 1_000
+        processes = 10_000 if not short else 100 if life == 300 else 700
         for kind in (a_day("bad", life), a_day("calm", life)):
             for way in Way:
                 yield (kind, way, life), processes

@@ -160,7 +160,7 @@ def soak(seconds: float, warm_up: float, seed: int) -> Soak:
 def figures(report: Report) -> None:
     """Run, judge, draw."""
     options = report.options
-    seconds: float = options.seconds or (30.0 if report.ci else 600.0)
+    seconds: float = options.seconds or (20.0 if report.ci else 600.0)
     seed: int = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
     warm_up = min(60.0, seconds / 3)
     progress(f"{seconds:g} s with seed {seed}")
@@ -248,7 +248,7 @@ def drawn(run: Soak, seed: int) -> str:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The command's own options."""
-    parser.add_argument("--seconds", type=float, help="how long; default 600, with --ci 60")
+    parser.add_argument("--seconds", type=float, help="how long; default 600, with --ci 20")
     parser.add_argument("--seed", type=int, help="of the faults; default: any, and it is printed")
     parser.add_argument("--svg", type=Path, default=CHART, help="where to draw it; default: .cache/soak.svg")
 

@@ -244,7 +244,7 @@ def cold(report: Report, rounds: int) -> None:
 
 def figures(report: Report) -> None:
     """The table."""
-    rounds, blocks, starts = (5, 30, 5) if report.ci else (25, 60, 21)
+    rounds, blocks, starts = (3, 30, 5) if report.ci else (25, 60, 21)
     cached(report, rounds, blocks)
     cold(report, starts)
     report.note(
