@@ -3,6 +3,11 @@
 As `s2sauth._supply` and `s2sauth._renewal` do, and with a store as the fleet's flight does. What a caller gets, when a
 token is renewed, what is tried again and remembered, who asks, who waits and how long: all of that is `s2sauth._core`
 and the library's own `Slot`. tests/docs/test_simulate.py holds a simulated process against the engine itself.
+
+Why not the engine in simulated time: it takes 0.36 ms of CPU for a flight without sockets, 0.78 ms with a store; this
+takes 0.04 ms. The page of costs has six million flights: four minutes of CPU here, more than an hour there, and 10,000
+processes that poll for one lease come on top. This is the one simulator; what it must learn next (a store's own limits,
+cold starts of 100,000 functions) has its place in `_world.Store` and in `World._seat`.
 """
 
 from collections.abc import Generator
