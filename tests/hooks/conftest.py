@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from s2sauth import CognitoClientCredentials
-from s2sauth.testing import ManualClock
+from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.families import family
 from tests.support.fixtures import clock, credentials, events, fake, make, world
 from tests.support.wires import Wire, resolved, wire
@@ -37,6 +37,20 @@ def _is_crossed(callspec: object) -> bool:
     if not {"family", "wire", "world"} <= set(params):
         return True
     return (params["family"], params["wire"]) in CROSSED[params["world"].name]
+
+
+@pytest.fixture
+def url(fake: FakeCognito) -> str:
+    """A route that needs the scope which the credentials ask for."""
+    return f"{fake.api_url}/files"
+
+
+@pytest.fixture
+def auth(credentials: CognitoClientCredentials, url: str, clock: ManualClock) -> Any:
+    """The hook, with a token in hand that is old enough to be renewed by force."""
+    credentials.get_token()
+    clock.advance(60)
+    return credentials.httpx_auth(url)
 
 
 @pytest.fixture

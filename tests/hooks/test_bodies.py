@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials
-from s2sauth.testing import FakeCognito, ManualClock
+from s2sauth.testing import FakeCognito
 from tests.support.wires import Wire
 from tests.support.worlds import World
 
@@ -46,18 +46,10 @@ REPLAYABLE: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture
-def url(fake: FakeCognito) -> str:
-    """A route that needs the scope which the credentials ask for."""
-    return f"{fake.api_url}/files"
-
-
-@pytest.fixture
-def auth(credentials: CognitoClientCredentials, url: str, clock: ManualClock, fake: FakeCognito) -> httpx.Auth:
-    """The hook, with a token in hand that is old enough to be renewed by force, and revoked."""
-    credentials.get_token()
-    clock.advance(60)
+def auth(auth: httpx.Auth, fake: FakeCognito) -> httpx.Auth:
+    """The hook, and its token is revoked."""
     fake.revoke()
-    return credentials.httpx_auth(url)
+    return auth
 
 
 @pytest.mark.parametrize("body", REPLAYABLE)

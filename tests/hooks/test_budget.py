@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import httpx
-import pytest
 
 from s2sauth import CognitoClientCredentials, Event, RenewalPolicy
 from s2sauth.testing import FakeCognito, ManualClock
@@ -12,12 +11,6 @@ from tests.support.settled import settled
 from tests.support.worlds import World
 
 Make = Callable[..., CognitoClientCredentials]
-
-
-@pytest.fixture
-def url(fake: FakeCognito) -> str:
-    """A route that needs the scope which the credentials ask for."""
-    return f"{fake.api_url}/files"
 
 
 def requests_in(

@@ -27,20 +27,6 @@ def clock() -> ManualClock:
     return Passing()
 
 
-@pytest.fixture
-def url(fake: FakeCognito) -> str:
-    """A route that needs the scope which the credentials ask for."""
-    return f"{fake.api_url}/files"
-
-
-@pytest.fixture
-def auth(credentials: CognitoClientCredentials, url: str, clock: ManualClock) -> httpx.Auth:
-    """The hook, with a token in hand that is old enough to be renewed by force."""
-    credentials.get_token()
-    clock.advance(60)
-    return credentials.httpx_auth(url)
-
-
 def test_short_401_is_drained_and_its_connection_used_again(
     auth: httpx.Auth, url: str, fake: FakeCognito, world: World
 ) -> None:

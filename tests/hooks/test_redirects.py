@@ -16,14 +16,6 @@ from tests.support.worlds import World
 FOLLOW = {"follow_redirects": True}
 
 
-@pytest.fixture
-def auth(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> httpx.Auth:
-    """The hook, with a token in hand that is old enough to be renewed by force."""
-    credentials.get_token()
-    clock.advance(60)
-    return credentials.httpx_auth(fake.api_url)
-
-
 def test_redirect_within_the_origin_carries_the_token(auth: httpx.Auth, fake: FakeCognito, world: World) -> None:
     """As httpx does it for every header."""
     response = world.send(auth, f"{fake.api_url}/redirect?to=/files", client=FOLLOW)

@@ -19,20 +19,6 @@ IN_TIME = 10.0
 """Seconds: more than a puzzle would take on a busy machine."""
 
 
-@pytest.fixture
-def url(fake: FakeCognito) -> str:
-    """A route that needs the scope which the credentials ask for."""
-    return f"{fake.api_url}/files"
-
-
-@pytest.fixture
-def auth(credentials: CognitoClientCredentials, url: str, clock: ManualClock) -> httpx.Auth:
-    """The hook, with a token in hand that is old enough to be renewed by force."""
-    credentials.get_token()
-    clock.advance(60)
-    return credentials.httpx_auth(url)
-
-
 def test_second_sending_is_byte_for_byte_the_first(auth: httpx.Auth, url: str, fake: FakeCognito, world: World) -> None:
     """But for the token."""
     fake.revoke()

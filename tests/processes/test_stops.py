@@ -86,48 +86,52 @@ def fake(outside: ManualClock) -> Iterator[FakeCognito]:
         yield running
 
 
+@pytest.fixture
+def send(make: Make, fake: FakeCognito, world: World) -> Callable[[], int]:
+    """Sends a request and gives the status of its answer; one was sent before the process stood still."""
+    auth = make().httpx_auth(fake.api_url)
+
+    def send() -> int:
+        status: int = world.send(auth, f"{fake.api_url}/files").status_code
+        return status
+
+    assert send() == 200
+    return send
+
+
 @pytest.mark.fault(65)
 def test_restored_with_all_clocks_stopped(
-    make: Make, fake: FakeCognito, clock: ManualClock, outside: ManualClock, world: World
+    send: Callable[[], int], fake: FakeCognito, clock: ManualClock, outside: ManualClock
 ) -> None:
     """No clock tells, so the dead token goes out once: the 401 heals it in that very call, with one token request."""
-    credentials = make()
-    auth = credentials.httpx_auth(fake.api_url)
-    assert world.send(auth, f"{fake.api_url}/files").status_code == 200
     clock.advance(31)
     outside.advance(4000)
     fake.clear_records()
-    assert world.send(auth, f"{fake.api_url}/files").status_code == 200
-    assert world.send(auth, f"{fake.api_url}/files").status_code == 200
+    assert send() == 200
+    assert send() == 200
     counts = fake.counts()
     assert (counts["token_requests"], counts["api_requests"], counts["api_401"]) == (1, 3, 1)
 
 
 @pytest.mark.fault(65)
 def test_restored_soon_after_the_token_came(
-    make: Make, fake: FakeCognito, clock: ManualClock, outside: ManualClock, world: World
+    send: Callable[[], int], fake: FakeCognito, clock: ManualClock, outside: ManualClock
 ) -> None:
     """A snapshot of an environment just started: within 30 s the 401 is the caller's, then the next call heals it."""
-    credentials = make()
-    auth = credentials.httpx_auth(fake.api_url)
-    assert world.send(auth, f"{fake.api_url}/files").status_code == 200
     outside.advance(4000)
-    assert world.send(auth, f"{fake.api_url}/files").status_code == 401
+    assert send() == 401
     clock.advance(30)
-    assert world.send(auth, f"{fake.api_url}/files").status_code == 200
+    assert send() == 200
     assert fake.counts()["token_requests"] == 2
 
 
 @pytest.mark.fault(65)
 def test_restored_with_the_wall_clock_right(
-    make: Make, fake: FakeCognito, clock: ManualClock, outside: ManualClock, world: World
+    send: Callable[[], int], fake: FakeCognito, clock: ManualClock, outside: ManualClock
 ) -> None:
     """The host gave the time, as Lambda's does: the token counts as old, and no dead one goes out."""
-    credentials = make()
-    auth = credentials.httpx_auth(fake.api_url)
-    assert world.send(auth, f"{fake.api_url}/files").status_code == 200
     outside.advance(4000)
     clock.step_wall(4000)
-    assert world.send(auth, f"{fake.api_url}/files").status_code == 200
+    assert send() == 200
     counts = fake.counts()
     assert (counts["token_requests"], counts["api_401"], counts["api_dead"]) == (2, 0, 0)

@@ -1,28 +1,21 @@
-"""The engine's fixtures, the shared stores and their servers, and the service that holds secrets, for this folder."""
+"""All fixtures, for this folder, and what stores need besides."""
 
-from tests.support.alarms import alarm
-from tests.support.families import family
-from tests.support.fixtures import clock, credentials, events, fake, make, world
-from tests.support.secrets import _vault, vault
-from tests.support.store_faults import moto_place, place
-from tests.support.stores import aws_variables, moto, processes, redis_server, valkey
+from collections.abc import Iterator
 
-__all__ = [
-    "_vault",
-    "alarm",
-    "aws_variables",
-    "clock",
-    "credentials",
-    "events",
-    "fake",
-    "family",
-    "make",
-    "moto",
-    "moto_place",
-    "place",
-    "processes",
-    "redis_server",
-    "valkey",
-    "vault",
-    "world",
-]
+import pytest
+
+from parts.redis import Redis
+from parts.valkey import KeyValueServer, Valkey
+from tests.support.every_fixture import *  # noqa: F403  # that is what the module is for
+from tests.support.stores import or_skip, processes
+
+__all__ = ["processes"]
+
+
+@pytest.fixture(params=[Valkey, Redis])
+def server(request: pytest.FixtureRequest) -> Iterator[KeyValueServer]:
+    """A server of each kind in turn, for tests that change it."""
+    wanted = request.param()
+    with or_skip(wanted) if isinstance(wanted, Redis) else wanted as running:
+        yield running
+        running.kill()  # Redis takes a tenth of a second to end by itself

@@ -1,13 +1,12 @@
 """Copies of a process that shares a store, by a fork and of a snapshot of a Lambda function."""
 
 from base64 import b64decode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
 
-from parts.redis import Redis
-from parts.valkey import KeyValueServer, Valkey
+from parts.valkey import KeyValueServer
 from s2sauth import CognitoClientCredentials, Event
 from s2sauth.stores.redis import RedisStore
 from s2sauth.testing import FakeCognito
@@ -16,19 +15,9 @@ from tests.support.forking import in_child, in_children
 from tests.support.settled import eventually
 from tests.support.shared_store import landed, seal_of
 from tests.support.store_faults import failures
-from tests.support.stores import or_skip
 from tests.support.worlds import GetToken, Threads
 
 Make = Callable[..., CognitoClientCredentials]
-
-
-@pytest.fixture(params=[Valkey, Redis])
-def server(request: pytest.FixtureRequest) -> Iterator[KeyValueServer]:
-    """A server of each kind in turn, for tests that change it."""
-    wanted = request.param()
-    with or_skip(wanted) if isinstance(wanted, Redis) else wanted as running:
-        yield running
-        running.kill()  # Redis takes a tenth of a second to end by itself
 
 
 @pytest.fixture

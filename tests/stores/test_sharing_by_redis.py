@@ -2,14 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
 import redis
 from redis.cluster import RedisCluster
 
-from parts.redis import Redis
 from parts.valkey import KeyValueServer, Valkey
 from s2sauth import CognitoClientCredentials, Event
 from s2sauth.stores.redis import RedisStore
@@ -18,19 +17,9 @@ from tests.support.fixtures import names
 from tests.support.settled import eventually
 from tests.support.shared_store import WatchedStore, guarded, landed, seal_of
 from tests.support.store_faults import failures, frozen
-from tests.support.stores import or_skip
 from tests.support.worlds import GetToken, Threads, World
 
 Make = Callable[..., CognitoClientCredentials]
-
-
-@pytest.fixture(params=[Valkey, Redis])
-def server(request: pytest.FixtureRequest) -> Iterator[KeyValueServer]:
-    """A server of each kind in turn, for tests that change it."""
-    wanted = request.param()
-    with or_skip(wanted) if isinstance(wanted, Redis) else wanted as running:
-        yield running
-        running.kill()  # Redis takes a tenth of a second to end by itself
 
 
 def keys(server: KeyValueServer) -> int:

@@ -33,13 +33,6 @@ from tests.support.worlds import Threads, World
 Make = Callable[..., CognitoClientCredentials]
 
 
-@pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
-
-
 class Endpoint:
     """A token endpoint whose certificate is replaced by that of another CA."""
 
