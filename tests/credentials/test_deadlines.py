@@ -122,19 +122,25 @@ def test_given_up_flight_is_replaced(
     again.values()
 
 
-def test_late_token_counts_if_it_is_newer(
-    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
-) -> None:
-    """A flight that could not be closed brings its token after all: better than none."""
+def given_up(credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock) -> Any:
+    """A flight beyond its deadline that nothing can end, as in name resolution; its answer is still to come."""
     fake.gate()
     with pytest.raises(TokenUnavailable):
         credentials.get_token(timeout=0)
     fake.wait_for_token_requests()
     flight = credentials._slot.flight
-    flight.sender = None  # as in name resolution, which nothing ends
+    flight.sender = None
     clock.advance(9)
     with pytest.raises(TokenUnavailable):
         credentials.get_token(timeout=0)
+    return flight
+
+
+def test_late_token_counts_if_it_is_newer(
+    credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
+) -> None:
+    """A flight that could not be closed brings its token after all: better than none."""
+    given_up(credentials, fake, clock)
     fake.release()
     eventually(lambda: credentials._slot.entry is not None)
     assert credentials.get_token(timeout=0).remaining() == 3591
@@ -145,16 +151,8 @@ def test_late_token_never_replaces_a_newer_one(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock
 ) -> None:
     """The successor was asked later; what the given-up flight brings is dropped."""
-    fake.gate()
-    with pytest.raises(TokenUnavailable):
-        credentials.get_token(timeout=0)
-    fake.wait_for_token_requests()
-    late = credentials._slot.flight
-    late.sender = None
+    late = given_up(credentials, fake, clock)
     thread = late.thread
-    clock.advance(9)
-    with pytest.raises(TokenUnavailable):
-        credentials.get_token(timeout=0)
     clock.advance(1)
     with pytest.raises(TokenUnavailable):
         credentials.get_token(timeout=0)
@@ -172,15 +170,7 @@ def test_late_failure_does_not_count(
 ) -> None:
     """Whoever gave the flight up has remembered that; what it says afterwards is old news."""
     fake.answer_json({"error": "invalid_client"}, 400, times=1)
-    fake.gate()
-    with pytest.raises(TokenUnavailable):
-        credentials.get_token(timeout=0)
-    fake.wait_for_token_requests()
-    flight = credentials._slot.flight
-    flight.sender = None
-    clock.advance(9)
-    with pytest.raises(TokenUnavailable):
-        credentials.get_token(timeout=0)
+    flight = given_up(credentials, fake, clock)
     fake.release()
     eventually(lambda: flight.thread is None)
     assert credentials.state().last_error == "TokenUnavailable"

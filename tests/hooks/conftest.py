@@ -7,10 +7,10 @@ import pytest
 from s2sauth import CognitoClientCredentials
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.families import family
-from tests.support.fixtures import clock, credentials, events, fake, make, world
+from tests.support.fixtures import clock, credentials, events, fake, make, plain_environment, world
 from tests.support.wires import Wire, resolved, wire
 
-__all__ = ["clock", "credentials", "events", "fake", "family", "make", "resolved", "wire", "world"]
+__all__ = ["clock", "credentials", "events", "fake", "family", "make", "plain_environment", "resolved", "wire", "world"]
 
 CROSSED = {
     "threads": {("httpx", "HTTP/1.1"), ("httpx2", "HTTP/2")},

@@ -14,12 +14,7 @@ import pytest
 from s2sauth import CognitoClientCredentials, ConfigurationError, OriginNotAllowed
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.tls import client_context, server_context
-from tests.support.wires import resolved
 from tests.support.worlds import Send, World
-
-__all__ = ["resolved"]
-
-pytestmark = pytest.mark.usefixtures("family")
 
 Make = Callable[..., CognitoClientCredentials]
 

@@ -15,23 +15,12 @@ from s2sauth.testing import ApiRequest, FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.proxy import ConnectProxy
 from tests.support.tls import authority, client_context, server_context
-from tests.support.wires import Calls, Wire, resolved, wire
+from tests.support.wires import Calls, Wire
 from tests.support.worlds import WORLDS, Send, World
 
-__all__ = ["resolved", "wire"]
-
-pytestmark = pytest.mark.usefixtures("family")
+pytestmark = pytest.mark.usefixtures("plain_environment")
 
 Make = Callable[..., CognitoClientCredentials]
-
-VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
-
-
-@pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.lower(), raising=False)
 
 
 def sent(request: ApiRequest) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from s2sauth import (
+    AccessToken,
     CognitoClientCredentials,
     ConfigurationError,
     CredentialsClosed,
@@ -53,6 +54,18 @@ def store(clock: ManualClock) -> WatchedStore:
 def join(make: Make, store: WatchedStore) -> Make:
     """One more process of the fleet."""
     return lambda **arguments: make(**{"store": store, **arguments})
+
+
+def two_with_a_token(
+    join: Make, world: World = THREADS
+) -> tuple[CognitoClientCredentials, CognitoClientCredentials, AccessToken]:
+    """Two processes, the first of which has asked for the token of both."""
+    first, second = join(), join()
+    token = world.get(first)
+    landed(first)
+    world.get(second)
+    landed(second)
+    return first, second, token
 
 
 def requests(fake: FakeCognito) -> int:
@@ -184,11 +197,7 @@ class TestTheLease:
         self, join: Make, fake: FakeCognito, clock: ManualClock, events: list[Event]
     ) -> None:
         """Nobody waits, no thread either: the token in hand is good. What the holder brings is looked for later."""
-        first, second = join(), join()
-        old = first.get_token()
-        landed(first)
-        second.get_token()
-        landed(second)
+        first, second, old = two_with_a_token(join)
         clock.advance(3000)
         fake.gate()
         first.get_token()
@@ -363,11 +372,7 @@ class TestRejectedTokens:
         self, join: Make, fake: FakeCognito, clock: ManualClock, world: World
     ) -> None:
         """One token request in the fleet for one rejected token."""
-        first, second = join(), join()
-        rejected = world.get(first)
-        landed(first)
-        world.get(second)
-        landed(second)
+        first, second, rejected = two_with_a_token(join, world)
         clock.advance(600)
         new = world.get(first, rejected=rejected)
         landed(first)
@@ -380,11 +385,7 @@ class TestRejectedTokens:
         self, join: Make, fake: FakeCognito, clock: ManualClock, store: WatchedStore
     ) -> None:
         """What was rejected is compared, not how often."""
-        first, second = join(), join()
-        rejected = first.get_token()
-        landed(first)
-        second.get_token()
-        landed(second)
+        first, second, rejected = two_with_a_token(join)
         clock.advance(600)
         new = first.get_token(rejected=rejected)
         landed(first)

@@ -1,7 +1,5 @@
 """Each engine of a store in each way in which it fails."""
 
-import socket
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,7 +15,7 @@ from s2sauth.testing import FakeCognito
 from tests.support.clocks import MovedClock
 from tests.support.fixtures import names
 from tests.support.shared_store import WatchedStore, idle, landed
-from tests.support.store_faults import dynamodb_url, frozen, held, silent, sqlite_place, unused
+from tests.support.store_faults import dynamodb_url, frozen, held, saying, silent, sqlite_place, unused
 
 Make = Callable[..., CognitoClientCredentials]
 
@@ -226,49 +224,6 @@ def locked(server: Valkey) -> Generator[None]:
             yield
         finally:
             client.config_set("requirepass", "")
-
-
-@contextmanager
-def saying(answer: bytes, *, end: bool = False) -> Generator[str]:
-    """The address of a server that says this to whatever it is sent, and ends the connection if asked to."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        accepted: list[socket.socket] = []
-
-        def serve(connection: socket.socket) -> None:
-            try:
-                while connection.recv(65_536):
-                    connection.sendall(answer)
-                    if end:
-                        connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # the client has left
-
-        def accept() -> None:
-            threads: list[threading.Thread] = []
-            while True:
-                try:
-                    accepted.append(listening.accept()[0])
-                except OSError:
-                    break
-                threads.append(threading.Thread(target=serve, args=(accepted[-1],)))
-                threads[-1].start()
-            for each in accepted:
-                try:
-                    each.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass  # ended already
-            for thread in threads:
-                thread.join()
-            for each in accepted:
-                each.close()
-
-        thread = threading.Thread(target=accept)
-        thread.start()
-        try:
-            yield f"127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            listening.shutdown(socket.SHUT_RDWR)
-            thread.join()
 
 
 @pytest.fixture

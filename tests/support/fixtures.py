@@ -75,6 +75,17 @@ def make(fake: FakeCognito, clock: ManualClock, events: list[Event]) -> Iterator
         credentials.close()
 
 
+VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+
+
+@pytest.fixture
+def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxies and certificates but those that a test sets."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
 @pytest.fixture
 def credentials(make: Make) -> CognitoClientCredentials:
     """Credentials for the fake endpoint."""

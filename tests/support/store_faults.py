@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -108,17 +108,38 @@ def failures(events: list[Event]) -> list[str | None]:
 
 
 @contextmanager
-def silent() -> Generator[str]:
-    """The address of a server that accepts and says nothing, `127.0.0.1:PORT`."""
-    accepted: list[socket.socket] = []
+def saying(answer: bytes, *, end: bool = False) -> Generator[str]:
+    """The address of a server that says this to whatever it is sent, and ends the connection if asked to."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
+        accepted: list[socket.socket] = []
+
+        def serve(connection: socket.socket) -> None:
+            try:
+                while connection.recv(65_536):
+                    connection.sendall(answer)
+                    if end:
+                        connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # the client has left
 
         def accept() -> None:
+            threads: list[threading.Thread] = []
             while True:
                 try:
                     accepted.append(listening.accept()[0])
                 except OSError:
-                    return
+                    break
+                threads.append(threading.Thread(target=serve, args=(accepted[-1],)))
+                threads[-1].start()
+            for each in accepted:
+                try:
+                    each.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass  # ended already
+            for thread in threads:
+                thread.join()
+            for each in accepted:
+                each.close()
 
         thread = threading.Thread(target=accept)
         thread.start()
@@ -127,8 +148,11 @@ def silent() -> Generator[str]:
         finally:
             listening.shutdown(socket.SHUT_RDWR)
             thread.join()
-            for each in accepted:
-                each.close()
+
+
+def silent() -> AbstractContextManager[str]:
+    """The address of a server that accepts and says nothing, `127.0.0.1:PORT`."""
+    return saying(b"")
 
 
 @contextmanager
