@@ -5,19 +5,31 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 import httpx
 import pytest
 
-from s2sauth import CognitoClientCredentials, Event, RenewalPolicy
+from s2sauth import CognitoClientCredentials, CredentialsClosed, Event, Freshness, InvalidScope, RenewalPolicy
 from s2sauth.stores.sqlite import SQLiteStore
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.scripts import Running
 from tests.support.settled import eventually
-from tests.support.shared_store import LEASED, WatchedStore, advance_to_the_next_look, landed, put_lease, seal_of
+from tests.support.shared_store import (
+    LEASE,
+    LEASED,
+    WatchedStore,
+    advance_to_the_next_look,
+    hold_who_leaves_it_to_another,
+    in_the_store,
+    landed,
+    put_lease,
+    seal_of,
+    token_requests,
+    two_with_a_token,
+)
 from tests.support.store_faults import Place, failures
 from tests.support.worlds import GetToken, Threads, World
 
@@ -371,3 +383,188 @@ def test_lease_is_no_lock_and_nothing_depends_on_it(
     assert fake.counts()["token_requests"] == 2
     assert "renewal_failed" not in names(events)
     assert failures(events) == []
+
+
+class TestTheLease:
+    """Who asks, and how long the others wait."""
+
+    @pytest.fixture
+    def store(self, clock: ManualClock) -> WatchedStore:
+        """What the processes share."""
+        return WatchedStore(clock)
+
+    @pytest.fixture
+    def join(self, make: Make, store: WatchedStore) -> Make:
+        """One more process of the fleet."""
+        return lambda **arguments: make(**{"store": store, **arguments})
+
+    def test_stale_is_served_while_another_holds_it(
+        self, join: Make, fake: FakeCognito, clock: ManualClock, events: list[Event]
+    ) -> None:
+        """Nobody waits, no thread either: the token in hand is good. What the holder brings is looked for later."""
+        first, second, old = two_with_a_token(join)
+        clock.advance(3000)
+        fake.gate()
+        first.get_token()
+        fake.wait_for_token_requests(2)
+
+        assert second.get_token().access_token == old.access_token
+        landed(second)
+        state = second.state()
+        assert (state.freshness, state.last_error, state.next_renewal_in) == (Freshness.STALE, None, 0.75)
+        assert "renewal_failed" not in names(events)
+
+        clock.advance(0.74)
+        second.get_token()
+        fake.release()
+        landed(first)
+        assert second.get_token().access_token == old.access_token
+        clock.advance(0.02)
+        second.get_token()
+        landed(second)
+        assert token_requests(fake) == 2
+        assert second.get_token().access_token == first.get_token().access_token != old.access_token
+
+    def test_who_finds_expired_while_another_renews_waits_for_it(
+        self, join: Make, fake: FakeCognito, clock: ManualClock, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The flight began when the token was good, and left it to the holder; whoever joined it begins another."""
+        leaving, leave = hold_who_leaves_it_to_another(monkeypatch)
+        first, second = join(), join()
+        for member in (first, second):
+            world.get(member)
+            landed(member)
+        clock.advance(3589)  # a second before its end
+        fake.gate()
+        world.get(first)
+        fake.wait_for_token_requests(2)
+        world.get(second)
+        assert leaving.wait(10)
+        clock.advance(1.5)
+        waiting = world.ask(second)
+        leave.set()
+        fake.release()
+        landed(first)
+        while advance_to_the_next_look(second, clock, fake):
+            pass
+
+        (token,) = waiting.values()
+        assert token.access_token == first.get_token().access_token
+        assert token_requests(fake) == 2
+
+    def test_cold_processes_wait_for_its_holder(
+        self, join: Make, fake: FakeCognito, clock: ManualClock, world: World
+    ) -> None:
+        """They look again and again, and take what it brings."""
+        first, second = join(), join()
+        fake.gate()
+        holder = world.ask(first)
+        fake.wait_for_token_requests(1)
+        others = world.ask(second, 3)
+        for _ in range(3):
+            assert advance_to_the_next_look(second, clock, fake)
+        fake.release()
+        (token,) = holder.values()
+        landed(first)
+        while advance_to_the_next_look(second, clock, fake):
+            pass
+
+        assert {other.access_token for other in others.values()} == {token.access_token}
+        assert token_requests(fake) == 1
+
+    @pytest.mark.parametrize(
+        ("seconds", "waits"), [(LEASE, LEASE), (3600.0, 4.8)], ids=["a holder that died", "one that lies"]
+    )
+    def test_its_holder_cannot_stop_the_others(
+        self, join: Make, fake: FakeCognito, clock: ManualClock, store: WatchedStore, seconds: float, waits: float
+    ) -> None:
+        """They wait until it ends, and never longer than six tenths of their own deadline."""
+        member = join()
+        put_lease(store, seal_of(member, fake), seconds)
+        began = clock.boottime()
+        caller = Threads().start([GetToken(member)])
+        eventually(lambda: "put" in store.calls)
+        while advance_to_the_next_look(member, clock, fake):
+            pass
+        caller.values()
+
+        assert waits <= clock.boottime() - began <= waits + 0.5
+        assert token_requests(fake) == 1
+
+    def test_it_is_given_back(self, join: Make, fake: FakeCognito, store: WatchedStore) -> None:
+        """At the end of the flight, whatever came of it."""
+        fake.fail(400, body=b'{"error":"invalid_scope"}', times=1)
+        for fails in (True, False):
+            member = join()
+            with pytest.raises(InvalidScope) if fails else nullcontext():
+                member.get_token()
+            landed(member)
+            assert store.calls[-2:] == ["delete", "close"]
+            assert store.inner.get(seal_of(member, fake).lease) is None
+
+    def test_the_lease_of_another_is_not_given_back(
+        self, join: Make, fake: FakeCognito, clock: ManualClock, store: WatchedStore
+    ) -> None:
+        """A holder that was paused beyond its lease comes back and finds another's."""
+        member = join()
+        fake.gate()
+        caller = Threads().start([GetToken(member)])
+        fake.wait_for_token_requests(1)
+        clock.advance(LEASE)
+        put_lease(store, seal_of(member, fake), 60.0)
+        fake.release()
+        caller.values()
+        landed(member)
+
+        assert store.inner.get(seal_of(member, fake).lease) is not None
+
+    def test_a_late_write_does_not_replace_a_newer_token(
+        self, join: Make, fake: FakeCognito, clock: ManualClock, store: WatchedStore
+    ) -> None:
+        """What a paused holder brings is its own; in the store stays what was asked for after it."""
+        late, other = join(), join()
+        fake.gate(times=1)
+        caller = Threads().start([GetToken(late)])
+        fake.wait_for_token_requests(1)
+        clock.advance(LEASE)
+        newer = other.get_token()
+        landed(other)
+        fake.release()
+        caller.values()
+        landed(late)
+
+        assert late.get_token().access_token != newer.access_token
+        assert in_the_store(other, fake, store).issued.access_token == newer.access_token
+        assert join().get_token().access_token == newer.access_token
+        assert token_requests(fake) == 2
+
+    def test_who_gets_it_after_another_is_done_takes_its_token(
+        self, join: Make, fake: FakeCognito, store: WatchedStore
+    ) -> None:
+        """Between looking and getting the lease the holder before may have brought one."""
+        first, second = join(), join()
+
+        def meanwhile() -> None:
+            store.recover()
+            first.get_token()
+            landed(first)
+
+        store.faults = {"put": meanwhile}
+        second.get_token()
+
+        assert second.get_token().access_token == first.get_token().access_token
+        assert token_requests(fake) == 1
+
+    def test_a_flight_that_was_closed_while_it_waited_asks_for_nothing(
+        self, join: Make, fake: FakeCognito, clock: ManualClock, store: WatchedStore
+    ) -> None:
+        """Closing ends the pause."""
+        member = join()
+        put_lease(store, seal_of(member, fake), 60.0)
+        caller = Threads().start([GetToken(member)])
+        eventually(lambda: any(s.lock is member._slot.flight.pause for s in list(clock._sleepers)))
+        member.close()
+        assert [type(error) for error in caller.errors()] == [CredentialsClosed]
+        landed(member)
+
+        assert token_requests(fake) == 0

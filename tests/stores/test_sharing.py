@@ -7,17 +7,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from s2sauth import (
-    AccessToken,
     CognitoClientCredentials,
     ConfigurationError,
-    CredentialsClosed,
     Event,
     Freshness,
     InvalidScope,
@@ -28,15 +26,14 @@ from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
 from tests.support.shared_store import (
-    LEASE,
     TRIES,
-    Stored,
     WatchedStore,
     advance_to_the_next_look,
-    hold_who_leaves_it_to_another,
+    in_the_store,
     landed,
-    put_lease,
     seal_of,
+    token_requests,
+    two_with_a_token,
 )
 from tests.support.worlds import WORLDS, GetToken, World
 
@@ -56,33 +53,6 @@ def join(make: Make, store: WatchedStore) -> Make:
     return lambda **arguments: make(**{"store": store, **arguments})
 
 
-def two_with_a_token(
-    join: Make, world: World = THREADS
-) -> tuple[CognitoClientCredentials, CognitoClientCredentials, AccessToken]:
-    """Two processes, the first of which has asked for the token of both."""
-    first, second = join(), join()
-    token = world.get(first)
-    landed(first)
-    world.get(second)
-    landed(second)
-    return first, second, token
-
-
-def requests(fake: FakeCognito) -> int:
-    """Token requests so far."""
-    return fake.counts()["token_requests"]
-
-
-def in_the_store(member: CognitoClientCredentials, fake: FakeCognito, store: WatchedStore) -> Stored:
-    """The token that lies there."""
-    seal = seal_of(member, fake)
-    found = store.inner.get(seal.name)
-    assert found is not None
-    stored = seal.open(found.value)
-    assert stored is not None
-    return stored
-
-
 class TestOneToken:
     """For all processes."""
 
@@ -93,7 +63,7 @@ class TestOneToken:
         landed(first)
 
         assert world.get(second).access_token == token.access_token
-        assert requests(fake) == 1
+        assert token_requests(fake) == 1
         assert (second.state().token_requests, second.state().tokens_billed) == (0, 0)
 
     def test_equal_settings_share_and_others_do_not(self, join: Make, fake: FakeCognito) -> None:
@@ -103,7 +73,7 @@ class TestOneToken:
             member.get_token()
             landed(member)
 
-        assert requests(fake) == 2
+        assert token_requests(fake) == 2
 
     def test_a_token_is_handed_out_for_as_long_as_it_lives(self, join: Make, clock: ManualClock) -> None:
         """Its life counts from the request, whoever sent it."""
@@ -144,7 +114,7 @@ class TestOneToken:
         second.get_token()
         landed(second)
 
-        assert requests(fake) == 2
+        assert token_requests(fake) == 2
         assert second.get_token().access_token == first.get_token().access_token != old.access_token
         assert second.get_token().remaining() == pytest.approx(3500)
 
@@ -168,7 +138,7 @@ class TestOneToken:
 
         for secrets in ([new, old], [old, new]):
             assert join(client_secret=lambda secrets=secrets: secrets).get_token().access_token == token.access_token
-        assert requests(fake) == 1
+        assert token_requests(fake) == 1
 
     def test_a_secret_that_was_not_the_first_one_shares_its_token_too(self, join: Make, fake: FakeCognito) -> None:
         """Under the secret that was accepted: who has only that one finds it."""
@@ -190,181 +160,6 @@ class TestOneToken:
         assert join().get_token().access_token == token.access_token
 
 
-class TestTheLease:
-    """Who asks, and how long the others wait."""
-
-    def test_stale_is_served_while_another_holds_it(
-        self, join: Make, fake: FakeCognito, clock: ManualClock, events: list[Event]
-    ) -> None:
-        """Nobody waits, no thread either: the token in hand is good. What the holder brings is looked for later."""
-        first, second, old = two_with_a_token(join)
-        clock.advance(3000)
-        fake.gate()
-        first.get_token()
-        fake.wait_for_token_requests(2)
-
-        assert second.get_token().access_token == old.access_token
-        landed(second)
-        state = second.state()
-        assert (state.freshness, state.last_error, state.next_renewal_in) == (Freshness.STALE, None, 0.75)
-        assert "renewal_failed" not in names(events)
-
-        clock.advance(0.74)
-        second.get_token()
-        fake.release()
-        landed(first)
-        assert second.get_token().access_token == old.access_token
-        clock.advance(0.02)
-        second.get_token()
-        landed(second)
-        assert requests(fake) == 2
-        assert second.get_token().access_token == first.get_token().access_token != old.access_token
-
-    def test_who_finds_expired_while_another_renews_waits_for_it(
-        self, join: Make, fake: FakeCognito, clock: ManualClock, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """The flight began when the token was good, and left it to the holder; whoever joined it begins another."""
-        leaving, leave = hold_who_leaves_it_to_another(monkeypatch)
-        first, second = join(), join()
-        for member in (first, second):
-            world.get(member)
-            landed(member)
-        clock.advance(3589)  # a second before its end
-        fake.gate()
-        world.get(first)
-        fake.wait_for_token_requests(2)
-        world.get(second)
-        assert leaving.wait(10)
-        clock.advance(1.5)
-        waiting = world.ask(second)
-        leave.set()
-        fake.release()
-        landed(first)
-        while advance_to_the_next_look(second, clock, fake):
-            pass
-
-        (token,) = waiting.values()
-        assert token.access_token == first.get_token().access_token
-        assert requests(fake) == 2
-
-    def test_cold_processes_wait_for_its_holder(
-        self, join: Make, fake: FakeCognito, clock: ManualClock, world: World
-    ) -> None:
-        """They look again and again, and take what it brings."""
-        first, second = join(), join()
-        fake.gate()
-        holder = world.ask(first)
-        fake.wait_for_token_requests(1)
-        others = world.ask(second, 3)
-        for _ in range(3):
-            assert advance_to_the_next_look(second, clock, fake)
-        fake.release()
-        (token,) = holder.values()
-        landed(first)
-        while advance_to_the_next_look(second, clock, fake):
-            pass
-
-        assert {other.access_token for other in others.values()} == {token.access_token}
-        assert requests(fake) == 1
-
-    @pytest.mark.parametrize(
-        ("seconds", "waits"), [(LEASE, LEASE), (3600.0, 4.8)], ids=["a holder that died", "one that lies"]
-    )
-    def test_its_holder_cannot_stop_the_others(
-        self, join: Make, fake: FakeCognito, clock: ManualClock, store: WatchedStore, seconds: float, waits: float
-    ) -> None:
-        """They wait until it ends, and never longer than six tenths of their own deadline."""
-        member = join()
-        put_lease(store, seal_of(member, fake), seconds)
-        began = clock.boottime()
-        caller = THREADS.start([GetToken(member)])
-        eventually(lambda: "put" in store.calls)
-        while advance_to_the_next_look(member, clock, fake):
-            pass
-        caller.values()
-
-        assert waits <= clock.boottime() - began <= waits + 0.5
-        assert requests(fake) == 1
-
-    def test_it_is_given_back(self, join: Make, fake: FakeCognito, store: WatchedStore) -> None:
-        """At the end of the flight, whatever came of it."""
-        fake.fail(400, body=b'{"error":"invalid_scope"}', times=1)
-        for fails in (True, False):
-            member = join()
-            with pytest.raises(InvalidScope) if fails else nullcontext():
-                member.get_token()
-            landed(member)
-            assert store.calls[-2:] == ["delete", "close"]
-            assert store.inner.get(seal_of(member, fake).lease) is None
-
-    def test_the_lease_of_another_is_not_given_back(
-        self, join: Make, fake: FakeCognito, clock: ManualClock, store: WatchedStore
-    ) -> None:
-        """A holder that was paused beyond its lease comes back and finds another's."""
-        member = join()
-        fake.gate()
-        caller = THREADS.start([GetToken(member)])
-        fake.wait_for_token_requests(1)
-        clock.advance(LEASE)
-        put_lease(store, seal_of(member, fake), 60.0)
-        fake.release()
-        caller.values()
-        landed(member)
-
-        assert store.inner.get(seal_of(member, fake).lease) is not None
-
-    def test_a_late_write_does_not_replace_a_newer_token(
-        self, join: Make, fake: FakeCognito, clock: ManualClock, store: WatchedStore
-    ) -> None:
-        """What a paused holder brings is its own; in the store stays what was asked for after it."""
-        late, other = join(), join()
-        fake.gate(times=1)
-        caller = THREADS.start([GetToken(late)])
-        fake.wait_for_token_requests(1)
-        clock.advance(LEASE)
-        newer = other.get_token()
-        landed(other)
-        fake.release()
-        caller.values()
-        landed(late)
-
-        assert late.get_token().access_token != newer.access_token
-        assert in_the_store(other, fake, store).issued.access_token == newer.access_token
-        assert join().get_token().access_token == newer.access_token
-        assert requests(fake) == 2
-
-    def test_who_gets_it_after_another_is_done_takes_its_token(
-        self, join: Make, fake: FakeCognito, store: WatchedStore
-    ) -> None:
-        """Between looking and getting the lease the holder before may have brought one."""
-        first, second = join(), join()
-
-        def meanwhile() -> None:
-            store.recover()
-            first.get_token()
-            landed(first)
-
-        store.faults = {"put": meanwhile}
-        second.get_token()
-
-        assert second.get_token().access_token == first.get_token().access_token
-        assert requests(fake) == 1
-
-    def test_a_flight_that_was_closed_while_it_waited_asks_for_nothing(
-        self, join: Make, fake: FakeCognito, clock: ManualClock, store: WatchedStore
-    ) -> None:
-        """Closing ends the pause."""
-        member = join()
-        put_lease(store, seal_of(member, fake), 60.0)
-        caller = THREADS.start([GetToken(member)])
-        eventually(lambda: any(s.lock is member._slot.flight.pause for s in list(clock._sleepers)))
-        member.close()
-        assert [type(error) for error in caller.errors()] == [CredentialsClosed]
-        landed(member)
-
-        assert requests(fake) == 0
-
-
 class TestRejectedTokens:
     """A 401, or `invalidate()`, in one process."""
 
@@ -378,7 +173,7 @@ class TestRejectedTokens:
         landed(first)
 
         assert world.get(second, rejected=second.get_token()).access_token == new.access_token != rejected.access_token
-        assert requests(fake) == 2
+        assert token_requests(fake) == 2
         assert join().get_token().access_token == new.access_token
 
     def test_a_newer_token_is_never_retired(
@@ -418,7 +213,7 @@ class TestRejectedTokens:
         (token,) = starting.values()
 
         assert token.access_token == first.get_token().access_token != rejected.access_token
-        assert requests(fake) == 2
+        assert token_requests(fake) == 2
 
     def test_a_suspected_token_is_better_than_none(
         self, join: Make, fake: FakeCognito, clock: ManualClock, store: WatchedStore, world: World
@@ -535,7 +330,7 @@ class TestAStoreThatFails:
         gate = threading.Event()
 
         def slow() -> None:
-            if requests(fake):
+            if token_requests(fake):
                 writing.set()
                 gate.wait(10)
 
@@ -584,7 +379,7 @@ class TestAStoreThatFails:
         store.inner.put(seal.name, found.value, replaces=None, seconds=3600)
 
         join().get_token()
-        assert requests(fake) == 2
+        assert token_requests(fake) == 2
 
     def test_what_would_stay_longer_than_it_lives_is_not_taken(
         self, join: Make, fake: FakeCognito, store: WatchedStore, events: list[Event]
@@ -600,7 +395,7 @@ class TestAStoreThatFails:
         store.inner.put(seal.name, found.value, replaces=None, seconds=3601)
 
         join().get_token()
-        assert requests(fake) == 2
+        assert token_requests(fake) == 2
         assert "store_entry_refused" in names(events)
 
     def test_a_token_that_died_on_its_way_is_not_shared(
@@ -632,7 +427,7 @@ class TestAStoreThatFails:
         with suppress(TokenUnavailable):  # the caller's deadline is over, too
             member.get_token()
         landed(member)
-        assert store.calls.count("put") == requests(fake)  # the leases
+        assert store.calls.count("put") == token_requests(fake)  # the leases
 
     def test_nothing_of_a_token_stands_in_plain_text(self, join: Make, fake: FakeCognito, store: WatchedStore) -> None:
         """Neither the token nor what it is for."""
@@ -659,7 +454,7 @@ class TestAStoreThatFails:
         store.inner.put(seal_of(other, fake).name, found.value, replaces=None, seconds=60)
         other.get_token()
 
-        assert requests(fake) == 2
+        assert token_requests(fake) == 2
         assert "store_entry_refused" in names(events)
 
 
@@ -681,7 +476,7 @@ def test_a_script_that_ends_at_once_leaves_its_token_to_the_next(fake: FakeCogni
     for _ in range(3):
         subprocess.run([sys.executable, "-c", script, f"sqlite:///{tmp_path}/tokens.db"], env=fake.environ, check=True)
 
-    assert requests(fake) == 1
+    assert token_requests(fake) == 1
 
 
 def test_freshness_of_a_taken_token_is_drawn_anew(join: Make, clock: ManualClock) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from s2sauth import CognitoClientCredentials, RenewalPolicy, _fleet
+from s2sauth import AccessToken, CognitoClientCredentials, RenewalPolicy, _fleet
 from s2sauth._core.entry import Stored
 from s2sauth._core.fleet import lease_seconds
 from s2sauth._core.issued import Issued
@@ -21,6 +21,7 @@ from s2sauth.stores._open import open_store
 from s2sauth.stores._sealed import Seal
 from s2sauth.testing import FakeCognito, ManualClock, MemoryStore
 from tests.support.settled import eventually
+from tests.support.worlds import WORLDS, World
 
 __all__ = [
     "LEASE",
@@ -33,11 +34,14 @@ __all__ = [
     "guarded",
     "hold_who_leaves_it_to_another",
     "idle",
+    "in_the_store",
     "landed",
     "open_store",
     "planted",
     "put_lease",
     "seal_of",
+    "token_requests",
+    "two_with_a_token",
 ]
 
 LEASE = lease_seconds(RenewalPolicy())
@@ -152,6 +156,33 @@ def hold_who_leaves_it_to_another(patch: pytest.MonkeyPatch) -> tuple[threading.
 
     patch.setattr(_fleet, "left_to_another", slowly)
     return leaving, leave
+
+
+def two_with_a_token(
+    join: Callable[..., CognitoClientCredentials], world: World = WORLDS[0]
+) -> tuple[CognitoClientCredentials, CognitoClientCredentials, AccessToken]:
+    """Two processes, the first of which has asked for the token of both."""
+    first, second = join(), join()
+    token = world.get(first)
+    landed(first)
+    world.get(second)
+    landed(second)
+    return first, second, token
+
+
+def token_requests(fake: FakeCognito) -> int:
+    """Token requests so far."""
+    return fake.counts()["token_requests"]
+
+
+def in_the_store(member: CognitoClientCredentials, fake: FakeCognito, store: WatchedStore) -> Stored:
+    """The token that lies there."""
+    seal = seal_of(member, fake)
+    found = store.inner.get(seal.name)
+    assert found is not None
+    stored = seal.open(found.value)
+    assert stored is not None
+    return stored
 
 
 def put_lease(store: Any, seal: Seal, seconds: float) -> None:
