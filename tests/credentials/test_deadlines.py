@@ -193,11 +193,10 @@ def test_giving_up_touches_no_other_connection(make: Make, end: str) -> None:
     """A descriptor that is closed under OpenSSL is soon somebody else's: it would read and write there."""
     with FakeCognito(ssl_context=server_context()) as fake, ExitStack() as closing:
         fake.drip(0.02)
-        keys = {"domain": fake.domain, "client_id": fake.client_id, "client_secret": fake.client_secret}
         policy = RenewalPolicy(deadline=0.2 if end == "deadline" else 8)
         context = client_context()
         credentials = make(
-            **keys,
+            at=fake,
             policy=policy,
             clock=None,
             http_client=lambda: httpx.Client(verify=context, trust_env=False),

@@ -45,7 +45,7 @@ SCOPES = [f"s/{number}" for number in range(20)]
 def test_concurrent_callers_get_the_token_of_their_own_scopes(make: Make, clock: ManualClock, world: World) -> None:
     """Twenty scope sets, three callers each, all at once, no token."""
     with FakeCognito(clock=clock, scopes=SCOPES) as fake:
-        credentials = make(domain=fake.domain, client_id=fake.client_id, client_secret=fake.client_secret)
+        credentials = make(at=fake)
         views = [credentials.with_scopes(scope) for scope in SCOPES] * 3
         fake.gate()
         callers = world.start([GetToken(view) for view in views])
@@ -150,12 +150,7 @@ def test_passwords_of_netrc_and_proxy_go_nowhere_else(
     verify = client_context()
     with FakeCognito(clock=clock, ssl_context=server_context()) as fake, ConnectProxy() as proxy:
         through = proxy.url.replace("//", "//user:hunter2@")
-        credentials = make(
-            domain=fake.domain,
-            client_id=fake.client_id,
-            client_secret=fake.client_secret,
-            http_client=lambda: httpx.Client(proxy=through, verify=verify),
-        )
+        credentials = make(at=fake, http_client=lambda: httpx.Client(proxy=through, verify=verify))
         auth = credentials.httpx_auth(fake.api_url)
         client = {"proxy": through, "verify": verify, "trust_env": True}
         assert world.send(auth, f"{fake.api_url}/files", client=client).status_code == 200

@@ -114,8 +114,7 @@ def test_allow_http_is_for_the_listed_origins(
 ) -> None:
     """Not on the list without it; with it the one origin, and no other."""
     with FakeCognito(clock=clock) as plain:
-        keys = {"domain": plain.domain, "client_id": plain.client_id, "client_secret": plain.client_secret}
-        credentials = make(**keys)
+        credentials = make(at=plain)
         port = plain.api_url.rpartition(":")[2]
         with pytest.raises(ConfigurationError, match="allow_http"):
             credentials.httpx_auth(f"http://files.example:{port}")

@@ -28,9 +28,6 @@ def sent(request: ApiRequest) -> list[str]:
     return [value for name, value in request.headers if name.lower() == "authorization"]
 
 
-def keys(fake: FakeCognito) -> dict[str, Any]:
-    """The constructor's arguments for this endpoint."""
-    return {"domain": fake.domain, "client_id": fake.client_id, "client_secret": fake.client_secret}
 
 
 # 142
@@ -116,7 +113,7 @@ def test_server_name_of_tls(make: Make, clock: ManualClock, world: World, resolv
     """The extension sni_hostname decides nothing: the URL's host is connected to, and judged."""
     verify = client_context()
     with FakeCognito(clock=clock, ssl_context=server_context("files.example", "localhost")) as fake:
-        credentials = make(**keys(fake), http_client=lambda: httpx.Client(verify=verify, trust_env=False))
+        credentials = make(at=fake, http_client=lambda: httpx.Client(verify=verify, trust_env=False))
         port = fake.api_url.rpartition(":")[2]
         auth = credentials.httpx_auth(f"https://other.example:{port}")
         as_files = {"extensions": {"sni_hostname": "files.example"}, "client": {"verify": verify}}
@@ -254,7 +251,7 @@ def test_connect_proxy(
             credentials, url = make(), running.enter_context(Http2Server(fake._api.handle)).url
         else:
             secure = running.enter_context(FakeCognito(clock=clock, ssl_context=server_context()))
-            credentials = make(**keys(secure), http_client=lambda: httpx.Client(verify=verify, trust_env=False))
+            credentials = make(at=secure, http_client=lambda: httpx.Client(verify=verify, trust_env=False))
             url = secure.api_url
         given = httpx.Proxy(proxy.url, ssl_context=verify if tls else None)
         client = {"proxy": given, "verify": verify, "http2": http2}
@@ -289,7 +286,7 @@ def test_environment(
     monkeypatch.setattr(socket, "getaddrinfo", lambda _, *where, **how: resolve("127.0.0.1", *where, **how))
     with FakeCognito(clock=clock, ssl_context=server_context("auth.example.com")) as fake:
         port = int(fake.domain.rpartition(":")[2])
-        there = {**keys(fake), "domain": f"https://auth.example.com:{port}"}
+        there: dict[str, Any] = {"at": fake, "domain": f"https://auth.example.com:{port}"}
         with ConnectProxy(leads_to=port) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", proxy.url)
             world.get(make(**there, http_client=None))
@@ -309,7 +306,7 @@ def test_client_that_does_not_trust_the_environment(
     verify = client_context()
     with ConnectProxy() as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        world.get(make(**keys(secure), http_client=lambda: httpx.Client(verify=verify, trust_env=False)))
+        world.get(make(at=secure, http_client=lambda: httpx.Client(verify=verify, trust_env=False)))
         assert proxy.seen == []
 
 

@@ -51,14 +51,17 @@ Make = Callable[..., CognitoClientCredentials]
 
 @pytest.fixture
 def make(fake: FakeCognito, clock: ManualClock, events: list[Event]) -> Iterator[Make]:
-    """Builds credentials for the fake endpoint; arguments replace the usual ones. They are closed after the test."""
+    """Builds credentials for the fake endpoint, or for the one that `at` names; arguments replace the usual ones.
+
+    They are closed after the test.
+    """
     made: list[CognitoClientCredentials] = []
 
-    def build(**arguments: Any) -> CognitoClientCredentials:
+    def build(at: FakeCognito = fake, **arguments: Any) -> CognitoClientCredentials:
         usual: dict[str, Any] = {
-            "domain": fake.domain,
-            "client_id": fake.client_id,
-            "client_secret": fake.client_secret,
+            "domain": at.domain,
+            "client_id": at.client_id,
+            "client_secret": at.client_secret,
             "scopes": "demo/read.file",
             "http_client": plain_client,
             "on_event": events.append,

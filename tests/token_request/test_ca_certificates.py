@@ -92,8 +92,7 @@ def test_ca_file_is_read_again_when_it_has_changed(
         monkeypatch.setattr(certifi, "where", lambda: str(file))
         monkeypatch.setattr(httpx._config, "certifi", certifi, raising=False)
     with endpoint.fake as fake:
-        keys = {"client_id": fake.client_id, "client_secret": fake.client_secret}
-        credentials = make(domain=fake.domain, http_client=None, **keys)
+        credentials = make(at=fake, http_client=None)
         first = world.get(credentials)
         endpoint.change_ca()
         clock.advance(3600)
@@ -130,8 +129,7 @@ def test_ca_file_that_is_gone_for_a_while_costs_no_call(
     file.write_bytes(endpoint.ca.cert_pem.bytes())
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     with endpoint.fake as fake:
-        keys = {"client_id": fake.client_id, "client_secret": fake.client_secret}
-        credentials = make(domain=fake.domain, http_client=None, **keys)
+        credentials = make(at=fake, http_client=None)
         old = world.get(credentials)
         kept = file.read_bytes()
         file.unlink()

@@ -201,8 +201,7 @@ def test_handshake_that_is_cut_is_tried_again(
     context, asked = clumsy
     trusting = client_context()
     with FakeCognito(clock=clock, ssl_context=context) as fake:
-        keys = {"domain": fake.domain, "client_id": fake.client_id, "client_secret": fake.client_secret}
-        world.get(make(**keys, http_client=lambda: httpx.Client(verify=trusting, trust_env=False)))
+        world.get(make(at=fake, http_client=lambda: httpx.Client(verify=trusting, trust_env=False)))
         assert fake.counts()["token_requests"] == 1
     assert asked == ["localhost", "localhost"]
 

@@ -100,9 +100,8 @@ def test_untrusted_certificate_is_remembered(build: Make, secure: FakeCognito) -
 def test_client_certificate_by_http_client(make: Make, clock: ManualClock) -> None:
     """mTLS: the same factory."""
     with FakeCognito(clock=clock, ssl_context=server_context(wants_client=True)) as fake:
-        keys = {"domain": fake.domain, "client_id": fake.client_id, "client_secret": fake.client_secret}
         context = client_context(with_certificate=True)
-        make(**keys, http_client=lambda: httpx.Client(verify=context)).get_token()
+        make(at=fake, http_client=lambda: httpx.Client(verify=context)).get_token()
 
 
 def port_of(fake: FakeCognito) -> int:
@@ -122,8 +121,7 @@ def test_connect_proxy_by_environment(
         ConnectProxy(leads_to=port_of(fake)) as proxy,
     ):
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        keys = {"client_id": fake.client_id, "client_secret": fake.client_secret}
-        make(domain="auth.example.com", http_client=None, **keys).get_token()
+        make(at=fake, domain="auth.example.com", http_client=None).get_token()
         (head,) = proxy.seen
     assert head.startswith("CONNECT auth.example.com:443 ")
     assert "Authorization" not in head
