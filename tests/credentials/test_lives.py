@@ -18,7 +18,9 @@ Make = Callable[..., CognitoClientCredentials]
 
 @pytest.mark.fault(67)
 @pytest.mark.parametrize("life", [1, 5, 29, 30, 31, 59, 60, 61])
-def test_short_lives(make: Make, fake: FakeCognito, clock: ManualClock, world: World, life: int) -> None:
+def test_short_lives_are_neither_served_past_their_end_nor_renewed_by_each_call(
+    make: Make, fake: FakeCognito, clock: ManualClock, world: World, life: int
+) -> None:
     """For five lives, asked fifty times in each: no token per call, none past its end, none before half of its life."""
     fake.set_expires_in(life)
     credentials = make()
@@ -39,7 +41,7 @@ def test_short_lives(make: Make, fake: FakeCognito, clock: ManualClock, world: W
 
 @pytest.mark.fault(67)
 @pytest.mark.parametrize("life", [1, 5, 29, 30, 31, 59, 60, 61])
-def test_short_lives_and_an_endpoint_that_is_down(
+def test_short_life_is_served_to_its_end_while_the_endpoint_is_down(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World, life: int
 ) -> None:
     """The last token is served for 95 % of its life or up to 10 s before its end, and not a moment longer."""
@@ -58,7 +60,9 @@ def test_short_lives_and_an_endpoint_that_is_down(
 
 @pytest.mark.fault(68)
 @pytest.mark.parametrize("life", [86_400, 10**9, 10**18], ids=["a day", "30 years", "for ever"])
-def test_long_lives(make: Make, fake: FakeCognito, clock: ManualClock, world: World, life: int) -> None:
+def test_long_lives_are_clamped_to_a_day(
+    make: Make, fake: FakeCognito, clock: ManualClock, world: World, life: int
+) -> None:
     """Clamped to a day, and no timer is longer than the platform's longest."""
     fake.answer_json({"access_token": "abc", "token_type": "Bearer", "expires_in": life})
     credentials = make()
@@ -83,7 +87,7 @@ def test_long_lives(make: Make, fake: FakeCognito, clock: ManualClock, world: Wo
     [(600, 0, 600), (7200, 0, 3600), (3600, -3600, 3600), (3599, 0, 3599), (600, -6600, 600), (1, 0, 1)],
     ids=["exp first", "expires_in first", "iat is old", "a second", "a cached answer", "almost over"],
 )
-def test_smaller_life_wins(
+def test_smaller_of_two_lives_counts(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World, exp: int, iat: int, life: int
 ) -> None:
     """`expires_in` says 3600 s; the JWT's `exp`, by the answer's own `Date`, says something else."""
@@ -96,7 +100,7 @@ def test_smaller_life_wins(
 
 
 @pytest.mark.fault(71)
-def test_slow_answer(make: Make, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+def test_life_counts_from_before_a_slow_answer(make: Make, fake: FakeCognito, clock: ManualClock, world: World) -> None:
     """It took 3 s of a life of 4: the token is a second from its end, and renewed before it."""
     fake.set_expires_in(4)
     fake.gate()
@@ -113,7 +117,9 @@ def test_slow_answer(make: Make, fake: FakeCognito, clock: ManualClock, world: W
 
 
 @pytest.mark.fault(71)
-def test_answer_slower_than_the_life(make: Make, fake: FakeCognito, clock: ManualClock, world: World) -> None:
+def test_answer_slower_than_the_life_is_no_token(
+    make: Make, fake: FakeCognito, clock: ManualClock, world: World
+) -> None:
     """Nobody gets a token that was dead when it came; the message says how slow it was."""
     fake.set_expires_in(4)
     fake.gate()
@@ -150,7 +156,7 @@ def test_thousand_instances_do_not_renew_together() -> None:
 
 
 @pytest.mark.fault(74)
-def test_idle_process(
+def test_idle_process_renews_once_when_it_is_used_again(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """STALE passed unseen, then EXPIRED: whoever comes now waits for one renewal, and nobody gets the old token."""
@@ -165,7 +171,7 @@ def test_idle_process(
 
 
 @pytest.mark.fault(74)
-def test_idle_process_and_an_endpoint_that_is_down(
+def test_idle_process_fails_in_time_while_the_endpoint_is_down(
     make: Make, fake: FakeCognito, clock: ManualClock, world: World
 ) -> None:
     """A dead token is no way out: an error, and service with the endpoint's return."""

@@ -27,7 +27,7 @@ Make = Callable[..., CognitoClientCredentials]
 
 
 @pytest.mark.fault(91)
-def test_signal_while_the_token_is_stale(
+def test_signal_handler_gets_the_stale_token_at_once(
     credentials: CognitoClientCredentials, fake: FakeCognito, clock: ManualClock, alarm: Alarm
 ) -> None:
     """The renewal hangs; handlers that interrupt callers get the old token in no time."""
@@ -52,7 +52,9 @@ def test_signal_while_the_token_is_stale(
 
 
 @pytest.mark.fault(91)
-def test_signal_while_the_caller_waits(credentials: CognitoClientCredentials, fake: FakeCognito, alarm: Alarm) -> None:
+def test_signal_handler_that_does_not_wait_fails_at_once(
+    credentials: CognitoClientCredentials, fake: FakeCognito, alarm: Alarm
+) -> None:
     """There is no token yet: a handler that does not want to wait fails at once, the interrupted caller goes on."""
     credentials.httpx_auth(fake.api_url)  # imports what a flight needs
     fake.gate()
@@ -105,7 +107,7 @@ SIGNALS = """
 
 
 @pytest.mark.fault(91)
-def test_signals_at_every_moment(fake: FakeCognito) -> None:
+def test_signals_at_every_moment_make_no_deadlock_and_no_second_flight(fake: FakeCognito) -> None:
     """A hundred cold objects, and a signal half a millisecond after the last: no deadlock, no second flight.
 
     In a process of its own, where no handler meets the locks of what watches the tests; it takes a second to start.
@@ -154,7 +156,7 @@ def library_log() -> Iterator[logging.Logger]:
 
 @pytest.mark.fault(92)
 @pytest.mark.parametrize("place", ["client_secret", "on_event", "http_client", "log handler"])
-def test_who_asks_inside_the_renewal(
+def test_who_asks_inside_the_renewal_is_told_or_served(
     make: Make, fake: FakeCognito, clock: ManualClock, library_log: logging.Logger, world: World, place: str
 ) -> None:
     """Cold: told at once. STALE: served the old token. In either case the renewal itself succeeds."""
@@ -210,7 +212,7 @@ class Collecting(httpx.HTTPTransport):
 
 
 @pytest.mark.fault(93)
-def test_garbage_is_collected_in_the_flight(make: Make, fake: FakeCognito, world: World) -> None:
+def test_object_collected_in_the_flight_that_asks_is_told(make: Make, fake: FakeCognito, world: World) -> None:
     """Its `__del__` asks the same object: told at once, on the flight's thread too, and the flight goes on."""
     seen: list[object] = []
 
@@ -230,7 +232,7 @@ def test_garbage_is_collected_in_the_flight(make: Make, fake: FakeCognito, world
 
 
 @pytest.mark.fault(93)
-def test_garbage_is_collected_at_every_moment(make: Make) -> None:
+def test_object_collected_at_any_moment_may_ask(make: Make) -> None:
     """The collector runs at every few allocations, also under the lock of `with_scopes`, and finds such an object."""
     seen: list[object] = []
     before = gc.get_threshold()
@@ -248,7 +250,7 @@ def test_garbage_is_collected_at_every_moment(make: Make) -> None:
 
 
 @pytest.mark.fault(93)
-def test_object_is_dropped_in_mid_flight(make: Make, fake: FakeCognito) -> None:
+def test_object_dropped_in_mid_flight_leaves_nothing(make: Make, fake: FakeCognito) -> None:
     """Nobody holds it any more: the flight ends, and nothing is left of either."""
     fake.gate()
     credentials = CognitoClientCredentials.from_env(environ=fake.environ, http_client=plain_client)

@@ -28,8 +28,6 @@ def sent(request: ApiRequest) -> list[str]:
     return [value for name, value in request.headers if name.lower() == "authorization"]
 
 
-
-
 # 142
 
 

@@ -39,7 +39,7 @@ def short() -> Iterator[FakeCognito]:
 
 
 @pytest.mark.fault(64)
-def test_stopped_past_the_end_of_the_life(short: FakeCognito) -> None:
+def test_process_stopped_past_the_end_of_the_life_sends_another_token(short: FakeCognito) -> None:
     """SIGSTOP, as a debugger or a container's pause does: on wake there is another token. Stopped for a life, 1.1 s."""
     with Running(ASKING, short.environ) as process:
         process.tell()
@@ -55,7 +55,7 @@ def test_stopped_past_the_end_of_the_life(short: FakeCognito) -> None:
 
 
 @pytest.mark.fault(64)
-def test_stopped_while_somebody_waits(short: FakeCognito) -> None:
+def test_caller_of_a_stopped_process_fails_once_and_at_once(short: FakeCognito) -> None:
     """Its deadline is past when it wakes: it fails once and at once, and the next call is served. Stopped for 0.4 s."""
     short.gate()
     with Running(ASKING, short.environ) as process:
@@ -100,7 +100,7 @@ def send(make: Make, fake: FakeCognito, world: World) -> Callable[[], int]:
 
 
 @pytest.mark.fault(65)
-def test_restored_with_all_clocks_stopped(
+def test_dead_token_of_a_restored_process_is_healed_by_its_401(
     send: Callable[[], int], fake: FakeCognito, clock: ManualClock, outside: ManualClock
 ) -> None:
     """No clock tells, so the dead token goes out once: the 401 heals it in that very call, with one token request."""
@@ -114,7 +114,7 @@ def test_restored_with_all_clocks_stopped(
 
 
 @pytest.mark.fault(65)
-def test_restored_soon_after_the_token_came(
+def test_dead_token_of_an_environment_just_started_is_healed_by_the_next_call(
     send: Callable[[], int], fake: FakeCognito, clock: ManualClock, outside: ManualClock
 ) -> None:
     """A snapshot of an environment just started: within 30 s the 401 is the caller's, then the next call heals it."""
@@ -126,7 +126,7 @@ def test_restored_soon_after_the_token_came(
 
 
 @pytest.mark.fault(65)
-def test_restored_with_the_wall_clock_right(
+def test_restored_process_with_the_right_time_sends_no_dead_token(
     send: Callable[[], int], fake: FakeCognito, clock: ManualClock, outside: ManualClock
 ) -> None:
     """The host gave the time, as Lambda's does: the token counts as old, and no dead one goes out."""

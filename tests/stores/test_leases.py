@@ -116,7 +116,9 @@ def crew(endpoint: FakeCognito) -> Iterator[list[Running]]:
 
 @pytest.mark.fault(113)
 @pytest.mark.parametrize("place", ["sqlite", "valkey", "redis"], indirect=True)
-def test_eight_processes_of_fifty_threads(endpoint: FakeCognito, crew: list[Running], place: Place) -> None:
+def test_eight_processes_of_fifty_threads_ask_for_one_token(
+    endpoint: FakeCognito, crew: list[Running], place: Place
+) -> None:
     """Cold, all at once: exactly one token request, and the same token for all 400. Eight processes take seconds."""
     endpoint.clear_records()
     for process in crew:
@@ -146,7 +148,9 @@ def asking(process: Running, place: Place, deadline: float) -> None:
 
 @pytest.mark.fault(110)
 @pytest.mark.parametrize("place", ["sqlite", "valkey"], indirect=True)
-def test_holder_is_killed_in_mid_request(join: Make, fake: FakeCognito, events: list[Event], place: Place) -> None:
+def test_holder_killed_in_mid_request_delays_the_next_until_its_lease_ends(
+    join: Make, fake: FakeCognito, events: list[Event], place: Place
+) -> None:
     """By SIGKILL: the next one waits for the lease to end, asks itself, and is within its deadline.
 
     A second, for an interpreter and its lease; so are the next two.
@@ -172,7 +176,7 @@ def test_holder_is_killed_in_mid_request(join: Make, fake: FakeCognito, events: 
 
 @pytest.mark.fault(111)
 @pytest.mark.parametrize("place", ["sqlite", "valkey"], indirect=True)
-def test_holder_sleeps_beyond_its_lease(join: Make, fake: FakeCognito, place: Place) -> None:
+def test_late_token_of_a_holder_that_slept_replaces_no_newer_one(join: Make, fake: FakeCognito, place: Place) -> None:
     """SIGSTOP in mid-request; another asks meanwhile. SIGCONT: its late token replaces no newer one."""
     member = join(policy=RenewalPolicy(deadline=DEADLINE), clock=None)
     seal = seal_of(member, fake)
@@ -253,7 +257,9 @@ def test_lease_of_another_owner_stays(join: Make, fake: FakeCognito, place: Plac
 
 
 @pytest.mark.fault(114)
-def test_rejected_on_one_host(join: Make, fake: FakeCognito, clock: ManualClock, place: Place, world: World) -> None:
+def test_token_rejected_on_one_host_is_replaced_for_all(
+    join: Make, fake: FakeCognito, clock: ManualClock, place: Place, world: World
+) -> None:
     """401 for each of three in turn: one token request replaces the token for all, and a cold one gets the new one."""
     members = [join() for _ in range(3)]
     hooks = [member.httpx_auth(fake.api_url) for member in members]
@@ -293,7 +299,7 @@ def test_rejected_token_is_nobodys_first_one(join: Make, fake: FakeCognito, cloc
 
 
 @pytest.mark.fault(114)
-def test_rejected_on_all_hosts_at_once(
+def test_token_rejected_on_all_hosts_at_once_is_replaced_once(
     join: Make, fake: FakeCognito, clock: ManualClock, place: Place, events: list[Event]
 ) -> None:
     """Two meet their 401 in the same moment: one asks, the other waits for it; both requests succeed."""
