@@ -76,8 +76,13 @@ def records(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], dict[str,
     levels = {name: logging.getLogger(name).level for name in names}
     for name in names:
         logging.getLogger(name).setLevel(1)
-    caplog.handler.setLevel(1)
+    with caplog.at_level(1):  # the handler, too
+        yield _by_library(caplog)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
+
+def _by_library(caplog: pytest.LogCaptureFixture) -> Callable[[], dict[str, str]]:
     def collected() -> dict[str, str]:
         found: dict[str, str] = {}
         for record in caplog.records:
@@ -85,9 +90,7 @@ def records(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], dict[str,
             found[family] = found.get(family, "") + record.getMessage() + repr(vars(record))
         return found
 
-    yield collected
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    return collected
 
 
 METHODS = ["client_secret_basic", "client_secret_post"]
