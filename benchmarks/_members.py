@@ -11,9 +11,10 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Self
 
+import s2sauth._hooks.httpx
+
 # What a member would import when it warms up: they are forked, so once is enough.
-import s2sauth._fleet
-import s2sauth._httpx
+import s2sauth._sharing
 import s2sauth.stores.dynamodb
 import s2sauth.stores.redis
 import s2sauth.stores.sqlite  # noqa: F401  # imported before the members are forked

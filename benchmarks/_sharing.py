@@ -29,16 +29,16 @@ from _world import (
     Store,
 )
 
-from s2sauth._core.config import Settings
-from s2sauth._core.errors import Cause, Failure, TokenUnavailable
-from s2sauth._core.fleet import Circuit, Verdict, judge, left_to_another, may_wait, opened, store_limit
-from s2sauth._core.freshness import Entry, Freshness, Instant, freshness, new_entry
-from s2sauth._core.plan import Step, next_step
+from s2sauth._core.decision import Asked, Decision, Known, next_step
+from s2sauth._core.entry import Entry, Freshness, Instant, freshness, new_entry
+from s2sauth._core.errors import Cause, Failure
 from s2sauth._core.policy import RenewalPolicy
-from s2sauth._core.retry import background_limit, holding, next_delay, timeouts
+from s2sauth._core.retry import LastFailure, background_limit, cooldown_of_key, in_force, next_delay, timeouts
+from s2sauth._core.settings import Settings
+from s2sauth._core.sharing import Circuit, Verdict, judge, left_to_another, may_wait, opened, store_limit
 from s2sauth._core.token_endpoint import Answer, read_answer
 from s2sauth._core.values import AccessToken, Secret
-from s2sauth._slots import Client, Slot
+from s2sauth._slots import Slot
 
 Part = Generator[simpy.Event, None, Any]
 """A part of a SimPy process, and what it returns."""
@@ -86,7 +86,7 @@ class StoreFailed(Exception):
 def failed(status: int | None) -> Failure:
     """What the library makes of an answer without a token."""
     if status is None:
-        return Failure(Cause.UNREACHABLE, TokenUnavailable, ("no connection", None))
+        return Failure.unavailable(Cause.UNREACHABLE, "no connection")
     outcome = read_answer(Answer(status, {}, b"", truncated=False), SETTINGS, Secret("s"))
     assert isinstance(outcome, Failure)
     return outcome
@@ -197,7 +197,7 @@ class Process:
         self._books = world.books
         self._store = store
         self._end = end
-        self._slot = Slot(SETTINGS, Client())
+        self._slot = Slot(SETTINGS)
         self._circuit: Circuit | None = None
         self._flights = 0
 
@@ -223,43 +223,35 @@ class Process:
         yield self._env.timeout(seconds)
 
     def _call(self) -> Part:
-        """One call of `get_token()`, as in `Supply`."""
+        """One call of `get_token()`, as in `Call`."""
         slot, now = self._slot, self._now()
-        entry = slot.entry
-        step = next_step(
-            entry,
-            now=now,
-            policy=self._world.policy,
-            memories=(slot.memory, slot.client.memory),
-            forced=None,
-            flying=False,
-            rejected=None,
-        )
-        match step:
-            case Step.SERVE:
+        entry = slot.newest
+        known = Known(self._world.policy, flying=False, entry=entry, cooldowns=(slot.cooldown, None))
+        decision = next_step(known, Asked(), now)
+        match decision:
+            case Decision.SERVE:
                 pass
-            case Step.FAIL:
+            case Decision.FAIL:
                 self._books.failed[int(now.boot)] += 1
-            case Step.RENEW:
+            case Decision.RENEW:
                 assert entry is not None
                 left = entry.usable_left(now)
                 yield from self._fly(Flight(now.boot, background_limit(left), now.boot + left + self._world.call()))
-            case Step.FETCH:
+            case Decision.FETCH:
                 yield from self._fly(Flight(now.boot, self._world.policy.deadline, now.boot))
-            case Step.REPLACE:
+            case Decision.REPLACE:
                 raise AssertionError("no API rejects a token here")
             case _:
-                assert_never(step)
+                assert_never(decision)
 
     def _to_next(self) -> Part:
         """Sleep until the first call that is not simply served; those that fail meanwhile are counted."""
         slot, now = self._slot, self._now()
-        entry = slot.entry
-        level = freshness(entry, now)
-        in_hand = level is not Freshness.EXPIRED
-        held = holding((slot.memory, slot.client.memory), now, in_hand=in_hand)
-        pause = 0.0 if held is None else held.left(now)
-        if entry is not None and in_hand:
+        entry = slot.newest
+        usable = freshness(entry, now) is not Freshness.EXPIRED
+        cooldown = in_force((slot.cooldown, None), now, with_token=usable)
+        pause = 0.0 if cooldown is None else cooldown.left(now)
+        if entry is not None and usable:
             age = entry.usable_for - entry.usable_left(now)
             pause = min(max(pause, entry.renew_after - age), entry.usable_for - age)
             yield from self._sleep(pause + SPARE + self._world.call())
@@ -281,12 +273,20 @@ class Process:
         if waited_for:
             self._books.longest = max(self._books.longest, flight.limit(now.boot) - flight.left(now.boot))
         if isinstance(outcome, Entry):
-            slot.succeeded(outcome)
+            slot.keep(outcome)
             return
         if outcome.cause is Cause.ELSEWHERE:
             return
-        chance, number = world.chance(), self._flights
-        slot.remember(outcome, number, now=now, policy=world.policy, chance=chance, waited_for=waited_for)
+        cooldown = cooldown_of_key(
+            outcome,
+            slot.cooldown,
+            slot.newest,
+            waited_for=waited_for,
+            now=now,
+            policy=world.policy,
+            chance=world.chance(),
+        )
+        slot.failure = LastFailure(self._flights, outcome.name, cooldown)
         if waited_for:  # those who joined later get the same outcome
             joined = max(began, now.boot - flight.limit(now.boot) + flight.left(now.boot))
             while joined <= now.boot:
@@ -372,11 +372,11 @@ class Process:
     def _leave_to_another(self) -> Failure:
         """With a token in hand nobody waits for the lease's holder."""
         slot = self._slot
-        assert slot.entry is not None
-        window = self._world.policy.window(slot.entry.life)
-        memory = left_to_another(self._now(), window=window, chance=self._world.chance())
-        slot.put_off(memory, self._flights)
-        return memory.failure
+        assert slot.newest is not None
+        window = self._world.policy.window(slot.newest.life)
+        cooldown = left_to_another(self._now(), window=window, chance=self._world.chance())
+        slot.failure = LastFailure(self._flights, slot.last_error, cooldown)
+        return cooldown.failure
 
     def _fails(self) -> bool:
         """The store is left alone for a while."""
@@ -401,6 +401,6 @@ class Process:
         if there is None:
             return there, None
         found = self._entry(there.token, there.asked_at, there.life)
-        verdict = judge(found, cached=self._slot.entry, replaces=None, now=self._now())
+        verdict = judge(found, cached=self._slot.newest, replaces=None, now=self._now())
         assert verdict in (Verdict.TAKE, Verdict.PASS), "no API rejects a token here"
         return there, found if verdict is Verdict.TAKE else None

@@ -10,10 +10,10 @@ from typing import Any
 import simpy
 from _price import QUOTA
 
-from s2sauth._core.fleet import lease_seconds, may_wait, poll_delay
-from s2sauth._core.freshness import Entry
+from s2sauth._core.entry import Entry
 from s2sauth._core.policy import RenewalPolicy
 from s2sauth._core.retry import Timeouts
+from s2sauth._core.sharing import lease_seconds, may_wait, poll_delay
 
 Span = tuple[float, float]
 """From when to when, in seconds of the day."""

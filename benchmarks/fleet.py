@@ -10,7 +10,7 @@ from _members import SLOW, Answer, Calls, Fleet, Make
 from _support import Report, command, in_own_process, progress
 
 from s2sauth import CognitoClientCredentials, RenewalPolicy
-from s2sauth._core.fleet import POLL_CAP, lease_seconds
+from s2sauth._core.sharing import POLL, lease_seconds
 from s2sauth.stores import Found
 from s2sauth.testing import FakeCognito, MemoryStore
 
@@ -61,7 +61,7 @@ def faults(report: Report, name: str, engine: Engine) -> None:
         fake.gate(times=1)
         fleet.all("join", fake.environ, engine.make, engine.policy)
         fleet.begin("ask", threads)
-        until = time.monotonic() + lease_seconds(engine.policy) + 2 * LATENCY + 2 * POLL_CAP
+        until = time.monotonic() + lease_seconds(engine.policy) + 2 * LATENCY + 2 * POLL.cap
         while time.monotonic() < until:
             cut += int(client.client_kill_filter(_type="normal", skipme=True))
             if killed_at is None and fake.counts()["token_requests"]:
@@ -208,7 +208,7 @@ def kills(report: Report, name: str, engine: Engine) -> None:
         served.append(sum(answer.error is None for answer in answers))
         waited.append(max(answer.waited for answer in answers))
     lease = lease_seconds(policy)
-    limit = lease + LATENCY + 2 * POLL_CAP + SCHEDULING
+    limit = lease + LATENCY + 2 * POLL.cap + SCHEDULING
     report.row(f"{name}, {rounds} killed: token requests in a round", s2sauth=max(requests), exactly=2)
     report.row(f"{name}, {rounds} killed: others served", s2sauth=min(served), exactly=(processes - 1) * threads)
     report.row(f"{name}, {rounds} killed: slowest caller", s2sauth=max(waited), at_most=limit, unit="s")

@@ -19,7 +19,7 @@ import httpx
 from _support import Report, command, progress
 
 from s2sauth import CognitoClientCredentials
-from s2sauth._process import SystemClock
+from s2sauth._clock import SystemClock
 from s2sauth.testing import FakeCognito
 
 URL = "https://files.example.com/files"

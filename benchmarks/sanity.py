@@ -172,7 +172,7 @@ def check():
 threading.Thread(target=first).start()
 begun.wait()
 time.sleep(float(sys.argv[1]))
-importing = credentials._shared._open_sender is None
+importing = credentials._engine.open_sender is None
 child = os.fork()
 if child == 0:
     faulthandler.register(signal.SIGALRM, chain=True)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from _sharing import POLICY, Fleet, Way, World
 from _support import Report, command, progress
 from _world import Books, Day, Deploy, Outage, Span
 
-from s2sauth._core import fleet, policy, retry
+from s2sauth._core import policy, retry, sharing
 
 HOUR, MINUTE = 3600.0, 60.0
 SEED = 4
@@ -188,9 +188,17 @@ def decisions() -> dict[str, Any]:
     """The numbers that the library decides with: other numbers, other figures."""
     numbers = {
         f"{module.__name__.rpartition('.')[2]}.{name}": list(value) if isinstance(value, tuple) else value
-        for module in (policy, retry, fleet)
+        for module in (policy, retry, sharing)
         for name, value in vars(module).items()
         if name.isupper() and not name.startswith("_") and isinstance(value, (int, float, tuple))
+    }
+    numbers |= {
+        f"{module.__name__.rpartition('.')[2]}.{name}": [
+            number if isfinite(number) else None for number in vars(value).values()
+        ]
+        for module in (retry, sharing)
+        for name, value in vars(module).items()
+        if isinstance(value, retry.Backoff)
     }
     return numbers | {f"RenewalPolicy.{name}": getattr(POLICY, name) for name in sorted(vars(POLICY))}
 

@@ -21,7 +21,7 @@ from cold_start import environment
 from hot_path import CONSTANT, URL, Block, ConstantAuth, Times, calls, interleaved, requests
 
 from s2sauth import AccessToken, CognitoClientCredentials
-from s2sauth._hook import _patience
+from s2sauth._hooks.rules import _patience
 from s2sauth.testing import FakeCognito
 
 

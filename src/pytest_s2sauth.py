@@ -96,7 +96,7 @@ def s2sauth_clock(monkeypatch: pytest.MonkeyPatch) -> "ManualClock":
     from s2sauth.testing import ManualClock  # noqa: PLC0415  # not before a test wants it
 
     clock = ManualClock()
-    monkeypatch.setattr("s2sauth.credentials.SystemClock", lambda: clock)
+    monkeypatch.setattr("s2sauth._engine.SystemClock", lambda: clock)
     return clock
 
 
@@ -187,7 +187,7 @@ class _Block:
         from s2sauth import ConfigurationError, _sender  # noqa: PLC0415  # as above
         from s2sauth._core.origin import is_loopback  # noqa: PLC0415  # as above
 
-        send, connect = _sender.HttpSender.send, socket.create_connection
+        send, connect = _sender.Sender.send, socket.create_connection
 
         def checked_send(sender: Any, request: Any, limits: Any) -> Any:
             host = str(urlsplit(str(request.url)).hostname)
@@ -210,7 +210,7 @@ class _Block:
             self.kept_in.append(host)
             raise OSError(_advice(host))
 
-        self._patch.setattr(_sender.HttpSender, "send", checked_send)
+        self._patch.setattr(_sender.Sender, "send", checked_send)
         self._patch.setattr(socket, "create_connection", checked_connect)
 
     def stop(self) -> None:

@@ -14,10 +14,12 @@ import trio
 import trio.testing
 
 from s2sauth import ConfigurationError, TokenUnavailable
+from s2sauth._clock import SystemClock
+from s2sauth._core.entry import Instant
 from s2sauth._core.errors import Cause, Failure
-from s2sauth._core.freshness import Instant
-from s2sauth._flight import Flight, Sender
-from s2sauth._process import SystemClock, next_generation
+from s2sauth._flight import Flight
+from s2sauth._process import next_generation
+from s2sauth._sender import Sender
 from tests.support.entries import START, after, entry, failure
 from tests.support.worlds import PATIENCE, run_asyncio
 
@@ -32,18 +34,18 @@ def flight(number: int = 1) -> Flight:
 def test_the_first_successor_is_everybodys() -> None:
     """Who flies next is decided once."""
     latest, one, other = flight(), flight(2), flight(2)
-    assert latest.succeed(one) is one
-    assert latest.succeed(other) is one
+    assert latest.next.setdefault(None, one) is one
+    assert latest.next.setdefault(None, other) is one
 
 
 def test_many_threads_agree_on_the_successor() -> None:
-    """One `dict.setdefault`."""
+    """One step of the interpreter."""
     for _ in range(50):
         latest, barrier, found = flight(), threading.Barrier(8), list[Flight]()
 
         def decide(latest: Flight = latest, barrier: threading.Barrier = barrier, found: list[Flight] = found) -> None:
             barrier.wait()
-            found.append(latest.succeed(flight(2)))
+            found.append(latest.next.setdefault(None, flight(2)))
 
         threads = [threading.Thread(target=decide) for _ in range(8)]
         for thread in threads:

@@ -8,8 +8,9 @@ from types import ModuleType
 
 import pytest
 
-from s2sauth import _gate, _process
-from s2sauth._process import SystemClock, in_lambda, next_generation, this_process
+from s2sauth import _clock, _fork_guard, _process
+from s2sauth._clock import SystemClock
+from s2sauth._process import in_lambda, next_generation, this_process
 
 
 def test_system_clock_is_the_machines() -> None:
@@ -30,7 +31,7 @@ def test_boottime_counts_suspended_time_where_the_platform_can() -> None:
 def test_boottime_is_the_monotonic_clock_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looked up, never assumed."""
     monkeypatch.delattr(time, "CLOCK_BOOTTIME", raising=False)
-    assert _process._boottime() is time.monotonic
+    assert _clock._boottime() is time.monotonic
 
 
 def test_chance_is_the_operating_systems() -> None:
@@ -61,7 +62,7 @@ def test_generations_differ() -> None:
     assert this_process() == (pid, number + 1)
 
 
-@pytest.mark.parametrize("module", [_process, _gate], ids=["process", "gate"])
+@pytest.mark.parametrize("module", [_process, _fork_guard], ids=["process", "fork guard"])
 def test_platform_without_fork_is_fine(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """`register_at_fork` is looked up, never assumed: Windows has none."""
     monkeypatch.delattr(os, "register_at_fork", raising=False)

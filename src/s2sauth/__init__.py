@@ -1,5 +1,6 @@
 """Service-to-service tokens for Amazon Cognito: fetched once, renewed ahead of time, put on outgoing httpx calls."""
 
+from ._core.entry import Freshness
 from ._core.errors import (
     ConfigurationError,
     CredentialsClosed,
@@ -15,7 +16,6 @@ from ._core.errors import (
     UnauthorizedClient,
     UnsupportedGrantType,
 )
-from ._core.freshness import Freshness
 from ._core.origin import ANY_ORIGIN
 from ._core.policy import RenewalPolicy
 from ._core.tokens import Tokens

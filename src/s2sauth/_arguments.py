@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from ._clock import Clock
 from ._core import similar
-from ._core.config import Api, AuthMethod
 from ._core.environment import from_environment
 from ._core.errors import ConfigurationError
 from ._core.policy import RenewalPolicy
-from ._process import Clock
+from ._core.settings import Api, AuthMethod
 from .events import OnEvent
 from .secret_sources import SecretInput
 from .secret_sources.env import environment_secret
@@ -54,13 +54,18 @@ def unknown(function: str, names: Iterable[str], *others: str) -> str | None:
     return None
 
 
-def from_environ(prefix: str, environ: Mapping[str, str], overrides: Arguments) -> dict[str, Any]:
-    """The arguments that the environment has, and those given. Raises ConfigurationError that lists what is missing."""
+def from_environ(
+    prefix: str, environ: Mapping[str, str], overrides: Arguments
+) -> tuple[dict[str, Any], Mapping[str, str]]:
+    """The arguments that the environment has and those given, and which variable each came from, for errors.
+
+    Raises ConfigurationError that lists what is missing.
+    """
     # None is unset, but for scopes, where it asks for none.
     given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None or name == "scopes"}
     try:
         found = from_environment(prefix, environ, frozenset(given), api=given.get("api"))
-        return {
+        arguments = {
             "domain": found.domain,
             "region": found.region,
             "token_url": found.token_url,
@@ -70,6 +75,7 @@ def from_environ(prefix: str, environ: Mapping[str, str], overrides: Arguments) 
             "scopes": found.scopes,
             **given,
         }
+        return arguments, found.variables
     except ConfigurationError:
         del environ, overrides, given  # a traceback may show the locals of its frames
         raise

@@ -1,52 +1,35 @@
 """One flight: a renewal in progress on a thread of its own, which any number of threads and tasks wait for.
 
 There is no Python-level lock here, because a signal handler may ask for a token while the frame that it interrupted
-waits for one. What must happen once is decided by `dict.setdefault`, which is one step:
+waits for one. What must happen once is decided by a `Once`, which is set in a single step:
 
-1. Who flies next: `succeed()` on the latest flight. Callers read the latest flight *before* they look at anything else;
-   a flight writes what it brings before it settles. So whoever decided on old news finds a successor, and looks again.
-2. Who does the work: threads that were started for the same flight; all but one leave at once. A caller that finds a
-   flight not begun starts a thread for it: nothing is lost when its owner is interrupted between deciding and starting.
-3. What came out: `settle()`. The outcome is published before anybody is woken, and a waiter enlists before it looks. A
-   flight looks whether it was settled from outside before it sends a token request: from then on it sends none.
+1. Who flies next: the flight's successor. Callers read the latest flight *before* they look at anything else; a flight
+   writes what it brings before it settles. So whoever decided on old news finds a successor, and looks again.
+2. Who does the work: of several threads that were started for the same flight all but one return at once. A caller that
+   finds a flight not begun starts a thread for it, so nothing is lost when its owner is interrupted between deciding
+   and starting.
+3. What came out: the outcome is published before anybody is woken, and a waiter enlists before it looks. A flight looks
+   whether it was settled from outside before it sends a token request: from then on it sends none.
 """
 
 import _thread
 import contextvars
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol, final
+from typing import TYPE_CHECKING, final
 
-from ._core.errors import Cause, ConfigurationError, Failure, TokenUnavailable
-from ._core.freshness import Entry, Instant, elapsed
+from ._clock import Clock
+from ._core.entry import Entry, Instant, elapsed
+from ._core.errors import Cause, ConfigurationError, Failure
+from ._core.once import Once
 from ._core.steps import Step, too_long, unforeseen
-from ._gate import leave
-from ._process import Clock, begun_by, this_process
+from ._fork_guard import thread_ends
+from ._process import begun_by, this_process
 from ._waiting import Waiters, release
 
 if TYPE_CHECKING:
-    from ._core.retry import Timeouts
-    from ._core.token_endpoint import Answer, TokenRequest
+    from ._sender import Sender
 
 Outcome = Entry | Failure
-
-
-class Sender(Protocol):
-    """The HTTP client of one flight."""
-
-    proxy: str | None
-    """Host, port and variable of the proxy that the latest connection was made to; None without one."""
-
-    def send(self, request: "TokenRequest", limits: "Timeouts") -> "Answer | Failure":
-        """POST the request once and read its answer; a failure says that there was none."""
-        ...
-
-    def close(self) -> None:
-        """Close it; for the flight's own thread."""
-        ...
-
-    def abort(self) -> None:
-        """End the request under way; for any other thread."""
-        ...
 
 
 @final
@@ -57,11 +40,11 @@ class Flight:
         "_claim",
         "_landed",
         "_outcome",
-        "_successor",
         "_waiters",
         "begun",
         "limit",
         "min_ttl",
+        "next",
         "number",
         "pause",
         "process",
@@ -85,9 +68,9 @@ class Flight:
         self.replaces = replaces
         """The token that it replaces by force: suspected, rejected, or of too short a life."""
         self.min_ttl = min_ttl
-        """The life in seconds that whoever began it needs; more than 0 says that nothing is wrong with `replaces`."""
+        """The life in seconds that the caller who began it needs; if more than 0, nothing is wrong with `replaces`."""
         self.waited_for = waited_for
-        """Somebody has no token to go on with: more than one attempt is worth while."""
+        """A caller has no token to go on with: more than one attempt is worth while."""
         self.limit = limit
         """From when, and for how many seconds, it may last."""
         self.process = this_process()
@@ -103,15 +86,16 @@ class Flight:
         self._landed = _thread.allocate_lock()
         """Held until its thread has done its last."""
         self._landed.acquire()
-        self._claim: dict[None, object] = {}
-        self._outcome: dict[None, tuple[Outcome]] = {}
-        self._successor: dict[None, Flight] = {}
+        self._claim: Once[object] = Once()
+        self._outcome: Once[tuple[Outcome]] = Once()
+        self.next: Once[Flight] = Once()
+        """The flight that follows this one: of several candidates the first."""
         self._waiters = Waiters(self._outcome)
 
     @classmethod
     def none_yet(cls) -> "Flight":
         """What stands before the first flight of a key: settled, and nobody gets its outcome."""
-        return cls.ended(0, Failure(Cause.MISUSE, TokenUnavailable, ("no token was asked for yet", None)))
+        return cls.ended(0, Failure.unavailable(Cause.MISUSE, "no token was asked for yet"))
 
     @classmethod
     def ended(cls, number: int, outcome: Outcome) -> "Flight":
@@ -123,18 +107,13 @@ class Flight:
 
     @property
     def outcome(self) -> Outcome | None:
-        """What came out, or None while it is under way."""
+        """What came out, or None while it is in progress."""
         settled = self._outcome.get(None)
         return None if settled is None else settled[0]
 
     @property
-    def successor(self) -> "Flight | None":
-        """The flight that follows this one, if there is one."""
-        return self._successor.get(None)
-
-    @property
     def flying(self) -> bool:
-        """Under way, in this process."""
+        """In progress, in this process."""
         return not self._outcome and self.process == this_process()
 
     def too_long(self, seconds: float) -> Failure:
@@ -147,20 +126,14 @@ class Flight:
         since, seconds = self.limit
         return seconds - elapsed(since, now)
 
-    def succeed(self, candidate: "Flight") -> "Flight":
-        """The flight that follows this one: `candidate`, unless another was first."""
-        return self._successor.setdefault(None, candidate)
-
     def settle(self, outcome: Outcome) -> bool:
         """Publish the outcome and wake everybody; False if there was one already."""
-        mine = (outcome,)  # an object of one's own: two may settle a flight with the same outcome
-        if self._outcome.setdefault(None, mine) is not mine:
-            return False
-        self._waiters.wake()
-        return True
+        if first := self._outcome.set((outcome,)):  # a tuple, so that two who bring the same outcome are told apart
+            self._waiters.wake()
+        return first
 
     def interrupt(self) -> None:
-        """End the pause or the request that it is in; for whoever settled it from outside."""
+        """End the pause or the request that it is in; for a caller that settled it from outside."""
         release(self.pause)
         sender = self.sender
         if sender is not None:
@@ -180,8 +153,7 @@ class Flight:
         return started
 
     def _fly(self, work: Callable[["Flight"], Outcome], caller: contextvars.Context, *, here: bool = False) -> None:
-        mine = object()
-        if self._claim.setdefault(None, mine) is not mine:
+        if not self._claim.set(object()):
             return
         self.thread = _thread.get_ident()
         begun_by.set(caller)
@@ -194,8 +166,8 @@ class Flight:
         finally:
             self.thread = None
             if not here:
-                leave()
-            release(self._landed)
+                thread_ends()
+            self._landed.release()
 
     def landed_within(self, seconds: float) -> bool:
         """Whether its thread has done its last, after so many seconds at most: also what it does once it is settled."""

@@ -1,4 +1,4 @@
-"""The sender of token requests, over whichever HTTP library it is given: httpx and httpx2 have the same names."""
+"""Token requests on the wire, over the HTTP library that it is given: httpx and httpx2 have the same names."""
 
 import errno
 import socket
@@ -15,7 +15,7 @@ from ._core.errors import Cause, ConfigurationError, Failure
 from ._core.origin import is_loopback
 from ._core.retry import Timeouts
 from ._core.token_endpoint import MAX_ANSWER, Answer, TokenRequest
-from ._gate import Work
+from ._fork_guard import hold_off_forks
 from ._tls import TOO_MANY_FILES, Certificates, Library
 
 
@@ -31,21 +31,21 @@ class Senders:
         if http_client is None:
             self._certificates.read_ahead()
 
-    def __call__(self, url: str) -> "HttpSender":
+    def __call__(self, url: str) -> "Sender":
         """A client for one flight, which asks this URL; called on its thread.
 
         Raises ConfigurationError for a factory, a proxy variable or a CA file that cannot be used.
         """
         if self._factory is None:
-            return HttpSender(self._library, self._client(url))
+            return Sender(self._library, self._client(url))
         try:
-            with Work():
+            with hold_off_forks():
                 client = self._factory()
         except Exception as error:  # noqa: BLE001  # whatever the user's function raises
             if any(map(_is_starved, _causes(error))):
                 raise errors.TokenUnavailable(TOO_MANY_FILES) from None
             raise ConfigurationError(f"http_client: the factory raised {type(error).__name__}: {error}") from None
-        return HttpSender(*_checked(client))
+        return Sender(*_checked(client))
 
     def _client(self, url: str) -> Any:
         context = self._certificates.context()
@@ -75,7 +75,7 @@ def _checked(client: Any) -> tuple[Library, Any]:
 
 
 @final
-class HttpSender:
+class Sender:
     """Sends the token requests of one flight."""
 
     def __init__(self, library: Library, client: Any) -> None:
@@ -85,9 +85,11 @@ class HttpSender:
         self._aborted = False
         self._url = ""
         self.proxy: str | None = None
+        """Host, port and variable of the proxy that the latest connection was made to; None without one."""
 
     def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
-        """POST once. Of the client only its transport takes part: no default headers, cookies, auth, redirects."""
+        """POST once; a failure says why there was no answer. Of the client only its transport takes part: no default
+        headers, cookies, auth, redirects."""
         self._url, self.proxy = request.url, None
         timeout = self._library.Timeout(limits.read, connect=limits.connect)
         try:
@@ -105,7 +107,7 @@ class HttpSender:
             )
             return _answer(response)
         except ConfigurationError as error:  # of the proxy, before anything was sent
-            return Failure(Cause.MISUSE, ConfigurationError, (error.message,))
+            return Failure.misuse(error.message)
         except Exception as error:  # noqa: BLE001  # HTTPError, and what closing it in mid-request brings up
             return _failure(error, self._library, self.proxy)
 
@@ -114,7 +116,7 @@ class HttpSender:
         self._client.close()
 
     def abort(self) -> None:
-        """End the request under way; for any other thread.
+        """End the request in progress; for any other thread.
 
         Only shuts the connection down: a descriptor that is closed while OpenSSL works on it soon belongs to another
         connection, from which OpenSSL would then read and to which it would write.
@@ -169,7 +171,7 @@ def _failure(error: Exception, library: Library, proxy: str | None) -> Failure:
         if isinstance(cause, ssl.SSLCertVerificationError):
             advice = _UNTRUSTED.get(cause.verify_code, _UNKNOWN_CA)
             text = f"The token endpoint's certificate was refused, {said}. {advice}"
-            return Failure(Cause.UNTRUSTED, errors.TokenUnavailable, (text, None))
+            return Failure.unavailable(Cause.UNTRUSTED, text)
         if _is_starved(cause):
             return _unreachable(TOO_MANY_FILES)
     if proxy is None:
@@ -183,7 +185,7 @@ def _is_starved(cause: BaseException) -> bool:
 
 
 def _unreachable(text: str) -> Failure:
-    return Failure(Cause.UNREACHABLE, errors.TokenUnavailable, (text, None))
+    return Failure.unavailable(Cause.UNREACHABLE, text)
 
 
 def _causes(error: BaseException | None) -> Iterable[BaseException]:

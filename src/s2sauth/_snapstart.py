@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Protocol
 from weakref import WeakSet
 
-from ._gate import FORK_WAIT, close_gate, open_gate
+from ._fork_guard import FORK_WAIT, resume_work, stop_work
 from ._process import next_generation
 
 
@@ -47,7 +47,7 @@ def watch(credentials: Forgetful) -> None:
 
 def _before_snapshot() -> None:
     _forget()
-    close_gate(FORK_WAIT)
+    stop_work(FORK_WAIT)
 
 
 def _after_restore() -> None:
@@ -55,7 +55,7 @@ def _after_restore() -> None:
     next_generation()
     _forget()  # what somebody's own hook asked for after ours, and what was still on its way
     import_module("ssl").RAND_add(os.urandom(32), 32.0)
-    open_gate()
+    resume_work()
 
 
 def _forget() -> None:

@@ -1,9 +1,9 @@
 """What is known of one key, for people."""
 
-from ._core.freshness import Freshness, Instant, freshness
-from ._core.policy import RenewalPolicy
+from ._core.entry import Freshness, elapsed, freshness
 from ._core.record import Record
-from ._core.retry import force_wait, holding
+from ._core.retry import force_wait, in_force
+from ._engine import Engine
 from ._slots import Slot
 
 
@@ -15,7 +15,7 @@ class State(Record):
     expires_in: float | None
     """Seconds until the token is no longer handed out, or None without a token; never below 0."""
     next_renewal_in: float | None
-    """Seconds until the next call starts a renewal: 0.0 means the next call does; None while one is under way."""
+    """Seconds until the next call starts a renewal: 0.0 means the next call does; None while one is in progress."""
     last_error: str | None
     """Class name or OAuth code of the latest failure, or None since the latest success."""
     token_requests: int
@@ -26,18 +26,16 @@ class State(Record):
     """The scopes asked for, or None: all of the app client's."""
 
 
-def state(slot: Slot, now: Instant, policy: RenewalPolicy) -> State:
+def state(engine: Engine, slot: Slot) -> State:
     """The snapshot of one slot."""
-    entry = slot.newest
+    now, entry = engine.now(), slot.newest
     level = freshness(entry, now)
-    held = holding((slot.memory, slot.client.memory), now, in_hand=level is not Freshness.EXPIRED)
-    pause = 0.0 if held is None else held.left(now)
+    cooldown = in_force((slot.cooldown, engine.refused), now, with_token=level is not Freshness.EXPIRED)
+    pause = 0.0 if cooldown is None else cooldown.left(now)
     if entry is not None and level is not Freshness.EXPIRED:
-        age = entry.usable_for - entry.usable_left(now)
-        pause = max(pause, entry.renew_after - age)
+        pause = max(pause, entry.renew_after - elapsed(entry.asked_at, now))
         if entry.suspected:
-            by_force = force_wait(slot.forced, age=age, life=entry.life, now=now, policy=policy)
-            pause = max(0.0, min(pause, by_force))
+            pause = max(0.0, min(pause, force_wait(slot.budget, entry, now=now, policy=engine.policy)))
     return State(
         freshness=level,
         expires_in=None if entry is None else max(0.0, entry.usable_left(now)),

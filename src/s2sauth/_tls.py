@@ -12,7 +12,7 @@ from typing import Any, Final, final
 from weakref import WeakValueDictionary
 
 from ._core.errors import ConfigurationError, TokenUnavailable
-from ._gate import Work, leave
+from ._fork_guard import hold_off_forks, thread_ends
 from ._process import this_process
 
 Library = Any
@@ -64,20 +64,23 @@ class Certificates:
 
     def _read(self) -> None:
         try:
-            with Work(), suppress(Exception):  # the flight that finds nothing tries again, and says what is wrong
+            with (
+                hold_off_forks(),
+                suppress(Exception),
+            ):  # the flight that finds nothing tries again, and says what is wrong
                 self._current()
         finally:
             self._reading.release()
-            leave()
+            thread_ends()
 
     def context(self) -> ssl.SSLContext:
         """The context for one flight. Raises ConfigurationError, which names the variable; TokenUnavailable if there is
         no file descriptor left."""
-        # Outside of Work: a fork would wait for this thread, this one for the reader, and the reader for the fork.
+        # Not held off: a fork would wait for this thread, which waits for the reader, which waits for the fork.
         if self._process == this_process() and self._reading.acquire(timeout=READ_AHEAD_WAIT):
             self._reading.release()  # in a forked child there is no such thread, and its lock stays locked
         try:
-            with Work():
+            with hold_off_forks():
                 return self._current()
         except OSError as error:  # ssl.SSLError is one too
             raise unreadable(error) from None

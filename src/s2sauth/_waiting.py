@@ -7,12 +7,13 @@ call into their loop wakes them all: a loop that is closed concerns nobody else.
 
 import _thread
 import sys
-from collections.abc import Hashable, Sized
+from collections.abc import Hashable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, final
 
+from ._clock import Clock, Lock
 from ._core.errors import ConfigurationError
-from ._process import Clock, Lock
+from ._core.once import Once
 
 if TYPE_CHECKING:
     import asyncio
@@ -32,7 +33,7 @@ class Waiters:
 
     __slots__ = ("_locks", "_outcome", "_rooms")
 
-    def __init__(self, outcome: Sized) -> None:
+    def __init__(self, outcome: Once[Any]) -> None:
         self._outcome = outcome
         self._locks: list[Lock] = []
         self._rooms: dict[Hashable, _Room] = {}

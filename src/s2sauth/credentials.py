@@ -2,21 +2,25 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Self, Unpack, final
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack, final
 
 from . import _snapstart
 from ._arguments import Arguments, from_environ, unknown
+from ._clock import Clock
 from ._closing import Closing
-from ._core import parts
-from ._core.config import Api, AuthMethod, settings
+from ._core.config import check_arguments, with_scopes, wrong_objects
 from ._core.errors import ConfigurationError, TokenUnavailable
-from ._core.origin import AnyOrigin, parse_origins
+from ._core.origin import AnyOrigin, OriginList, parse_origins
 from ._core.policy import RenewalPolicy
+from ._core.settings import Api, AuthMethod
 from ._core.values import AccessToken
-from ._process import Clock, SystemClock
-from ._shared import AS_AUTH, Shared
+from ._engine import Engine
+from ._prepare import prepare
 from ._slots import Slot
-from ._state import State
+from ._state import State, state
+from ._supply import Call
 from .events import OnEvent
 from .secret_sources import EnvironmentSecret, SecretInput
 
@@ -24,9 +28,21 @@ if TYPE_CHECKING:
     import httpx
     import httpx2
 
-    from ._httpx import HttpxAuth
-    from ._httpx2 import Httpx2Auth
+    from ._hooks.httpx import HttpxAuth
+    from ._hooks.httpx2 import Httpx2Auth
+    from ._hooks.rules import Hook
     from .stores import Store
+
+AnyHook = TypeVar("AnyHook", bound="Hook")
+
+AS_AUTH = (
+    'httpx.Client(auth=credentials.httpx_auth("https://api.example.com")), or with httpx2 as '
+    'httpx2.Client(auth=credentials.httpx2_auth("https://api.example.com"))'
+)
+"""What to write instead of `auth=credentials`."""
+
+_SETTINGS = "domain", "region", "token_url", "api", "client_id", "scopes", "client_metadata", "auth_method", "strict"
+_OBJECTS = "policy", "store", "http_client", "on_event", "clock"
 
 
 @final
@@ -65,7 +81,7 @@ class CognitoClientCredentials(Closing):
         ConfigurationError: an argument is wrong; the message names every one that is, and shows the form.
     """
 
-    __slots__ = ("__weakref__", "_boot", "_shared", "_slot", "_wall")
+    __slots__ = ("__weakref__", "_boot", "_engine", "_slot", "_wall")
 
     def __init__(
         self,
@@ -86,42 +102,51 @@ class CognitoClientCredentials(Closing):
         on_event: OnEvent | None = None,
         clock: Clock | None = None,
     ) -> None:
-        from_env = client_secret if isinstance(client_secret, EnvironmentSecret) else None
         try:
-            parsed = settings(
-                domain=domain,
-                region=region,
-                token_url=token_url,
-                api=api,
-                client_id=client_id,
-                scopes=scopes,
-                client_metadata=client_metadata,
-                auth_method=auth_method,
-                strict=strict,
-                secret=client_secret if from_env is None else from_env.at_construction(),
-                variables={} if from_env is None else from_env.variables,
-                also=parts.mistakes(
-                    policy=policy, store=store, http_client=http_client, on_event=on_event, clock=clock
-                ),
+            self._set_up(
+                {
+                    "domain": domain,
+                    "region": region,
+                    "token_url": token_url,
+                    "api": api,
+                    "client_id": client_id,
+                    "client_secret": client_secret,
+                    "scopes": scopes,
+                    "client_metadata": client_metadata,
+                    "auth_method": auth_method,
+                    "policy": policy,
+                    "store": store,
+                    "http_client": http_client,
+                    "strict": strict,
+                    "on_event": on_event,
+                    "clock": clock,
+                }
             )
         except ConfigurationError:
             del client_secret, store  # a traceback may show the locals of its frames
             raise
-        shared = Shared(
-            policy=policy,
-            clock=clock or SystemClock(),
-            on_event=on_event,
-            secrets=client_secret,
-            http_client=http_client,
-            store=store,
-        )
-        self._see(shared, shared.slots.slot(parsed))
 
-    def _see(self, shared: "Shared", slot: Slot) -> None:
-        self._shared = shared
+    def _set_up(self, given: Mapping[str, Any], variables: Mapping[str, str] = MappingProxyType({})) -> None:
+        """Check all arguments and build from them; `variables` names the variable of each that has one, for errors."""
+        secret = given["client_secret"]
+        try:
+            settings = check_arguments(
+                **{name: given[name] for name in _SETTINGS},
+                secret=secret.at_construction() if isinstance(secret, EnvironmentSecret) else secret,
+                also=wrong_objects(**{name: given[name] for name in _OBJECTS}),
+                variables=variables,
+            )
+        except ConfigurationError:
+            del given, secret  # as in the constructor
+            raise
+        engine = Engine(**{name: given[name] for name in _OBJECTS}, secrets=secret)
+        self._see(engine, engine.slots.slot(settings))
+
+    def _see(self, engine: Engine, slot: Slot) -> None:
+        self._engine = engine
         self._slot = slot
-        self._wall = shared.clock.wall
-        self._boot = shared.clock.boottime
+        self._wall = engine.clock.wall
+        self._boot = engine.clock.boottime
 
     @classmethod
     def from_env(
@@ -147,13 +172,15 @@ class CognitoClientCredentials(Closing):
             del environ, overrides  # a traceback may show the locals of its frames
             raise TypeError(wrong)
         environ = os.environ if environ is None else environ
+        made = object.__new__(cls)
         arguments: dict[str, Any] = {}
         try:
-            arguments = from_environ(prefix, environ, overrides)
-            return cls(**arguments)
+            arguments, variables = from_environ(prefix, environ, overrides)
+            made._set_up({**(cls.__init__.__kwdefaults__ or {}), **arguments}, variables)
         except ConfigurationError:
             del environ, overrides, arguments  # as in the constructor
             raise
+        return made
 
     def get_token(
         self, *, min_ttl: float = 0.0, timeout: float | None = None, rejected: AccessToken | None = None
@@ -177,15 +204,14 @@ class CognitoClientCredentials(Closing):
         """
         entry = self._slot.entry
         if (
-            entry is not None
-            and rejected is None
+            rejected is None
             and not min_ttl
             and self._wall() < entry.fresh_until_wall
             and self._boot() < entry.fresh_until_boot
         ):
             return entry.token
-        self._shared.prepare()
-        return self._shared.supply.get(self._slot, timeout, rejected, min_ttl)
+        prepare(self._engine)
+        return Call(self._engine, self._slot, timeout, rejected, min_ttl).get()
 
     async def aget_token(
         self,
@@ -201,15 +227,14 @@ class CognitoClientCredentials(Closing):
         """
         entry = self._slot.entry
         if (
-            entry is not None
-            and rejected is None
+            rejected is None
             and not min_ttl
             and self._wall() < entry.fresh_until_wall
             and self._boot() < entry.fresh_until_boot
         ):
             return entry.token
-        self._shared.prepare()
-        return await self._shared.supply.aget(self._slot, timeout, rejected, min_ttl)
+        prepare(self._engine)
+        return await Call(self._engine, self._slot, timeout, rejected, min_ttl).aget()
 
     def warm(self) -> bool:
         """Get ready ahead of the first call, in a Lambda function's init phase or when a service starts.
@@ -218,7 +243,7 @@ class CognitoClientCredentials(Closing):
         With SnapStart it gets none, since every clone of the snapshot would have it. Raises what `get_token()` raises,
         but for TokenUnavailable: an outage keeps no service from starting.
         """
-        self._shared.prepare()
+        prepare(self._engine)
         if _snapstart.is_coming():
             return False
         try:
@@ -243,10 +268,10 @@ class CognitoClientCredentials(Closing):
             ConfigurationError: no origin, or one that is no http(s) URL.
         """
         allowed = parse_origins(origins, allow_http=allow_http)
-        self._shared.prepare()
-        from ._httpx import HttpxAuth  # noqa: PLC0415  # the first use of httpx, on the caller's thread
+        prepare(self._engine)
+        from ._hooks.httpx import HttpxAuth  # noqa: PLC0415  # the first use of httpx, on the caller's thread
 
-        return self._shared.hook(HttpxAuth, self, allowed, key=self._slot.id)
+        return self._hook(HttpxAuth, allowed)
 
     def httpx2_auth(self, *origins: str | AnyOrigin, allow_http: bool = False) -> "Httpx2Auth":
         """The hook for `httpx2.Client(auth=...)` and `httpx2.AsyncClient(auth=...)`; `pip install 's2sauth[httpx2]'`.
@@ -256,11 +281,11 @@ class CognitoClientCredentials(Closing):
         """
         allowed = parse_origins(origins, allow_http=allow_http)
         try:
-            self._shared.prepare("httpx2")
-            from ._httpx2 import Httpx2Auth  # noqa: PLC0415  # as in httpx_auth()
+            prepare(self._engine, "httpx2")
+            from ._hooks.httpx2 import Httpx2Auth  # noqa: PLC0415  # as in httpx_auth()
         except ModuleNotFoundError:
             raise ImportError("httpx2_auth() needs httpx2: pip install 's2sauth[httpx2]'", name="httpx2") from None
-        return self._shared.hook(Httpx2Auth, self, allowed, key=self._slot.id)
+        return self._hook(Httpx2Auth, allowed)
 
     def with_scopes(self, *scopes: str) -> "CognitoClientCredentials":
         """The same credentials for other scopes; equal scopes share one token. Without any: all of the app client's.
@@ -268,22 +293,42 @@ class CognitoClientCredentials(Closing):
 
         Raises ConfigurationError for a wrong scope, and if token_url names others or needs some for {scope}.
         """
-        parsed = self._slot.settings.with_scopes(scopes or None)
+        settings = with_scopes(self._slot.settings, scopes or None)
         view = object.__new__(type(self))
-        view._see(self._shared, self._shared.slots.slot(parsed))  # one more of its kind
+        view._see(self._engine, self._engine.slots.slot(settings))  # one more of its kind
         return view
 
     def invalidate(self, token: AccessToken | str, /) -> None:
         """If this token is still the cached one, the next call may renew it, within the budget of forced renewals."""
-        self._shared.supply.suspect(self._slot, token if isinstance(token, str) else token.access_token)
+        entry = self._slot.newest
+        known = token if isinstance(token, str) else token.access_token
+        is_cached = entry is not None and entry.token.access_token == known
+        del token, known  # a traceback may show the locals of its frames
+        if entry is not None and is_cached and not entry.suspected:
+            entry.suspect()
+            self._engine.report("token_suspected", self._slot.id)
+
+    def confirm(self, token: AccessToken, /) -> None:
+        """Say that an API that rejected the token before this one has accepted this one; the hooks do.
+
+        If this is still the cached token, the next forced renewal may follow after the usual interval.
+        """
+        entry = self._slot.newest
+        if entry is not None and entry.token.access_token == token.access_token:
+            entry.accept()
+
+    def _hook(self, kind: "type[AnyHook]", allowed: OriginList) -> "AnyHook":
+        engine = self._engine
+        report = partial(engine.report, key=self._slot.id)
+        return kind(self, allowed, monotonic=engine.clock.monotonic, report=report, ours=engine.our_headers)
 
     def state(self) -> State:
         """What is known now, for people: freshness, times, the last error, what it cost."""
-        return self._shared.state(self._slot)
+        return state(self._engine, self._slot)
 
     def close(self) -> None:
         """Forget the tokens; whoever waits, and every later call, gets CredentialsClosed. Closes all views too."""
-        self._shared.supply.close(self._slot.id, self._shared.client, self._shared.slots.all())
+        self._engine.close(self._slot.id)
 
     def __repr__(self) -> str:
         known = self._slot.settings

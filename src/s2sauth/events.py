@@ -4,13 +4,15 @@ import contextvars
 import logging
 import threading
 from _thread import get_ident
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Literal, final
+from logging import DEBUG, WARNING
+from typing import Final, Literal, final
 
-from ._core.freshness import LARGE_STEP, Instant, elapsed
+from ._clock import Clock
+from ._core.entry import LARGE_STEP, Instant, elapsed
 from ._core.record import Record
-from ._process import Clock, Process, begun_by, this_process
+from ._process import Process, begun_by, this_process
 
 EventName = Literal[
     "authorization_replaced",
@@ -46,58 +48,63 @@ EventName = Literal[
 WARN_EVERY = 60.0
 """Seconds between two WARNING lines of one name and key; those between are logged as DEBUG."""
 
-_SAYS: dict[EventName, str] = {
-    "authorization_replaced": "a request came with an Authorization header of its own, which the token replaced",
-    "client_mismatch": "the token was issued for another client_id than the one configured",
-    "clock_stepped": "the wall clock was set, or a snapshot restored, since the last renewal; token ages stay right",
-    "clocks_disagree": "the token's exp and iat do not fit the answer's Date: a clock is wrong on this or that side",
-    "closed": "credentials closed",
-    "expires_in_missing": "the answer had no expires_in: the token's own life is used, else 300 seconds",
-    "expiry_margin_cut": "the token's lifetime is short: expiry_margin is cut down to 5 % of it",
-    "flight_replaced": "a renewal did not end by its deadline and was given up",
-    "forced_renewal_withheld": "an API rejects a token and it is too soon for another: check its authorizer and scopes",
-    "min_ttl_not_met": "a token that expires sooner than min_ttl asks was handed out: none with more time is available",
-    "redirect_dropped_token": "an API answered 401 after a redirect to another origin, where httpx sends no token",
-    "renewal_attempt_failed": "a token request failed",
-    "renewal_failed": "a renewal brought no token",
-    "renewal_started": "renewal begins",
-    "renewed": "a new token arrived",
-    "scope_narrowed": "the token has fewer scopes than were asked for: check the app client's allowed scopes",
-    "secret_changed": "a different client secret than last time was accepted: this process no longer needs the old one",
-    "secret_newline_stripped": "the client secret ended with a line break, which was cut off: store it without",
-    "secret_refused": "the source's secret was refused and another one accepted: correct the source",
-    "secret_source_failed": "the secret source failed: the last good secret is used, if there is one",
-    "store_entry_refused": "an entry of the shared store is damaged, or not for this key: it is not used",
-    "store_failed": "the shared store cannot be used: tokens are fetched without it for some seconds",
-    "store_recovered": "the shared store can be used again",
-    "thread_refused": "no thread could be started: a caller did the renewal itself",
-    "token_rejected": "an API answered 401 to a token, and another token might cure it",
-    "token_suspected": "the cached token was marked by invalidate()",
-    "token_taken": "another process's token was taken from the shared store",
+_EVENTS: Final[Mapping[EventName, tuple[int, str]]] = {
+    "authorization_replaced": (
+        WARNING,
+        "a request came with an Authorization header of its own, which the token replaced",
+    ),
+    "client_mismatch": (WARNING, "the token was issued for another client_id than the one configured"),
+    "clock_stepped": (
+        WARNING,
+        "the wall clock was set, or a snapshot restored, since the last renewal; token ages stay right",
+    ),
+    "clocks_disagree": (
+        WARNING,
+        "the token's exp and iat do not fit the answer's Date: a clock is wrong on this or that side",
+    ),
+    "closed": (DEBUG, "credentials closed"),
+    "expires_in_missing": (WARNING, "the answer had no expires_in: the token's own life is used, else 300 seconds"),
+    "expiry_margin_cut": (WARNING, "the token's lifetime is short: expiry_margin is cut down to 5 % of it"),
+    "flight_replaced": (WARNING, "a renewal did not end by its deadline and was given up"),
+    "forced_renewal_withheld": (
+        WARNING,
+        "an API rejects a token and it is too soon for another: check its authorizer and scopes",
+    ),
+    "min_ttl_not_met": (
+        WARNING,
+        "a token that expires sooner than min_ttl asks was handed out: none with more time is available",
+    ),
+    "redirect_dropped_token": (
+        WARNING,
+        "an API answered 401 after a redirect to another origin, where httpx sends no token",
+    ),
+    "renewal_attempt_failed": (DEBUG, "a token request failed"),
+    "renewal_failed": (WARNING, "a renewal brought no token"),
+    "renewal_started": (DEBUG, "renewal begins"),
+    "renewed": (DEBUG, "a new token arrived"),
+    "scope_narrowed": (
+        WARNING,
+        "the token has fewer scopes than were asked for: check the app client's allowed scopes",
+    ),
+    "secret_changed": (
+        DEBUG,
+        "a different client secret than last time was accepted: this process no longer needs the old one",
+    ),
+    "secret_newline_stripped": (
+        WARNING,
+        "the client secret ended with a line break, which was cut off: store it without",
+    ),
+    "secret_refused": (WARNING, "the source's secret was refused and another one accepted: correct the source"),
+    "secret_source_failed": (WARNING, "the secret source failed: the last good secret is used, if there is one"),
+    "store_entry_refused": (WARNING, "an entry of the shared store is damaged, or not for this key: it is not used"),
+    "store_failed": (WARNING, "the shared store cannot be used: tokens are fetched without it for some seconds"),
+    "store_recovered": (DEBUG, "the shared store can be used again"),
+    "thread_refused": (DEBUG, "no thread could be started: a caller did the renewal itself"),
+    "token_rejected": (WARNING, "an API answered 401 to a token, and another token might cure it"),
+    "token_suspected": (DEBUG, "the cached token was marked by invalidate()"),
+    "token_taken": (DEBUG, "another process's token was taken from the shared store"),
 }
-_TO_ACT_ON: frozenset[EventName] = frozenset(
-    {
-        "authorization_replaced",
-        "client_mismatch",
-        "clock_stepped",
-        "clocks_disagree",
-        "expires_in_missing",
-        "expiry_margin_cut",
-        "flight_replaced",
-        "forced_renewal_withheld",
-        "min_ttl_not_met",
-        "redirect_dropped_token",
-        "renewal_failed",
-        "scope_narrowed",
-        "secret_newline_stripped",
-        "secret_refused",
-        "secret_source_failed",
-        "store_entry_refused",
-        "store_failed",
-        "token_rejected",
-    }
-)
-"""Names whose line is a WARNING; a clock step only beyond LARGE_STEP."""
+"""Level and text of each. A clock step is a WARNING only beyond LARGE_STEP."""
 
 
 class Event(Record):
@@ -142,6 +149,8 @@ class Reporter:
         error: str | None = None,
     ) -> None:
         """Report one event; what a handler causes on the same thread (it asks for a token) is not reported."""
+        if self._on_event is None and not logger.isEnabledFor(_EVENTS[name][0]):
+            return  # nobody listens
         me = (this_process(), get_ident())  # a thread of a forked child may have the ident of one of the parent's
         if me in self._inside:
             return
@@ -165,14 +174,15 @@ class Reporter:
             self._complain(event, error)
 
     def _log(self, event: Event) -> None:
-        level = logging.DEBUG
-        if _to_act_on(event) and self._interval_over(event.name, event.key):
-            level = logging.WARNING
+        level, text = _EVENTS[event.name]
+        small_step = event.name == "clock_stepped" and abs(event.seconds or 0.0) <= LARGE_STEP
+        if level == WARNING and (small_step or not self._interval_over(event.name, event.key)):
+            level = DEBUG
         if logger.isEnabledFor(level):
             facts = {name: value for name, value in _facts(event) if value is not None}
             said = " ".join(f"{name}={value:{'.3f' if name == 'seconds' else ''}}" for name, value in facts.items())
             fields = {"s2sauth": {"event": event.name, **facts}}  # one name of ours beside the record's own
-            logger.log(level, "%s: %s [%s]", event.name, _SAYS[event.name], said, extra=fields)
+            logger.log(level, "%s: %s [%s]", event.name, text, said, extra=fields)
 
     def _interval_over(self, name: EventName, key: str) -> bool:
         now = Instant(self._clock.wall(), self._clock.boottime())
@@ -190,11 +200,6 @@ class Reporter:
             text = "on_event or a log handler raised %s at %s; this is said once"
             with suppress(Exception):  # the handler that raised may be the one that is asked to log it
                 logger.warning(text, type(error).__name__, event.name)
-
-
-def _to_act_on(event: Event) -> bool:
-    small_step = event.name == "clock_stepped" and abs(event.seconds or 0.0) <= LARGE_STEP
-    return event.name in _TO_ACT_ON and not small_step
 
 
 def _facts(event: Event) -> tuple[tuple[str, object], ...]:

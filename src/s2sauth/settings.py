@@ -8,10 +8,10 @@ from pydantic.functional_validators import ModelWrapValidatorHandler
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ._arguments import unknown
-from ._core.config import Api, AuthMethod
 from ._core.errors import ConfigurationError
 from ._core.policy import RenewalPolicy
 from ._core.secret_arn import parse_secret_arn
+from ._core.settings import Api, AuthMethod
 from .credentials import CognitoClientCredentials
 from .secret_sources import FileSecret, SecretInput
 from .secret_sources.aws import from_arn

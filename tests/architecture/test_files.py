@@ -3,13 +3,10 @@
 import re
 import subprocess
 from pathlib import Path
-from statistics import median
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = sorted((ROOT / "src").rglob("*.py"))
-LINES = {path.relative_to(ROOT).as_posix(): len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES}
 
 # In pieces, so that this file does not hold what it looks for.
 HOSTS = [".".join(host) for host in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("debian", "org"))]
@@ -55,12 +52,6 @@ def holding(words: list[str]) -> list[str]:
 def _checkout() -> None:
     if not committed():
         pytest.skip("not a git checkout: nothing says which files belong to the project")
-
-
-def test_no_source_file_is_long() -> None:
-    """A file is read in one sitting: none over 300 lines, half of them under 130."""
-    assert {name: lines for name, lines in LINES.items() if lines > 300} == {}
-    assert median(LINES.values()) <= 130
 
 
 def test_no_file_names_a_package_index() -> None:

@@ -12,8 +12,9 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from s2sauth._core.client_secret import literal_secret
-from s2sauth._core.config import Settings, key, key_id, settings
+from s2sauth._core.config import check_arguments, with_scopes
 from s2sauth._core.errors import ConfigurationError
+from s2sauth._core.settings import Settings, key, key_id
 from s2sauth._core.values import Secret
 
 HIDDEN = "sUpErHiDdEn"
@@ -34,7 +35,7 @@ def made(**given: Any) -> Settings:
         "auth_method": "auto",
         "strict": False,
     }
-    return settings(**{**arguments, **given})
+    return check_arguments(**{**arguments, **given})
 
 
 def refused(**given: Any) -> str:
@@ -372,11 +373,11 @@ def test_a_mistake_in_a_variable_names_the_variable() -> None:
 def test_scopes_can_be_exchanged() -> None:
     """All else stays, and the new ones are checked as the first were."""
     one = made(scopes="a", strict=True, client_metadata={"a": "b"})
-    assert one.with_scopes(["c", "b"]) == made(scopes="b c", strict=True, client_metadata={"a": "b"})
-    assert one.with_scopes(None) == made(strict=True, client_metadata={"a": "b"})
-    assert one.with_scopes(one.scopes) == one
+    assert with_scopes(one, ["c", "b"]) == made(scopes="b c", strict=True, client_metadata={"a": "b"})
+    assert with_scopes(one, None) == made(strict=True, client_metadata={"a": "b"})
+    assert with_scopes(one, one.scopes) == one
     with pytest.raises(ConfigurationError, match="scopes: "):
-        one.with_scopes("")
+        with_scopes(one, "")
 
 
 @pytest.mark.parametrize(
@@ -495,7 +496,7 @@ def test_no_traceback_with_locals_shows_what_the_arguments_hold() -> None:
             strict=None,
         )
     frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
-    (shown,) = [repr(frame.f_locals) for frame in frames if frame.f_code is settings.__code__]
+    (shown,) = [repr(frame.f_locals) for frame in frames if frame.f_code is check_arguments.__code__]
     assert "mistakes" in shown
     assert HIDDEN not in shown
 
@@ -602,9 +603,9 @@ def test_a_place_for_scopes_in_the_query_needs_scopes() -> None:
     assert refused(domain=None, token_url=url, scopes="").count("scopes:") == 1
 
     named = made(domain=None, token_url=url, scopes="demo/read.file")
-    assert named.with_scopes("demo/write.file").token_url == url
+    assert with_scopes(named, "demo/write.file").token_url == url
     with pytest.raises(ConfigurationError) as caught:
-        named.with_scopes(None)
+        with_scopes(named, None)
     assert str(caught.value) == needed
 
 
@@ -617,9 +618,9 @@ def test_scopes_that_are_written_out_in_the_query_are_the_ones_asked_for() -> No
     for scopes in (both, None):
         written = made(domain=None, token_url=url, scopes=scopes)
         assert written.token_url == url
-        assert written.with_scopes(None).token_url == written.with_scopes(both).token_url == url
+        assert with_scopes(written, None).token_url == with_scopes(written, both).token_url == url
         with pytest.raises(ConfigurationError) as caught:
-            written.with_scopes("demo/read.file")
+            with_scopes(written, "demo/read.file")
         assert str(caught.value) == differ
 
     assert refused(domain=None, token_url=url, scopes="demo/read.file") == differ
@@ -717,8 +718,8 @@ def test_scopes_of_a_view_are_checked_as_the_constructors_are() -> None:
     """By the same rules."""
     for wrong in ("", ["a", ""], "'a'", "openid", ["demo/read,demo/write"], "a\tb"):
         with pytest.raises(ConfigurationError, match=r"^scopes: "):
-            made().with_scopes(wrong)
-    assert made(**ELSEWHERE).with_scopes("openid").scopes == ("openid",)
+            with_scopes(made(), wrong)
+    assert with_scopes(made(**ELSEWHERE), "openid").scopes == ("openid",)
 
 
 def test_a_region_that_contradicts_names_both_variables() -> None:
@@ -749,7 +750,7 @@ def test_scopes_of_the_query_are_those_that_are_asked_for() -> None:
     url = f"{TOKEN_URL}?scope=b+a+%1b"
     written = made(domain=None, token_url=url)
     assert written.scopes == ("a", "b")
-    assert key(written) == key(written.with_scopes(None))
+    assert key(written) == key(with_scopes(written, None))
     assert key(made(domain=None, token_url=f"{TOKEN_URL}?scope=a")) == key(
         made(domain=None, token_url=f"{TOKEN_URL}?scope=a", scopes="a")
     )
@@ -831,7 +832,7 @@ def test_keys_differ_where_the_header_may() -> None:
     raw, encoded = (made(**way, auth_method="client_secret_basic") for way in ways)
     assert raw.token_url == encoded.token_url
     assert key(raw) != key(encoded)
-    assert encoded.with_scopes("a").encodes_basic
+    assert with_scopes(encoded, "a").encodes_basic
     for method in ("auto", "client_secret_post"):
         one, other = (key(made(**way, auth_method=method)) for way in ways)
         assert one == other

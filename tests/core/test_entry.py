@@ -1,164 +1,226 @@
-"""Tokens as bytes: what is dumped is loaded, and nothing else is."""
+"""How old a token is: two clocks, three states, and never back."""
 
-import json
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2sauth._core.config import Settings
-from s2sauth._core.entry import Stored, associated_data, dump, load, name
-from s2sauth._core.issued import Issued
-from tests.support.answers import jwt
-from tests.support.entries import settings
+from s2sauth import Freshness, RenewalPolicy
+from s2sauth._core.entry import Entry, Instant, clock_step, cut_margin, elapsed, freshness
+from tests.support.entries import POLICY, START, after, entry, token
 
-TOKENS = st.from_regex(r"[A-Za-z0-9._~+/-]{1,200}=*", fullmatch=True)
-NOW = 1_790_000_000.0
+FRESH, STALE, EXPIRED = Freshness.FRESH, Freshness.STALE, Freshness.EXPIRED
 
 
-def stored(
-    token: str = "abc",
-    *,
-    asked_at: float = NOW,
-    lifetime: float = 3600.0,
-    suspected: bool = False,
-    scopes: tuple[str, ...] | None = ("a",),
-) -> Stored:
-    """A token of an hour."""
-    return Stored(Issued(token, lifetime, scopes), asked_at=asked_at, suspected=suspected)
-
-
-@given(token=TOKENS, asked_at=st.floats(0, 1e11), lifetime=st.integers(1, 86_400), suspected=st.booleans())
-def test_load_gives_what_was_dumped(token: str, asked_at: float, lifetime: int, suspected: bool) -> None:
-    """Every field, to the last bit."""
-    loaded = load(dump(stored(token, asked_at=asked_at, lifetime=float(lifetime), suspected=suspected)), settings())
-
-    assert loaded is not None
-    assert (loaded.issued.access_token, loaded.issued.lifetime) == (token, lifetime)
-    assert (loaded.asked_at, loaded.suspected, loaded.issued.scopes) == (asked_at, suspected, ("a",))
-
-
-@given(st.binary(max_size=300))
-def test_arbitrary_bytes_are_nothing(data: bytes) -> None:
-    """They never raise."""
-    assert load(data, settings()) is None
+def before(seconds: float) -> Instant:
+    """The last tick before START + seconds, by both clocks."""
+    then = after(seconds)
+    return Instant(math.nextafter(then.wall, 0), math.nextafter(then.boot, 0))
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("now", "state"),
     [
-        {"access_token": "line\nbreak"},
-        {"access_token": "a" * 16_385},
-        {"access_token": None},
-        {"asked_at": "yesterday"},
-        {"asked_at": True},
-        {"asked_at": None},
-        {"expires_in": 0},
-        {"expires_in": -5},
-        {"expires_in": None},
-        {"suspected": "no"},
-        {"suspected": 0},
+        (after(0), FRESH),
+        (after(-5), FRESH),
+        (before(2880), FRESH),
+        (after(2880), STALE),
+        (before(3590), STALE),
+        (after(3590), EXPIRED),
+        (after(3600), EXPIRED),
+        (after(1e9), EXPIRED),
     ],
-    ids=repr,
+    ids=["new", "clock back", "last tick FRESH", "STALE", "last tick STALE", "EXPIRED", "end", "long ago"],
 )
-def test_what_is_no_token_is_refused(changes: dict[str, object]) -> None:
-    """The same checks as for an answer of the token endpoint."""
-    assert load(json.dumps(json.loads(dump(stored())) | changes).encode(), settings()) is None
-
-
-@pytest.mark.parametrize("member", ["access_token", "asked_at", "expires_in", "suspected"])
-def test_no_member_may_be_missing(member: str) -> None:
-    """A life that is not given is not guessed here."""
-    members = json.loads(dump(stored()))
-    del members[member]
-
-    assert load(json.dumps(members).encode(), settings()) is None
-
-
-def test_a_member_of_a_later_version_does_not_matter() -> None:
-    """It reads what it knows."""
-    assert load(json.dumps({**json.loads(dump(stored())), "later": 1}).encode(), settings()) is not None
-
-
-def test_a_life_longer_than_a_day_is_cut() -> None:
-    """As everywhere."""
-    loaded = load(dump(stored(lifetime=1e6)), settings())
-
-    assert loaded is not None
-    assert loaded.issued.lifetime == 86_400
+def test_boundaries(now: Instant, state: Freshness) -> None:
+    """A token of an hour, chance a half: STALE at 2880 s, EXPIRED at 3590 s, to the tick."""
+    assert freshness(entry(), now) is state
 
 
 @pytest.mark.parametrize(
-    "odd",
+    ("wall", "boot", "state"),
     [
-        stored(jwt(client_id="another")),
-        stored(jwt(scope="b"), scopes=("b",)),
-        stored("opaque", scopes=("b",)),
-        stored("opaque", scopes=()),
+        (2880, 0, STALE),
+        (0, 2880, STALE),
+        (3590, 0, EXPIRED),
+        (0, 3590, EXPIRED),
+        (-86_400, 100, FRESH),
+        (-86_400, 3590, EXPIRED),
+        (100, -86_400, FRESH),
     ],
-    ids=["client", "scopes", "scopes of an opaque token", "no scopes"],
 )
-def test_a_strict_process_takes_no_odd_token_of_a_lenient_one(odd: Stored) -> None:
-    """It asks for itself, and reports what it gets."""
-    strict = Settings(**{**vars(settings()), "strict": True})
-
-    assert load(dump(odd), settings()) is not None
-    assert load(dump(odd), strict) is None
-
-
-@pytest.mark.parametrize("scopes", [("a", "b"), ("b",), (), None], ids=["more", "others", "none", "not known"])
-def test_the_scopes_that_were_granted_are_kept(scopes: tuple[str, ...] | None) -> None:
-    """The answer that said them is gone, and an opaque token does not say them; what was asked for is `a`."""
-    loaded = load(dump(stored(scopes=scopes)), settings())
-
-    assert loaded is not None
-    assert loaded.issued.scopes == (("a",) if scopes is None else scopes)
+def test_the_clock_that_is_ahead_counts(wall: float, boot: float, state: Freshness) -> None:
+    """Suspend, steps and restored snapshots: each clock alone is wrong in one of them."""
+    assert freshness(entry(), Instant(START.wall + wall, START.boot + boot)) is state
 
 
 @pytest.mark.parametrize(
-    ("now", "left", "age"),
+    ("life", "margin", "cut"),
     [
-        (NOW + 100, 3500, 100),
-        (NOW + 100, math.inf, 100),
-        (NOW - 300, 3500, 100),
-        (NOW - 300, math.inf, 0),
-        (NOW + 400, 3500, 400),
-        (NOW + 100, 0, 3600),
+        (3600, 10.0, None),
+        (300, 10.0, None),
+        (200, 10.0, None),
+        (199, 10.0, None),
+        (198.9, 10.0, pytest.approx(9.945)),
+        (1199, 60.0, None),
+        (60, 10.0, 3.0),
+        (1200, 60.0, None),
+        (300, 60.0, 15.0),
+        (60, 0.0, None),
+        (1, 0.0, None),
     ],
-    ids=["both", "the store keeps it for ever", "our clock is behind", "behind, and no other clock", "ahead", "going"],
 )
-def test_the_clock_that_makes_it_older_counts(now: float, left: float, age: float) -> None:
-    """The reader's or the store's."""
-    assert stored().age(now, left) == age
+def test_a_margin_is_cut_when_it_is_more_than_a_twentieth_of_the_life(
+    life: float, margin: float, cut: float | None
+) -> None:
+    """10 s are a twentieth of 200 s, of which the answer may have taken one. No margin cannot be cut."""
+    assert cut_margin(life, RenewalPolicy(expiry_margin=margin)) == cut
 
 
-def test_names_tell_nothing_and_differ_for_all_that_goes_on_the_wire() -> None:
-    """Nor does the same key have the same name under another secret."""
-    names = {
-        name(key, Settings(**{**vars(settings()), **changes}))
-        for key in (b"one", b"two")
-        for changes in (
-            {},
-            {"client_id": "other"},
-            {"token_url": "https://auth.example.com/other"},
-            {"scopes": None},
-            {"auth_method": "client_secret_post"},
-            {"client_metadata": '{"a":"b"}'},
-        )
-    }
-
-    assert len(names) == 12
-    assert all(text.startswith("s2sauth:1:") and len(text) == 74 for text in names)
-    assert name(b"one", settings()) == name(b"one", Settings(**{**vars(settings()), "strict": True}))
+@pytest.mark.parametrize(
+    ("life", "issued_life", "cut"),
+    [(150, 3600, None), (199, 200, None), (199, 199.9, 9.95), (150, 199, 7.5)],
+    ids=["cached for long", "a second later", "short", "short and cached"],
+)
+def test_a_margin_is_judged_by_the_life_that_the_token_was_issued_with(
+    life: float, issued_life: float, cut: float | None
+) -> None:
+    """What a caching proxy has left of it is no short token expiration."""
+    assert cut_margin(life, RenewalPolicy(), issued_life) == (None if cut is None else pytest.approx(cut))
 
 
-def test_the_format_is_part_of_name_and_associated_data() -> None:
-    """A version that writes differently neither finds nor decrypts this one's entries."""
-    assert associated_data(settings()).startswith(b"s2sauth:1 ")
+def test_an_entry_knows_the_life_that_its_token_was_issued_with() -> None:
+    """Without a word about it, it is the life that it has."""
+    assert entry().issued_life == entry().life
+    assert entry(issued_life=7200.0).issued_life == 7200.0
 
 
-def test_repr_never_shows_the_token() -> None:
-    """Suspected or not is what one may see."""
-    assert repr(stored("sentinel")) == "<Stored token, good>"
-    assert repr(stored("sentinel", suspected=True)) == "<Stored token, suspected>"
+def test_no_token_is_expired() -> None:
+    """'Never fetched' is None, not 0."""
+    assert freshness(None, START) is EXPIRED
+
+
+@pytest.mark.parametrize(("wall", "boot", "seconds"), [(5, 3, 5), (3, 5, 5), (-5, 3, 3), (-5, -3, -3), (0, 0, 0)])
+def test_elapsed_is_the_larger(wall: float, boot: float, seconds: float) -> None:
+    """Of what the two clocks say."""
+    assert elapsed(START, Instant(START.wall + wall, START.boot + boot)) == seconds
+
+
+ORDER = [FRESH, STALE, EXPIRED]
+
+
+@given(
+    life=st.floats(1, 86_400),
+    chance=st.floats(0, 1, exclude_max=True),
+    steps=st.lists(st.tuples(st.floats(0, 10_000), st.floats(0, 10_000)), max_size=20),
+)
+def test_freshness_only_ever_moves_forward(life: float, chance: float, steps: list[tuple[float, float]]) -> None:
+    """However unevenly the two clocks go on."""
+    held, now, states = entry(life=life, chance=chance), START, list[int]()
+    for wall, boot in steps:
+        now = Instant(now.wall + wall, now.boot + boot)
+        states.append(ORDER.index(freshness(held, now)))
+    assert states == sorted(states)
+
+
+@given(st.floats(-100_000, 100_000), st.floats(0, 100_000))
+def test_token_past_its_life_by_the_boot_clock_is_never_served(step: float, age: float) -> None:
+    """No step of the wall clock revives it."""
+    held = entry()
+    state = freshness(held, Instant(START.wall + age + step, START.boot + age))
+    assert state is EXPIRED or age < 3590
+
+
+@given(st.floats(0, 4000))
+def test_usable_left_agrees_with_freshness(age: float) -> None:
+    """More than 0 exactly while it is not EXPIRED."""
+    held = entry()
+    assert (held.usable_left(after(age)) > 0) is (freshness(held, after(age)) is not EXPIRED)
+
+
+def test_entry_says_until_when_it_is_fresh() -> None:
+    """By each clock, computed once: the read only compares."""
+    held = entry()
+    assert held.fresh_until_wall == START.wall + 2880
+    assert held.fresh_until_boot == START.boot + 2880
+    assert held.usable_for == POLICY.usable_for(3600)
+
+
+def test_suspected_entry_is_as_fresh_as_before_but_never_read_without_a_look() -> None:
+    """Once suspected, always suspected."""
+    held = entry()
+    held.suspect()
+    held.suspect()
+    assert held.suspected
+    assert held.fresh_until_wall == -math.inf
+    assert freshness(held, after(100)) is FRESH
+    assert held.usable_left(after(100)) == 3490
+
+
+def test_the_entry_that_another_one_follows_is_not_read_without_a_look() -> None:
+    """The first one that follows it stays."""
+    first, second, third = entry(number=1), entry(number=2), entry(number=3)
+    assert first.follow_with(second)
+    assert not first.follow_with(third)
+    assert first.next.get(None) is second
+    assert first.fresh_until_wall == -math.inf
+    assert second.fresh_until_wall == START.wall + 2880
+
+
+def test_no_entry_at_all_is_never_fresh() -> None:
+    """It stands at the end of a chain when the tokens were dropped."""
+    nothing = Entry.nothing(7)
+    assert (nothing.number, nothing.life, nothing.fresh_until_wall) == (7, 0, -math.inf)
+    assert not nothing.next
+    assert not hasattr(nothing, "token")
+
+
+@pytest.mark.parametrize(
+    ("wall", "boot", "step"),
+    [
+        (0, 0, None),
+        (3600, 3600, None),
+        (1, 0, None),
+        (math.nextafter(1, 2), 0, math.nextafter(1, 2)),
+        (-1, 0, None),
+        (math.nextafter(-1, -2), 0, math.nextafter(-1, -2)),
+        (3604.5, 3600, None),
+        (3605, 3600, 5),
+        (3595.5, 3600, None),
+        (3595, 3600, -5),
+        (0, 3600, -3600),
+        (-1e9, 10, -1e9 - 10),
+        (2000, -1000, 3000),
+    ],
+    ids=[
+        "nothing passed",
+        "an hour",
+        "adjusted",
+        "first tick forward",
+        "adjusted back",
+        "first tick back",
+        "slewed in an hour",
+        "more than NTP slews",
+        "slewed back",
+        "more than NTP slews back",
+        "back by an hour",
+        "back to the seventies",
+        "booted anew",
+    ],
+)
+def test_clock_step(wall: float, boot: float, step: float | None) -> None:
+    """A second and a thousandth of what has passed may come of adjustment; beyond it the clock was set, both ways."""
+    assert clock_step(Instant(0.0, 0.0), Instant(wall, boot)) == step
+
+
+def test_an_entry_is_not_forced_unless_it_is_said() -> None:
+    """A forced one makes the interval of forced renewals double."""
+    plain = Entry(token(), asked_at=START, life=10.0, renew_after=7.0, usable_for=9.0, number=1)
+    assert (plain.forced, plain.suspected) == (False, False)
+
+
+def test_clock_step_counts_from_the_moment_before() -> None:
+    """Not from the epoch."""
+    assert clock_step(Instant(1000.0, 50.0), Instant(1010.0, 60.0)) is None
+    assert clock_step(Instant(1000.0, 50.0), Instant(1310.0, 60.0)) == 300.0

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2sauth._core.environment import VARIABLES, Found, from_environment
+from s2sauth._core.environment import VARIABLES, Environment, from_environment
 from s2sauth._core.errors import ConfigurationError
 from s2sauth._core.pasted import PLACEHOLDER, QUOTED
 from s2sauth._core.secret_arn import SecretArn, parse_secret_arn, region_of
@@ -25,7 +25,7 @@ ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:files/client-AbCd
 def test_the_variables_become_arguments() -> None:
     """The secret stays where it is: only its variable's name is taken."""
     found = from_environment("", {**COMPLETE, "COGNITO_SCOPES": "demo/read.file"})
-    assert found == Found(
+    assert found == Environment(
         domain="auth.example.com",
         token_url=None,
         client_id="id",

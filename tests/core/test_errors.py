@@ -22,7 +22,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2sauth._core import errors
-from s2sauth._core.config import Settings
 from s2sauth._core.errors import (
     Cause,
     ConfigurationError,
@@ -43,6 +42,7 @@ from s2sauth._core.errors import (
 )
 from s2sauth._core.http_dates import MAX_RETRY_AFTER, http_date, retry_after
 from s2sauth._core.server_words import HIDDEN, MAX_WORDS, clean
+from s2sauth._core.settings import Settings
 from s2sauth._core.token_endpoint import _REFUSALS
 from s2sauth._core.values import Secret
 

@@ -22,13 +22,14 @@ from s2sauth._core.http_dates import MAX_RETRY_AFTER, http_date, retry_after
 from s2sauth._core.issued import Issued
 from s2sauth._core.origin import OriginList, Url, parse_origins, parse_url
 from s2sauth._core.policy import LONGEST_LIFE
+from s2sauth._core.settings import Settings, key, key_id
 from s2sauth._core.token_endpoint import MAX_ANSWER, Answer, read_answer
 from s2sauth._core.values import Secret, scope_set
 
 LONGEST_TEXT = 2_000
 PIECE = 24
 TOKEN = "SentinelSentinelQ7x2Lm9Vb4Kc8Wz1Rt6Yp3Ns5Hd0Gf-SentinelSentinel"
-ASKED = config.Settings(
+ASKED = Settings(
     token_url="https://auth.example.com/oauth2/token",
     client_id="abc",
     auth_method="auto",
@@ -36,7 +37,7 @@ ASKED = config.Settings(
     client_metadata=None,
     strict=False,
 )
-STRICT = config.Settings(**{**vars(ASKED), "strict": True})
+STRICT = Settings(**{**vars(ASKED), "strict": True})
 
 # Answers
 
@@ -123,7 +124,7 @@ HEADERS = st.dictionaries(
 @example(200, {}, b"[" * MAX_ANSWER, False, ASKED)
 @example(200, {}, b'{"access_token":' * 4_000, False, ASKED)
 def test_any_answer_is_a_token_or_a_failure(
-    status: int, headers: dict[str, str], body: bytes, truncated: bool, asked: config.Settings
+    status: int, headers: dict[str, str], body: bytes, truncated: bool, asked: Settings
 ) -> None:
     """Never raises; a token is one that may go into a header; a text is short, printable, and without a token."""
     found = read_answer(Answer(status, headers, body, truncated), asked, Secret("s"))
@@ -275,10 +276,10 @@ RIGHT: dict[str, Any] = {
 )
 def test_any_arguments_become_settings_or_one_error(changes: dict[str, Any], secret: Any) -> None:
     """A ConfigurationError for what is wrong, which never shows the secret; what is taken makes a key."""
-    found, error = outcome(lambda given: config.settings(**given), {**RIGHT, **changes, "secret": secret})
+    found, error = outcome(lambda given: config.check_arguments(**given), {**RIGHT, **changes, "secret": secret})
     if error is None:
-        assert config.key(found).isascii()
-        assert len(config.key_id(found)) == 8
+        assert key(found).isascii()
+        assert len(key_id(found)) == 8
     else:
         assert type(error) is ConfigurationError
         assert TOKEN not in str(error)

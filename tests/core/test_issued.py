@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2sauth._core.bearer import MAX_TOKEN, challenges, is_b64token, refuses_bearer
-from s2sauth._core.config import Settings
 from s2sauth._core.issued import Finding, Issued, Unusable, read_token
 from s2sauth._core.policy import LONGEST_LIFE, SHORTEST_LIFE
+from s2sauth._core.settings import Settings
 from s2sauth._core.strict_json import json_object
 from s2sauth._core.values import is_scope_token
 

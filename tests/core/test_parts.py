@@ -3,8 +3,8 @@
 import pytest
 
 from s2sauth import RenewalPolicy
-from s2sauth._core.parts import mistakes
-from s2sauth._process import SystemClock
+from s2sauth._clock import SystemClock
+from s2sauth._core.config import wrong_objects
 from s2sauth.testing import ManualClock, MemoryStore
 from tests.support.labels import plainly
 
@@ -13,7 +13,7 @@ def found(**changes: object) -> list[tuple[str, str]]:
     """The mistakes, with all else in order."""
     arguments: dict[str, object] = dict.fromkeys(("store", "http_client", "on_event", "clock"))
     arguments["policy"] = RenewalPolicy()
-    return list(mistakes(**{**arguments, **changes}))
+    return list(wrong_objects(**{**arguments, **changes}))
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,21 @@ from hypothesis import strategies as st
 from s2sauth import RenewalPolicy
 from s2sauth._core.errors import Cause
 from s2sauth._core.retry import (
-    Forced,
-    Memory,
+    Backoff,
+    Cooldown,
+    ForcedBudget,
     Timeouts,
     background_limit,
+    cooldown_after_outage,
+    cooldown_after_refusal,
+    cooldown_while_usable,
     forced_now,
-    holding,
+    in_force,
     may_force,
     next_delay,
-    remember_in_hand,
-    remember_outage,
-    remember_refusal,
     timeouts,
 )
-from tests.support.entries import POLICY, START, after, failure
+from tests.support.entries import POLICY, START, after, entry, failure
 
 chances = st.floats(0, 1, exclude_max=True)
 
@@ -35,7 +36,7 @@ def test_attempt_is_given_2_and_4_seconds_and_never_more_than_is_left(left: floa
 
 
 @pytest.mark.parametrize(("usable", "limit"), [(0.5, 2), (4, 2), (10, 5), (710, 355)])
-def test_flight_with_a_token_in_hand_has_2_s_or_half_of_what_is_left(usable: float, limit: float) -> None:
+def test_flight_with_a_token_with_token_has_2_s_or_half_of_what_is_left(usable: float, limit: float) -> None:
     """Whichever is longer."""
     assert background_limit(usable) == limit
 
@@ -119,47 +120,47 @@ def test_every_pause_lies_within_its_bounds(
 
 def repeat(remember: object, times: int, **arguments: object) -> list[float]:
     """The pauses of so many failures in a row."""
-    memory, pauses = None, []
+    before, pauses = None, []
     for _ in range(times):
-        memory = remember(failure(), memory, now=START, **arguments)  # type: ignore[operator]  # one of three functions
-        pauses.append(memory.pause)
+        before = remember(failure(), before, now=START, **arguments)  # type: ignore[operator]  # one of three functions
+        pauses.append(before.pause)
     return pauses
 
 
 def test_renewals_that_fail_while_stale_pause_ever_longer() -> None:
     """5 s·2ⁿ, at most a minute."""
-    assert repeat(remember_in_hand, 6, window=900, usable_left=700, chance=1.0) == [5, 10, 20, 40, 60, 60]
-    assert repeat(remember_in_hand, 3, window=900, usable_left=700, chance=0.0) == [2.5, 5, 10]
+    assert repeat(cooldown_while_usable, 6, window=900, usable_left=700, chance=1.0) == [5, 10, 20, 40, 60, 60]
+    assert repeat(cooldown_while_usable, 3, window=900, usable_left=700, chance=0.0) == [2.5, 5, 10]
 
 
 def test_renewals_that_fail_while_stale_pause_an_eighth_of_the_window_at_most() -> None:
     """A short life has a short window."""
-    assert repeat(remember_in_hand, 3, window=75, usable_left=60, chance=1.0) == [5, 9.375, 9.375]
+    assert repeat(cooldown_while_usable, 3, window=75, usable_left=60, chance=1.0) == [5, 9.375, 9.375]
 
 
 def test_outages_pause_ever_longer() -> None:
     """0.5 s·2ⁿ, at most 30 s."""
-    assert repeat(remember_outage, 8, chance=1.0) == [0.5, 1, 2, 4, 8, 16, 30, 30]
-    assert repeat(remember_outage, 2, chance=0.0) == [0.25, 0.5]
+    assert repeat(cooldown_after_outage, 8, chance=1.0) == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert repeat(cooldown_after_outage, 2, chance=0.0) == [0.25, 0.5]
 
 
 def test_refusals_pause_ever_longer() -> None:
     """U(1, 5) s, doubling to a minute."""
-    assert repeat(remember_refusal, 7, chance=0.0) == [1, 2, 4, 8, 16, 32, 60]
-    assert repeat(remember_refusal, 5, chance=1.0) == [5, 10, 20, 40, 60]
+    assert repeat(cooldown_after_refusal, 7, chance=0.0) == [1, 2, 4, 8, 16, 32, 60]
+    assert repeat(cooldown_after_refusal, 5, chance=1.0) == [5, 10, 20, 40, 60]
 
 
 @pytest.mark.parametrize(("asked", "pause"), [(1.0, 5.0), (20.0, 20.0), (1e6, 350.0)])
 def test_retry_after_while_stale_is_kept_up_to_half_of_the_usable_life(asked: float, pause: float) -> None:
     """The other half is for trying."""
-    found = remember_in_hand(failure(retry_after=asked), None, now=START, window=900, usable_left=700, chance=1.0)
+    found = cooldown_while_usable(failure(retry_after=asked), None, now=START, window=900, usable_left=700, chance=1.0)
     assert found.pause == pause
 
 
 @pytest.mark.parametrize(("asked", "pause"), [(0.1, 0.5), (20.0, 20.0), (1e6, 30.0)])
 def test_retry_after_in_an_outage_is_kept_up_to_half_a_minute(asked: float, pause: float) -> None:
     """Nobody waits an hour because a proxy said so."""
-    assert remember_outage(failure(retry_after=asked), None, now=START, chance=1.0).pause == pause
+    assert cooldown_after_outage(failure(retry_after=asked), None, now=START, chance=1.0).pause == pause
 
 
 @given(
@@ -176,9 +177,9 @@ def test_no_memory_holds_longer_than_its_cap(
     stale = outage = refusal = None
     for _ in range(times):
         failed = failure(retry_after=retry_after)
-        stale = remember_in_hand(failed, stale, now=START, window=window, usable_left=usable_left, chance=chance)
-        outage = remember_outage(failed, outage, now=START, chance=chance)
-        refusal = remember_refusal(failed, refusal, now=START, chance=chance)
+        stale = cooldown_while_usable(failed, stale, now=START, window=window, usable_left=usable_left, chance=chance)
+        outage = cooldown_after_outage(failed, outage, now=START, chance=chance)
+        refusal = cooldown_after_refusal(failed, refusal, now=START, chance=chance)
     assert stale is not None
     assert outage is not None
     assert refusal is not None
@@ -190,41 +191,40 @@ def test_no_memory_holds_longer_than_its_cap(
 
 def test_failures_of_another_kind_begin_anew() -> None:
     """With and without a token in hand are two counts."""
-    stale = remember_in_hand(failure(), None, now=START, window=900, usable_left=700, chance=1.0)
-    assert remember_outage(failure(), stale, now=START, chance=1.0).repeated == 0
-    outage = remember_outage(failure(), None, now=START, chance=1.0)
-    assert remember_outage(failure(), outage, now=START, chance=1.0).repeated == 1
-    assert remember_in_hand(failure(), outage, now=START, window=900, usable_left=700, chance=1.0).repeated == 0
+    stale = cooldown_while_usable(failure(), None, now=START, window=900, usable_left=700, chance=1.0)
+    assert cooldown_after_outage(failure(), stale, now=START, chance=1.0).repeated == 0
+    outage = cooldown_after_outage(failure(), None, now=START, chance=1.0)
+    assert cooldown_after_outage(failure(), outage, now=START, chance=1.0).repeated == 1
+    assert cooldown_while_usable(failure(), outage, now=START, window=900, usable_left=700, chance=1.0).repeated == 0
 
 
-def memory(pause: float, *, in_hand: bool = False) -> Memory:
+def cooldown(pause: float, *, with_token: bool = False) -> Cooldown:
     """A memory made at START."""
-    return Memory(failure(), START, pause, 0, in_hand)
+    return Cooldown(failure(), START, pause, 0, with_token)
 
 
 def test_memory_holds_for_its_pause() -> None:
     """By the larger of both clocks; to the tick."""
-    held = memory(10)
+    held = cooldown(10)
     assert held.left(after(4)) == 6
-    assert holding((held,), after(9.99), in_hand=False) is held
-    assert holding((held,), after(10), in_hand=False) is None
+    assert in_force((held, None), after(9.99), with_token=False) is held
+    assert in_force((held, None), after(10), with_token=False) is None
 
 
 def test_the_memory_that_holds_longest_counts() -> None:
     """Of the key's and the client's."""
-    short, long = memory(5), memory(10)
-    assert holding((short, long), START, in_hand=False) is long
-    assert holding((long, short), START, in_hand=False) is long
-    assert holding((None, None), START, in_hand=True) is None
-    assert holding((), START, in_hand=True) is None
+    short, long = cooldown(5), cooldown(10)
+    assert in_force((short, long), START, with_token=False) is long
+    assert in_force((long, short), START, with_token=False) is long
+    assert in_force((None, None), START, with_token=True) is None
 
 
-def test_memory_with_a_token_in_hand_says_nothing_to_who_has_none() -> None:
+def test_memory_with_a_token_with_token_says_nothing_to_who_has_none() -> None:
     """Nobody waited for that flight."""
-    held = memory(10, in_hand=True)
-    assert holding((held,), START, in_hand=False) is None
-    assert holding((held,), START, in_hand=True) is held
-    assert holding((memory(10),), START, in_hand=True) is not None
+    held = cooldown(10, with_token=True)
+    assert in_force((held, None), START, with_token=False) is None
+    assert in_force((held, None), START, with_token=True) is held
+    assert in_force((cooldown(10), None), START, with_token=True) is not None
 
 
 @pytest.mark.parametrize(
@@ -232,30 +232,29 @@ def test_memory_with_a_token_in_hand_says_nothing_to_who_has_none() -> None:
 )
 def test_only_a_token_of_half_a_minute_is_renewed_by_force(age: float, allowed: bool) -> None:
     """An hour's; what has just been issued is not what is wrong."""
-    assert may_force(None, age=age, life=3600, now=START, policy=POLICY) is allowed
+    assert may_force(None, entry(), now=after(age), policy=POLICY) is allowed
 
 
 @pytest.mark.parametrize(("life", "edge"), [(100, 10), (299, 29.9), (300, 30), (3600, 30)])
 def test_least_age_is_a_tenth_of_short_lives(life: float, edge: float) -> None:
     """min(½·forced_renewal_every, L/10)."""
-    assert may_force(None, age=edge, life=life, now=START, policy=POLICY)
-    assert not may_force(None, age=edge - 0.01, life=life, now=START, policy=POLICY)
+    assert may_force(None, entry(life=life), now=after(edge + 1e-6), policy=POLICY)
+    assert not may_force(None, entry(life=life), now=after(edge - 0.01), policy=POLICY)
 
 
 @pytest.mark.parametrize(("passed", "allowed"), [(0, False), (59.99, False), (60, True)])
 def test_forced_renewals_are_an_interval_apart(passed: float, allowed: bool) -> None:
     """By the larger of both clocks."""
-    last = Forced(START, 60.0, 1, 60.0)
-    assert may_force(last, age=1000, life=3600, now=after(passed), policy=POLICY) is allowed
+    budget = ForcedBudget(START, 60.0, 1, 60.0)
+    assert may_force(budget, entry(asked_at=after(-1000)), now=after(passed), policy=POLICY) is allowed
 
 
 def forced(times: int, life: float = 3600.0, *, rejected: bool = True, policy: RenewalPolicy = POLICY) -> list[float]:
     """The intervals of so many forced renewals in a row, whose replacement is rejected or not."""
     last, intervals = None, []
     for number in range(times):
-        last = forced_now(
-            last, now=START, number=number, life=life, replaced_forced=rejected and number > 0, policy=policy
-        )
+        replaced = entry(life=life, number=number, forced=rejected and number > 0)
+        last = forced_now(last, now=START, number=number, replaced=replaced, for_life=False, policy=policy)
         intervals.append(last.interval)
     return intervals
 
@@ -277,12 +276,30 @@ def test_interval_of_a_short_life_is_its_window() -> None:
     assert forced(3, life=70, policy=RenewalPolicy(renew_at=0.05)) == [60, 60, 60]
 
 
-def test_accepted_replacement_resets_the_interval() -> None:
-    """And the next one begins anew."""
-    last = Forced(START, 960.0, 5, 60.0).accepted()
-    assert (last.interval, last.passed) == (60.0, True)
-    again = forced_now(last, now=START, number=6, life=3600, replaced_forced=True, policy=POLICY)
-    assert again.interval == 60.0
+@pytest.mark.parametrize(
+    ("accepted", "number", "wait"), [(False, 5, 953.0), (True, 5, 53.0), (True, 6, 953.0)], ids=["no", "yes", "another"]
+)
+def test_accepted_replacement_resets_the_interval(accepted: bool, number: int, wait: float) -> None:
+    """Of the flight that brought it, and of no other."""
+    cached = entry(number=number)
+    if accepted:
+        cached.accept()
+    assert ForcedBudget(START, 960.0, 5, 60.0).wait(cached, after(7)) == wait
+
+
+@pytest.mark.parametrize(
+    ("accepted", "for_life", "interval"), [(False, False, 1920.0), (True, False, 60.0), (False, True, 60.0)]
+)
+def test_the_interval_doubles_for_a_replacement_that_no_api_accepted(
+    accepted: bool, for_life: bool, interval: float
+) -> None:
+    """Not when it is replaced because it lives too short for a caller."""
+    replaced = entry(number=5, forced=True)
+    if accepted:
+        replaced.accept()
+    last = ForcedBudget(START, 960.0, 5, 60.0)
+    again = forced_now(last, now=START, number=6, replaced=replaced, for_life=for_life, policy=POLICY)
+    assert again.interval == interval
 
 
 @given(times=st.integers(1, 50), life=st.floats(1, 86_400))
@@ -297,15 +314,20 @@ def test_a_memory_holds_the_failure_and_since_when() -> None:
     """Whoever finds it raises that failure, and counts from that moment."""
     failed, now = failure(), after(7)
     remembered = [
-        remember_in_hand(failed, None, now=now, window=900, usable_left=600, chance=0.5),
-        remember_outage(failed, None, now=now, chance=0.5),
-        remember_refusal(failed, None, now=now, chance=0.5),
+        cooldown_while_usable(failed, None, now=now, window=900, usable_left=600, chance=0.5),
+        cooldown_after_outage(failed, None, now=now, chance=0.5),
+        cooldown_after_refusal(failed, None, now=now, chance=0.5),
     ]
-    assert [(memory.failure, memory.at) for memory in remembered] == [(failed, now)] * 3
+    assert [(each.failure, each.at) for each in remembered] == [(failed, now)] * 3
 
 
 def test_a_forced_renewal_is_recorded_with_its_time_and_its_flight() -> None:
-    """An accepted replacement changes nothing but the interval."""
-    record = forced_now(None, now=after(7), number=3, life=3600, replaced_forced=False, policy=POLICY)
-    assert record == Forced(after(7), 60.0, 3, 60.0)
-    assert Forced(after(7), 960.0, 3, 60.0).accepted() == Forced(after(7), 60.0, 3, 60.0, passed=True)
+    """What the next one is measured by."""
+    record = forced_now(None, now=after(7), number=3, replaced=entry(), for_life=False, policy=POLICY)
+    assert record == ForcedBudget(after(7), 60.0, 3, 60.0)
+
+
+@pytest.mark.parametrize(("failures", "pause"), [(0, 0.1), (1, 0.3), (2, 0.9), (3, 2.0), (10_000, 2.0)])
+def test_a_backoff_grows_up_to_its_cap(failures: int, pause: float) -> None:
+    """However many failures there were."""
+    assert Backoff(0.1, 2.0, 3.0).after(failures) == pytest.approx(pause)

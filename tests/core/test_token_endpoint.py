@@ -35,10 +35,10 @@ from s2sauth import (
 )
 from s2sauth._core import config
 from s2sauth._core.client_token import error_name
-from s2sauth._core.config import AuthMethod, Settings, key
 from s2sauth._core.errors import Cause, Failure
 from s2sauth._core.issued import Issued
 from s2sauth._core.server_words import MAX_WORDS
+from s2sauth._core.settings import AuthMethod, Settings, key
 from s2sauth._core.token_endpoint import Answer, read_answer, token_request
 from s2sauth._core.values import Secret
 from s2sauth._version import __version__
@@ -773,7 +773,7 @@ def made(**given: Any) -> Settings:
         "auth_method": "auto",
         "strict": False,
     }
-    return config.settings(**{**usual, **given})
+    return config.check_arguments(**{**usual, **given})
 
 
 def read(members: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Issued | Failure:

@@ -18,11 +18,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2sauth import AccessToken, ConfigurationError, RenewalPolicy
-from s2sauth._core import policy, retry
+from s2sauth._core import policy, retry, sharing
 from s2sauth._core.client_secret import stored_secret
 from s2sauth._core.pasted import PLACEHOLDER, QUOTED, is_placeholder, is_quoted, wrong_with, wrong_with_address
 from s2sauth._core.policy import HOUR, LONGEST_LIFE, SHORTEST_LIFE, is_number
 from s2sauth._core.record import Record
+from s2sauth._core.retry import Backoff
 from s2sauth._core.values import Secret, scope_set
 from tests.support.labels import plainly
 
@@ -317,16 +318,6 @@ def test_a_token_that_cannot_be_sent_is_told_why_word_by_word() -> None:
     assert str(caught.value) == "access_token: holds a character that RFC 6750 2.1 does not allow in a header"
 
 
-def test_a_token_on_trial_knows_whom_to_tell() -> None:
-    """The hook calls it when an API took a token that was renewed by force."""
-
-    def passed() -> None:
-        pass
-
-    assert token(trial=passed)._trial is passed
-    assert token()._trial is None
-
-
 lives = st.floats(1, LONGEST_LIFE)
 chances = st.floats(0, 1, exclude_max=True)
 
@@ -560,15 +551,18 @@ CONTRACT: list[tuple[object, str, object]] = [
     (policy, "LAMBDA_WAIT", 1.0),  # in Lambda whoever starts a renewal waits 1 s at most
     (retry, "CONNECT_TIMEOUT", 2.0),
     (retry, "READ_TIMEOUT", 4.0),
-    (retry, "UNREACHABLE_BASE", 0.2),  # 0.2 s·2ⁿ, full jitter
-    (retry, "THROTTLED_BASE", 0.5),  # 0.5 s·2ⁿ, full jitter
-    (retry, "THROTTLED_CAP", 4.0),
-    (retry, "STALE_BASE", 5.0),  # 5 s·2ⁿ, at most min(60 s, W/8)
-    (retry, "STALE_CAP", 60.0),
-    (retry, "REFUSAL_FIRST", (1.0, 5.0)),  # U(1, 5) s doubling to 60 s
-    (retry, "REFUSAL_CAP", 60.0),
-    (retry, "OUTAGE_BASE", 0.5),  # 0.5 s doubling to 30 s
-    (retry, "OUTAGE_CAP", 30.0),
+    (retry, "UNREACHABLE", Backoff(0.2, math.inf)),  # 0.2 s·2ⁿ, full jitter
+    (retry, "THROTTLED", Backoff(0.5, 4.0)),  # 0.5 s·2ⁿ, full jitter
+    (retry, "STALE", Backoff(5.0, 60.0)),  # 5 s·2ⁿ, at most min(60 s, W/8)
+    (retry, "REFUSED", Backoff(1.0, 60.0)),  # U(1, 5) s doubling to 60 s
+    (retry, "REFUSED_SPREAD", 5.0),
+    (retry, "OUTAGE", Backoff(0.5, 30.0)),  # 0.5 s doubling to 30 s
+    (sharing, "POLL", Backoff(0.1, 0.25, 1.5)),
+    (sharing, "CIRCUIT", Backoff(5.0, 60.0)),
+    (sharing, "LEASE_PART", 0.25),
+    (sharing, "RESERVED_PART", 0.4),
+    (sharing, "LOOK_AGAIN", 1.0),
+    (sharing, "CONNECTING", 1.0),
     (retry, "BACKGROUND_LIMIT", 2.0),  # a flight with a usable token in hand: 2 s or half of what is left
     (retry, "SHORTEST_LIMIT", 0.05),
 ]
@@ -582,13 +576,18 @@ def test_every_named_number_is_that_of_the_contract(module: object, name: str, v
     assert getattr(module, name) == value
 
 
-@pytest.mark.parametrize("module", [policy, retry], ids=["policy", "retry"])
+@pytest.mark.parametrize("module", [policy, retry, sharing], ids=["policy", "retry", "sharing"])
 def test_no_named_number_is_missing_from_the_table(module: object) -> None:
     """A new one is a decision as well."""
     numbers = {
-        name for name, value in vars(module).items() if name.isupper() and isinstance(value, (int, float, tuple))
+        name
+        for name, value in vars(module).items()
+        if name.isupper() and isinstance(value, (int, float, tuple, Backoff))
     }
-    assert {name for name in numbers if not name.startswith("_")} == {name for of, name, _ in CONTRACT if of is module}
+    theirs = {"SHORTEST_LIMIT"} if module is sharing else set[str]()
+    assert {name for name in numbers - theirs if not name.startswith("_")} == {
+        name for of, name, _ in CONTRACT if of is module
+    }
 
 
 def test_the_ranges_of_the_knobs_are_those_of_their_forms() -> None:

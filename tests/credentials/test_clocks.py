@@ -248,7 +248,7 @@ def test_platform_without_boottime_goes_by_the_monotonic_clock(fake: FakeCognito
         for name in [name for name in dir(time) if name.startswith("CLOCK_") or name.startswith("clock_")]:
             delattr(time, name)
         import httpx, s2sauth, os
-        from s2sauth._process import SystemClock
+        from s2sauth._clock import SystemClock
         credentials = s2sauth.CognitoClientCredentials.from_env()
         api = os.environ["FILES_SERVICE_URL"]
         assert httpx.get(api + "/files", auth=credentials.httpx_auth(api)).status_code == 200

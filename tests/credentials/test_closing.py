@@ -116,7 +116,7 @@ def test_token_that_arrives_after_close_is_not_kept(credentials: CognitoClientCr
     callers.errors()
     fake.release()
     assert flight.outcome is not None
-    assert credentials._slot.entry is None
+    assert credentials._slot.newest is None
 
 
 def test_with_closes(make: Make) -> None:

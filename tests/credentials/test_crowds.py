@@ -265,7 +265,7 @@ def test_ten_thousand_keys_do_not_fill_the_memory(make: Make, fake: FakeCognito)
         if number % 2_000 == 1_999:
             gc.collect()
             blocks.append(sys.getallocatedblocks())
-    assert len(credentials._shared.slots.all()) <= 256 + 2
+    assert len(credentials._engine.slots.all()) <= 256 + 2
     assert blocks[-1] - blocks[0] < 1_000  # the 8,000 between them would take 100,000 and more
     again = Threads().ask(credentials.with_scopes("demo/write.file"))
     go_on.set()

@@ -142,7 +142,7 @@ def test_late_token_counts_if_it_is_newer(
     """A flight that could not be closed brings its token after all: better than none."""
     given_up(credentials, fake, clock)
     fake.release()
-    eventually(lambda: credentials._slot.entry is not None)
+    eventually(lambda: credentials._slot.newest is not None)
     assert credentials.get_token(timeout=0).remaining() == 3591
     assert fake.counts()["token_requests"] == 1
 
@@ -161,7 +161,7 @@ def test_late_token_never_replaces_a_newer_one(
     fake.release()
     settled(credentials)
     eventually(lambda: late.thread is None)
-    assert credentials._slot.entry is not None
+    assert credentials._slot.newest is not None
     assert credentials._slot.entry.number == 2
 
 

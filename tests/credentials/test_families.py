@@ -44,7 +44,7 @@ def run(script: str, **environ: str) -> Any:
 
 def library(credentials: CognitoClientCredentials) -> Any:
     """What sends the token requests."""
-    sender = credentials._shared._open_sender
+    sender = credentials._engine.open_sender
     assert sender is not None
     return sender._library  # type: ignore[attr-defined]  # Senders
 
@@ -181,7 +181,7 @@ def test_alias_httpx_breaks_nothing(fake: FakeCognito, hook: str) -> None:
 
 def test_missing_extra_is_named_with_the_way_to_install_it(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a bare ModuleNotFoundError out of our own modules."""
-    monkeypatch.delitem(sys.modules, "s2sauth._httpx2", raising=False)
+    monkeypatch.delitem(sys.modules, "s2sauth._hooks.httpx2", raising=False)
     for name in ("httpx2", "httpcore2"):
         monkeypatch.setitem(sys.modules, name, None)  # type: ignore[arg-type]  # what makes an import fail
     with pytest.raises(ImportError) as caught:
@@ -192,7 +192,7 @@ def test_missing_extra_is_named_with_the_way_to_install_it(make: Make, monkeypat
 
 def test_store_without_its_extra_is_told_what_to_install(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same for what encrypts the entries."""
-    monkeypatch.delitem(sys.modules, "s2sauth._fleet", raising=False)
+    monkeypatch.delitem(sys.modules, "s2sauth._sharing", raising=False)
     monkeypatch.delitem(sys.modules, "s2sauth.stores._sealed", raising=False)
     for name in [name for name in sys.modules if name.partition(".")[0] == "cryptography"]:
         monkeypatch.delitem(sys.modules, name)

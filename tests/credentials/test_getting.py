@@ -174,8 +174,7 @@ def test_token_url_keeps_its_query(make: Make, fake: FakeCognito) -> None:
 def test_cached_read_takes_no_lock_of_ours(credentials: CognitoClientCredentials) -> None:
     """A thread that holds whatever lock it likes holds up nobody: the read only compares."""
     token = credentials.get_token()
-    shared = credentials._shared
-    with shared.slots._lock:
+    with credentials._engine.slots._lock:
         got: list[AccessToken] = []
         reader = threading.Thread(target=lambda: got.append(credentials.get_token()))
         reader.start()

@@ -144,7 +144,7 @@ def test_cached_read_beside_every_lock(
     """Somebody holds the one lock that there is: readers do not notice."""
     token = credentials.get_token()
     got: list[Any] = []
-    with credentials._shared.slots._lock:
+    with credentials._engine.slots._lock:
         reader = threading.Thread(target=lambda: got.append(read(credentials)))
         reader.start()
         reader.join(10)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from s2sauth import CognitoClientCredentials, Event, TokenUnavailable, _flight, _supply
+from s2sauth._clock import Lock
 from s2sauth._core.errors import Failure
-from s2sauth._process import Lock, Process, this_process
+from s2sauth._process import Process, this_process
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import settled
@@ -97,7 +98,7 @@ def test_flight_that_has_just_ended_is_not_given_up(
     credentials.get_token()
     slot, flight = credentials._slot, credentials._slot.flight
     outcome = flight.outcome
-    credentials._shared.supply._give_up(slot, flight, credentials._shared.supply.now())
+    credentials._engine.give_up(slot, flight)
     assert flight.outcome is outcome
     assert slot.last_error is None
     assert "flight_replaced" not in names(events)
@@ -125,8 +126,8 @@ def test_flight_whose_thread_begins_after_close_sends_and_keeps_nothing(
     assert credentials.get_token(rejected=old, timeout=0) is old
     credentials.close()
     waiting[0]()
-    assert credentials._slot.entry is None
-    assert credentials._slot.forced is None
+    assert credentials._slot.newest is None
+    assert credentials._slot.budget is None
     assert fake.counts()["token_requests"] == 1
 
 

@@ -230,7 +230,7 @@ def test_flight_begun_while_stale_has_the_whole_deadline_when_somebody_waits(
     clock.advance(1.1)
     callers = world.ask(credentials)
     clock.advance(7)
-    assert credentials._slot.flight.left(credentials._shared.supply.now()) == pytest.approx(1.0)
+    assert credentials._slot.flight.left(credentials._engine.now()) == pytest.approx(1.0)
     fake.release()
     callers.values()
     assert fake.counts()["token_requests"] == 2

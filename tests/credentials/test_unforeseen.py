@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials, Event, S2SAuthError, TokenUnavailable, _renewal
-from s2sauth._slots import Slot
+from s2sauth._engine import Engine
 from s2sauth.stores import _sealed
 from s2sauth.testing import FakeCognito, ManualClock, MemoryStore
 from tests.support.fixtures import names, plain_client
@@ -130,9 +130,9 @@ def broken_at(step: str, breaking: Breaking, monkeypatch: pytest.MonkeyPatch, se
         case "parse":
             before(_renewal, "read_answer")
         case "keep":
-            before(Slot, "arrived")
+            before(Engine, "entry")
         case "settle":
-            before(Slot, "succeeded")
+            before(Engine, "keep")
     return {}
 
 

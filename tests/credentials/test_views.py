@@ -94,7 +94,7 @@ def test_ten_thousand_scope_sets_are_bounded(credentials: CognitoClientCredentia
     for number in range(2_000):
         credentials.with_scopes(f"s/{number}")
     gc.collect()
-    assert len(credentials._shared.slots.all()) <= KEPT + 1
+    assert len(credentials._engine.slots.all()) <= KEPT + 1
 
 
 def test_slot_that_a_view_holds_survives(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:

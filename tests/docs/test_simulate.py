@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from s2sauth import RenewalPolicy, TokenUnavailable
-from s2sauth._core.fleet import lease_seconds, poll_delay
+from s2sauth._core.sharing import lease_seconds, poll_delay
 from s2sauth._core.token_endpoint import Answer
 from tests.support.fleet import Process, busiest_second, callers_fly, issue
 
@@ -72,9 +72,9 @@ def test_simulated_process_asks_when_the_engine_asks(seed: int, began: float, en
             except TokenUnavailable:
                 process.clock.at += 0.25
             else:
-                entry = process.slot.entry
+                entry = process.slot.newest
                 assert entry is not None
-                left = entry.usable_left(process._supply.now())
+                left = entry.usable_left(process._engine.now())
                 process.clock.at += min(process.due, left) + 0.001 + 0.25
 
     simulated: list[float] = []

@@ -14,11 +14,11 @@ import pytest
 from redis.exceptions import NoPermissionError
 
 from s2sauth import CognitoClientCredentials, RenewalPolicy
-from s2sauth._core import fleet
-from s2sauth._core.config import settings
-from s2sauth._core.entry import FORMAT, Stored
+from s2sauth._core import sharing
+from s2sauth._core.config import check_arguments
 from s2sauth._core.issued import Issued
 from s2sauth._core.store_url import parse_store_url
+from s2sauth._core.stored import FORMAT, Stored
 from s2sauth._core.values import Secret
 from s2sauth.events import EventName, Reporter
 from s2sauth.stores._guarded import MAX_HANGING, TRIES
@@ -50,21 +50,21 @@ def waits(policy: RenewalPolicy) -> float:
     """How long a caller without token waits for the lease's holder."""
     whole = policy.deadline
     steps = [part / 1000 for part in range(1001)]
-    return whole * (1 - min(step for step in steps if fleet.may_wait(step * whole, whole)))
+    return whole * (1 - min(step for step in steps if sharing.may_wait(step * whole, whole)))
 
 
 def test_times_are_those_of_the_code() -> None:
     """Each line of the table is computed from the constants."""
     limit = {
-        (first, waited_for): fleet.store_limit(1_000, first=first, waited_for=waited_for, policy=POLICY)
+        (first, waited_for): sharing.store_limit(1_000, first=first, waited_for=waited_for, policy=POLICY)
         for first in (False, True)
         for waited_for in (False, True)
     }
     assert limit[True, False] == limit[False, True] == limit[True, True]
-    assert fleet.store_limit(1.0, first=True, waited_for=True, policy=POLICY) == 0.5
-    lease, wait = fleet.lease_seconds(POLICY), waits(POLICY)
-    polls = [fleet.poll_delay(number, chance) for number in range(20) for chance in (0.0, 1.0)]
-    base, cap = fleet.CIRCUIT_BASE, fleet.CIRCUIT_CAP
+    assert sharing.store_limit(1.0, first=True, waited_for=True, policy=POLICY) == 0.5
+    lease, wait = sharing.lease_seconds(POLICY), waits(POLICY)
+    polls = [sharing.poll_delay(number, chance) for number in range(20) for chance in (0.0, 1.0)]
+    base, cap = sharing.CIRCUIT.base, sharing.CIRCUIT.cap
     expected = [
         f"{limit[True, False]:g}",
         f"{limit[False, False]:g}",
@@ -72,7 +72,7 @@ def test_times_are_those_of_the_code() -> None:
         f"{lease:g}, which is {lease / POLICY.deadline:g} of the `deadline`",
         f"{wait:.1f}, which is {wait / POLICY.deadline:.1f} of the `deadline`",
         f"{min(polls):g} to {max(polls):g}",
-        f"{fleet.LOOK_AGAIN / 2:g} to {fleet.LOOK_AGAIN:g}",
+        f"{sharing.LOOK_AGAIN / 2:g} to {sharing.LOOK_AGAIN:g}",
         f"{base / 2:g} to {base:g}, doubling up to {cap / 2:g} to {cap:g}",
     ]
     (table,) = re.findall(r"^\| \| seconds \|\n\|.*\n((?:\|.*\n)+)", PAGES["README"], re.MULTILINE)
@@ -87,7 +87,7 @@ def test_other_numbers_are_those_of_the_code() -> None:
     assert f"`RenewalPolicy(deadline=...)`, {POLICY.deadline:g} seconds" in text["README"]
     assert f"(`{FORMAT}:`)" in text["README"]
     assert f"up to {MAX_VALUE // 1024} KiB" in text["own"]
-    assert f"after {fleet.lease_seconds(POLICY):g} seconds" in text["redis"]
+    assert f"after {sharing.lease_seconds(POLICY):g} seconds" in text["redis"]
 
 
 @pytest.mark.parametrize(("page", "what"), [("redis", "operations"), ("dynamodb", "requests")])
@@ -101,7 +101,7 @@ def test_the_most_operations_of_a_day(page: str, what: str) -> None:
 
 def test_the_size_of_an_entry() -> None:
     """Of a token of 1,000 bytes."""
-    parsed = settings(
+    parsed = check_arguments(
         domain="auth.example.com",
         region=None,
         token_url=None,

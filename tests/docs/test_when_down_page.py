@@ -4,7 +4,7 @@ from pathlib import Path
 
 from s2sauth import RenewalPolicy
 from s2sauth._core.policy import SPREAD
-from s2sauth._core.retry import OUTAGE_BASE, OUTAGE_CAP, STALE_BASE, STALE_CAP
+from s2sauth._core.retry import OUTAGE, STALE
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "when-cognito-is-down.md").read_text(encoding="utf-8")
 POLICY = RenewalPolicy()
@@ -43,5 +43,5 @@ def test_the_pauses_are_the_retrys() -> None:
     def span(seconds: float) -> str:
         return f"{seconds / 2:g} to {seconds:g} s"
 
-    assert f"{span(STALE_BASE)}, {span(2 * STALE_BASE)}, … up to {span(STALE_CAP)}" in PAGE
-    assert f"{span(OUTAGE_BASE)}, doubling up to {span(OUTAGE_CAP)}" in PAGE
+    assert f"{span(STALE.base)}, {span(2 * STALE.base)}, … up to {span(STALE.cap)}" in PAGE
+    assert f"{span(OUTAGE.base)}, doubling up to {span(OUTAGE.cap)}" in PAGE

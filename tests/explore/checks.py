@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from enum import StrEnum
 
+from s2sauth._core.entry import Entry
 from s2sauth._core.errors import Failure
-from s2sauth._core.freshness import Entry
 from s2sauth._slots import Slot
 
 from .world import Call, World, latest, outcome
@@ -40,7 +40,7 @@ class Watch:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._highest: dict[Slot, tuple[int, bool]] = {}
+        self._highest: dict[Slot, int] = {}
         self.seen: list[Fault] = []
         world.scheduler.on_step = self._at_each_step
         world.scheduler.on_idle = self._before_time_passes
@@ -48,13 +48,12 @@ class Watch:
     def _at_each_step(self) -> None:
         for member in self._world.members:
             slot = member._slot
-            if (entry := slot.entry) is None:
-                continue
-            highest = self._highest.get(slot)
-            if highest is None or entry.rank > highest:
-                self._highest[slot] = entry.rank
-            elif entry.rank < highest and self._handed_out(entry) and entry.number < self._world.newest(slot):
-                self._note(Kind.OLD_ENTRY, f"the token of flight {entry.number}, after flight {highest[0]} had settled")
+            entry = slot.entry
+            highest = self._highest.setdefault(slot, entry.number)
+            if entry.number > highest:
+                self._highest[slot] = entry.number
+            elif entry.number < highest and self._handed_out(entry) and entry.number < self._world.newest(slot):
+                self._note(Kind.OLD_ENTRY, f"the token of flight {entry.number}, after flight {highest} had settled")
 
     def _handed_out(self, entry: Entry) -> bool:
         """Whether the cached path of `get_token()` would hand it out without a look at anything else."""
@@ -125,7 +124,7 @@ def _of_requests(world: World, expected: tuple[int, int]) -> Iterator[Fault]:
 
 
 def _of_a_slot(world: World, slot: Slot) -> Iterator[Fault]:
-    entry = slot.entry
+    entry = slot.entry if slot.entry.life else None
     if world.closed:
         if entry is not None:
             yield Kind.TOKEN_AFTER_CLOSE, f"{entry.token.access_token} is cached in the end"
@@ -135,8 +134,8 @@ def _of_a_slot(world: World, slot: Slot) -> Iterator[Fault]:
     failed = [number for number, flight in flights.items() if isinstance(outcome(flight), Failure) and number]
     if entry is not None and entry.number < world.newest(slot):
         yield Kind.OLD_IN_THE_END, f"{entry.token.access_token}, of flight {entry.number}"
-    if entry is not None and entry.number >= max(failed, default=0) and slot.failed is not None:
+    if entry is not None and entry.number >= max(failed, default=0) and slot.last_failure is not None:
         yield Kind.OLD_FAILURE, f"{slot.last_error}, though flight {entry.number} has brought a token"
-    for memory in (slot.memory, slot.client.memory):
-        if memory is not None and memory.repeated >= len(failed):
-            yield Kind.COUNTED_TWICE, f"{memory.repeated + 1} failures remembered of {len(failed)}"
+    for cooldown in (slot.cooldown, *(member._engine.refused for member in world.members)):
+        if cooldown is not None and cooldown.repeated >= len(failed):
+            yield Kind.COUNTED_TWICE, f"{cooldown.repeated + 1} failures remembered of {len(failed)}"

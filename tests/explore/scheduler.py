@@ -138,6 +138,8 @@ class Scheduler:
             sys.settrace(self._trace)
             try:
                 actor.body()
+            except Exception as error:
+                self.problems.append(("an exception that no caller expects", f"{actor.name}: {type(error).__name__}"))
             finally:
                 sys.settrace(None)
         self._ended(actor)

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from s2sauth import _clock as clocks
 from s2sauth import _flight, _slots, _waiting
-from s2sauth import _process as process
 from s2sauth.stores import _guarded
 
 from .scheduler import Scheduler
@@ -95,7 +95,7 @@ class Clock:
         """The same in each order."""
         return 0.5
 
-    def wait(self, lock: process.Lock, seconds: float, /) -> None:
+    def wait(self, lock: clocks.Lock, seconds: float, /) -> None:
         """Wait until the lock is free, or for so many seconds."""
         lock.acquire(timeout=seconds)
 

@@ -11,22 +11,24 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
-from s2sauth import _fleet, _flight, _renewal, _shared, _slots, _supply, _waiting, credentials
+from s2sauth import _engine, _flight, _prepare, _renewal, _sharing, _slots, _supply, _waiting, credentials
+from s2sauth._core import entry, once
 
+from . import plants
 from .scheduler import Scheduler
 
-MODULES = (_fleet, _flight, _renewal, _shared, _slots, _supply, _waiting, credentials)
-FILES = {module.__file__: module.__name__.rpartition(".")[2] for module in MODULES}
+MODULES = (_engine, _flight, _prepare, _renewal, _sharing, _slots, _supply, _waiting, credentials, entry, once)
+FILES = {module.__file__: module.__name__.rpartition(".")[2] for module in MODULES} | {plants.__file__: "plants"}
 
 SHARED = frozenset(
     {
         # a flight and those who wait for it
-        *("_claim", "_outcome", "_successor", "begun", "limit", "waited_for", "sender", "_locks", "_rooms", "futures"),
-        # a slot and its client
-        *("entry", "flight", "forced", "memory", "_failed", "_arrived", "token_requests", "tokens_billed", "closed"),
-        "fresh_until_wall",
-        # what the flights of one credentials object share
-        *("_accepted", "_seen"),
+        *("_claim", "_outcome", "next", "begun", "limit", "waited_for", "sender", "_locks", "_rooms", "futures"),
+        # a slot and its entries
+        *("entry", "flight", "budget", "failure", "token_requests", "tokens_billed"),
+        *("fresh_until_wall", "suspected", "accepted"),
+        # what the keys and flights of one credentials object share; `accepted` is the secret's name there, too
+        *("closed", "refused", "last_look"),
         # the map of slots
         *("_alive", "_recent"),
     }
@@ -34,23 +36,28 @@ SHARED = frozenset(
 ALONE = {
     "step": "text for an error message",
     "thread": "compared with the reader's own thread only",
-    "token": "the result of one caller's wait",
-    "_preparing": "set while the HTTP library is imported, before the first flight; the explorer imports nothing",
-    "_fleet": "as `_preparing`",
-    "_open_sender": "as `_preparing`",
+    "_token": "the result of one caller's wait",
+    "_joined": "of one call, on its caller's thread",
+    "_waited": "as `_joined`",
+    "preparing": "set while the HTTP library is imported, before the first flight; the explorer imports nothing",
+    "open_sender": "as `preparing`",
+    "open_session": "as `preparing`",
+    "renew": "as `preparing`",
     "_lock": "of the map of slots: replaced in a forked child, where one thread is left",
     "_process": "as `_lock`",
-    "_renewal": "as `_preparing`",
     "_hashes": "of tokens that a hook recognises; of two that come at once one may be lost",
     "working": "of one flight its own item; only the test kit reads it",
-    "_connected": "of one flight's dealings with the store, on its own thread",
+    "_connected": "of one flight's use of the store, on its own thread",
     "_leased": "as `_connected`",
-    "_shared": "set when a view is made",
-    "_slot": "as `_shared`",
-    "_wall": "as `_shared`",
-    "_boot": "as `_shared`",
+    "_seen": "as `_connected`",
+    "_engine": "set when a view is made",
+    "_slot": "as `_engine`",
+    "_wall": "as `_engine`",
+    "_boot": "as `_engine`",
 }
 """What the modules assign outside of constructors although it is not shared, and why it is not."""
+CONSTRUCTORS = ("__init__", "nothing")
+"""Functions that assign to an object that no other thread has yet."""
 CHANGING = frozenset({"append", "clear", "get", "items", "pop", "popitem", "remove", "setdefault", "update", "values"})
 
 _ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"})
@@ -58,8 +65,10 @@ _NO_EVENTS = ("NOP", "RESUME", "PRECALL", "CACHE", "EXTENDED_ARG")
 
 
 def steps_of(code: CodeType) -> dict[int, str]:
-    """Offset and description of each step in a function."""
+    """Offset and description of each step in a function; none in a constructor, whose object nobody else has yet."""
     found: dict[int, str] = {}
+    if code.co_name in CONSTRUCTORS:
+        return found
     after_shared = False
     for instruction in dis.get_instructions(code):
         if instruction.opname in _NO_EVENTS:

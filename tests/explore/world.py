@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 
 from s2sauth import AccessToken, CognitoClientCredentials, RenewalPolicy
+from s2sauth._core.entry import Entry
 from s2sauth._core.errors import Cause, Failure, InvalidScope, TokenUnavailable
-from s2sauth._core.freshness import Entry
 from s2sauth._core.retry import Timeouts
 from s2sauth._core.token_endpoint import Answer, TokenRequest
+from s2sauth._engine import Engine
 from s2sauth._flight import Flight, Outcome
+from s2sauth._prepare import open_store
+from s2sauth._renewal import renew
 from s2sauth._slots import Slot
 from s2sauth.stores import Store
 
@@ -34,8 +37,8 @@ def outcome(flight: Flight) -> Outcome | None:
 def latest(slot: Slot) -> Flight:
     """The latest flight, looked at without a step; `slot.flight` may not say so yet."""
     flight = slot.flight
-    while flight._successor:
-        flight = flight._successor[None]
+    while flight.next:
+        flight = flight.next[None]
     return flight
 
 
@@ -112,25 +115,23 @@ class World:
             store=store,
             clock=self.clock,
         )
-        shared = made._shared
+        engine: Any = made._engine
         if store is not None:
-            shared._fleet = shared._meet(store)
-        shared._renewal = shared._make_renewal()
-        shared._open_sender = lambda url: Sender(self)
-        renew = shared.supply._renew
+            open_store(engine, store)
 
-        def noted(slot: Slot, flight: Flight) -> Any:
+        def noted(engine: Engine, slot: Slot, flight: Flight) -> Outcome:
             self.flights.append((slot, flight))
             self.flying[_thread.get_ident()] = flight
-            return renew(slot, flight)
+            return renew(engine, slot, flight)
 
-        shared.supply._renew = noted
+        engine.renew = noted
+        engine.open_sender = lambda url: Sender(self)
         self.members.append(made)
         return made
 
     def slots(self) -> list[Slot]:
         """Every slot that is alive."""
-        return [slot for member in self.members for slot in list(member._shared.slots._alive.values())]
+        return [slot for member in self.members for slot in list(member._engine.slots._alive.values())]
 
     def newest(self, slot: Slot) -> int:
         """The highest number of a flight that has brought a token to this slot, and has told those who wait."""

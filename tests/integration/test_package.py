@@ -8,9 +8,9 @@ import pytest
 
 from parts.install import ROOT, environment, s2sauth_source
 
-SEALED = {"s2sauth._fleet": "cryptography", "s2sauth.stores._sealed": "cryptography"}
+SEALED = {"s2sauth._sharing": "cryptography", "s2sauth.stores._sealed": "cryptography"}
 LIVE = {"s2sauth._cli._live": "rich"}
-HTTPX2 = {"s2sauth._httpx2": "httpx2"}
+HTTPX2 = {"s2sauth._hooks.httpx2": "httpx2"}
 OTEL = {"s2sauth.otel": "opentelemetry"}
 WITHOUT = {
     "none": {**SEALED, **HTTPX2, **OTEL, **LIVE},

@@ -15,7 +15,7 @@ import httpx
 from s2sauth import AccessToken, CognitoClientCredentials, ConfigurationError, CredentialsClosed, S2SAuthError
 from s2sauth._core.origin import parse_origins
 from s2sauth._flight import Flight
-from s2sauth._httpx import HttpxAuth
+from s2sauth._hooks.httpx import HttpxAuth
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.model.ledger import DEADLINE, TINY, Held, Key, Ledger, Moment
 from tests.model.wire import REQUEST_ID
@@ -244,7 +244,7 @@ class Crowd:
 
     def flights(self) -> list[Flight]:
         """The latest flight of each key, if it is under way."""
-        slots = [slot for each in self.objects for slot in each._shared.slots.all()]
+        slots = [slot for each in self.objects for slot in each._engine.slots.all()]
         return [slot.flight for slot in slots if slot.flight.flying]
 
     def _standing(self) -> object:

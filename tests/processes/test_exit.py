@@ -183,7 +183,7 @@ GREENLETS = """
 @pytest.mark.fault(96)
 @pytest.mark.parametrize(
     "first",
-    ["", "import s2sauth; s2sauth.CognitoClientCredentials", "import httpx, s2sauth.testing, s2sauth._httpx"],
+    ["", "import s2sauth; s2sauth.CognitoClientCredentials", "import httpx, s2sauth.testing, s2sauth._hooks.httpx"],
     ids=["before the import", "after the import", "after everything is imported"],
 )
 def test_gevent(fake: FakeCognito, first: str) -> None:

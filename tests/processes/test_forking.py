@@ -1,6 +1,6 @@
 """After a fork the child has its own flights, locks and connections, and the parent's token. Other processes.
 
-`_gate` is private: no public way shows what a fork waits for.
+`_fork_guard` is private: no public way shows what a fork waits for.
 """
 
 import copy
@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from s2sauth import CognitoClientCredentials, RenewalPolicy, TokenUnavailable, _gate
+from s2sauth import CognitoClientCredentials, RenewalPolicy, TokenUnavailable, _fork_guard
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.answers import claims
 from tests.support.forking import in_child, in_children
@@ -72,7 +72,7 @@ def test_child_may_make_views_while_the_parent_held_the_lock(
     held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with credentials._shared.slots._lock:
+        with credentials._engine.slots._lock:
             held.set()
             release.wait(10)
 
@@ -143,10 +143,10 @@ def test_token_request_is_work_that_a_fork_waits_for(credentials: CognitoClientC
     fake.gate()
     callers = Threads().ask(credentials)
     fake.wait_for_token_requests()
-    assert len(_gate._at_work) == 1
+    assert len(_fork_guard._working) == 1
     fake.release()
     callers.values()
-    eventually(lambda: not _gate._at_work)
+    eventually(lambda: not _fork_guard._working)
 
 
 @pytest.fixture

@@ -108,7 +108,7 @@ credentials = CognitoClientCredentials.from_env()
 held = threading.Event()
 
 def hold():
-    with credentials._shared.slots._lock:
+    with credentials._engine.slots._lock:
         held.set()
         threading.Event().wait()
 

@@ -63,8 +63,8 @@ import s2sauth
 
 credentials = s2sauth.CognitoClientCredentials.from_env()
 credentials.httpx_auth("https://api.example.com")
-credentials._shared._open_sender._certificates._reading.acquire()  # the CA file is read
-credentials._shared._open_sender._certificates._reading.release()
+credentials._engine.open_sender._certificates._reading.acquire()  # the CA file is read
+credentials._engine.open_sender._certificates._reading.release()
 from gevent import monkey; monkey.patch_all()
 print(len(credentials.get_token().scopes))
 """

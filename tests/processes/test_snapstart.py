@@ -14,7 +14,7 @@ import snapshot_restore_py as hooks
 
 from s2sauth import AccessToken, CognitoClientCredentials, Freshness, TokenUnavailable, _snapstart
 from s2sauth._flight import Flight
-from s2sauth._gate import open_gate
+from s2sauth._fork_guard import resume_work
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
@@ -33,7 +33,7 @@ def _init_phase(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(hooks, "_before_snapshot_registry", [])
     monkeypatch.setattr(hooks, "_after_restore_registry", [])
     yield
-    open_gate()  # where a test took a snapshot and restored nothing
+    resume_work()  # where a test took a snapshot and restored nothing
     for registry in (hooks._before_snapshot_registry, hooks._after_restore_registry):
         registry.clear()
 
@@ -63,9 +63,8 @@ def test_no_token_and_no_secret_survives(
     old = world.get(credentials)
     take_snapshot()
 
-    assert credentials._slot.entry is None
-    assert list(credentials._slot._arrived.values()) == [None]
-    assert credentials._shared._renewal._accepted is None
+    assert credentials._slot.newest is None
+    assert credentials._engine.accepted is None
     assert credentials.state().freshness is Freshness.EXPIRED
 
     restore()
@@ -122,7 +121,7 @@ def test_what_comes_late_in_a_clone_does_not_count(
     eventually(lambda: flight.thread is None)
     (token,) = caller.values()
 
-    entry = credentials._slot.entry
+    entry = credentials._slot.newest
     assert entry is not None
     assert entry.number > flight.number
     assert entry.token.access_token == token.access_token

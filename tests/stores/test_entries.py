@@ -344,8 +344,8 @@ def test_order_of_scopes_and_metadata_is_none(join: Make, fake: FakeCognito, pla
 
 NEXT_VERSION = """
     import ssl, sys, time
-    import s2sauth._core.entry
-    s2sauth._core.entry.FORMAT = "s2sauth:2"
+    import s2sauth._core.stored
+    s2sauth._core.stored.FORMAT = "s2sauth:2"
     import httpx
     from s2sauth import CognitoClientCredentials
     from s2sauth.stores import _sealed

@@ -135,7 +135,7 @@ def test_server_that_hangs_for_a_moment_is_waited_for(
     second = make(store=server.url)
     with frozen(server):
         caller = Threads().start([GetToken(second)])
-        eventually(lambda: bool(second._shared._fleet and guarded(second)._under_way))
+        eventually(lambda: bool(second._engine.open_session and guarded(second)._under_way))
     (taken,) = caller.values()
     landed(second)
     assert taken.access_token == token.access_token

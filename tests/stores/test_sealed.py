@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from s2sauth._core.config import Settings
-from s2sauth._core.entry import Stored
 from s2sauth._core.issued import Issued
+from s2sauth._core.settings import Settings
+from s2sauth._core.stored import Stored
 from s2sauth._core.values import Secret
 from s2sauth.stores._sealed import Seal
 from s2sauth.stores.base import MAX_VALUE

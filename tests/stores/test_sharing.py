@@ -513,7 +513,7 @@ def test_a_verdict_that_nobody_knows_is_an_error(
     first, second = join(), join()
     first.get_token()
     landed(first)
-    monkeypatch.setattr("s2sauth._fleet.judge", lambda *_, **__: "something new")
+    monkeypatch.setattr("s2sauth._sharing.judge", lambda *_, **__: "something new")
 
     with pytest.raises(TokenUnavailable, match="AssertionError"):
         second.get_token()

@@ -46,7 +46,7 @@ def refused(
     state = credentials.state()
     assert (state.expires_in, state.tokens_billed) == (None, 0)
     fake.recover()
-    clock = credentials._shared.clock
+    clock = credentials._engine.clock
     assert isinstance(clock, ManualClock)
     clock.advance(61)
     assert credentials.get_token().expires_in == 3600

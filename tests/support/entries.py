@@ -1,11 +1,13 @@
 """Tokens and entries as the pure decisions take them."""
 
-from s2sauth._core.config import Settings
+from s2sauth._core.entry import Entry, Instant, new_entry
 from s2sauth._core.errors import Cause, Failure, TokenUnavailable
-from s2sauth._core.freshness import Entry, Instant, new_entry
 from s2sauth._core.policy import RenewalPolicy
+from s2sauth._core.settings import Settings
 from s2sauth._core.values import AccessToken
-from s2sauth._slots import Client, Slot
+from s2sauth._engine import Engine
+from s2sauth._flight import Flight
+from s2sauth._slots import Slot
 
 START = Instant(1_790_000_000.0, 7_000.0)
 POLICY = RenewalPolicy()
@@ -34,7 +36,7 @@ def entry(
     issued_life: float | None = None,
 ) -> Entry:
     """An entry asked for at START."""
-    return new_entry(
+    made = new_entry(
         token(value, life),
         asked_at=asked_at,
         life=life,
@@ -42,9 +44,11 @@ def entry(
         chance=chance,
         number=number,
         forced=forced,
-        suspected=suspected,
         issued_life=issued_life,
     )
+    if suspected:
+        made.suspect()
+    return made
 
 
 def failure(cause: Cause = Cause.UNREACHABLE, retry_after: float | None = None) -> Failure:
@@ -66,4 +70,53 @@ def settings(scopes: str = "a") -> Settings:
 
 def empty_slot() -> Slot:
     """A slot that nobody has used."""
-    return Slot(settings(), Client())
+    return Slot(settings())
+
+
+class Still:
+    """A clock that stands still until a test says what time it is; half of every chance."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def wall(self) -> float:
+        """As `now` says."""
+        return self.now.wall
+
+    def boottime(self) -> float:
+        """As `now` says."""
+        return self.now.boot
+
+    monotonic = boottime
+
+    def wait(self, *_: object) -> None:
+        """Nothing to wait for."""
+
+    def random(self) -> float:
+        """Always the same."""
+        return 0.5
+
+
+class Held:
+    """An engine without a network, and a slot of it."""
+
+    def __init__(self) -> None:
+        self.clock = Still()
+        self.engine = Engine(
+            policy=POLICY, clock=self.clock, on_event=None, secrets="s" * 40, http_client=None, store=None
+        )
+        self.slot = self.engine.slots.slot(settings())
+        self.failures = 1
+
+    def keep(self, entry: Entry) -> Entry:
+        """Cache it."""
+        self.slot.keep(entry)
+        return entry
+
+    def fail(self, failure: Failure, at: Instant = START, *, number: int = 0, waited_for: bool = True) -> int:
+        """A flight ends so, one later than all others unless it has a number; its number."""
+        self.failures += 1
+        self.clock.now = at
+        flight = Flight(number or self.failures, limit=(at, 8.0), waited_for=waited_for)
+        self.engine.remember(self.slot, flight, failure)
+        return flight.number

@@ -5,19 +5,20 @@ import math
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import pytest
 
 from s2sauth import AccessToken, RenewalPolicy
-from s2sauth._core.errors import Cause, Failure, TokenUnavailable
+from s2sauth._clock import Lock
+from s2sauth._core.errors import Cause, Failure
 from s2sauth._core.retry import Timeouts
 from s2sauth._core.token_endpoint import Answer, TokenRequest
-from s2sauth._process import Lock
-from s2sauth._renewal import Renewal
-from s2sauth._slots import Client, Slot
+from s2sauth._engine import Engine
+from s2sauth._renewal import renew
+from s2sauth._sender import Sender
 from s2sauth._state import state
-from s2sauth._supply import Supply
-from s2sauth.events import Reporter
+from s2sauth._supply import Call
 from tests.support.entries import settings
 
 BOOTED = 7_000.0
@@ -60,39 +61,33 @@ class Process:
         self.clock = Own(0.0, chance)
         self._endpoint = endpoint
         self._requests = requests
-        report = Reporter(self.clock, None)
-        policy = RenewalPolicy()
-        renewal = Renewal(
-            policy=policy,
-            clock=self.clock,
-            report=report,
-            secrets="secret",
-            open_sender=lambda _: self,
-            fleet=lambda: None,
+        self._engine = Engine(
+            policy=RenewalPolicy(), clock=self.clock, on_event=None, secrets="secret", http_client=None, store=None
         )
-        self._supply = Supply(policy=policy, clock=self.clock, report=report, renew=renewal)
-        self.slot = Slot(settings(), Client())
+        self._engine.renew = renew
+        self._engine.open_sender = lambda _: cast(Sender, self)
+        self.slot = self._engine.slots.slot(settings())
 
     def get(self) -> AccessToken:
         """As `get_token()`."""
-        return self._supply.get(self.slot, None, None, 0.0)
+        return Call(self._engine, self.slot, None, None, 0.0).get()
 
     @property
     def due(self) -> float:
         """Seconds until its next call makes a token request."""
-        return state(self.slot, self._supply.now(), RenewalPolicy()).next_renewal_in or 0.0
+        return state(self._engine, self.slot).next_renewal_in or 0.0
 
     @property
     def got_its_token_at(self) -> float:
         """When it asked for the one that it has; -inf without one."""
-        entry = self.slot.entry
+        entry = self.slot.newest
         return -math.inf if entry is None else entry.asked_at.boot - BOOTED
 
     def send(self, request: TokenRequest, limits: Timeouts) -> Answer | Failure:
         """The sender of its flights."""
         self._requests.append(self.clock.at)
         answer = self._endpoint(self.clock.at)
-        return answer or Failure(Cause.UNREACHABLE, TokenUnavailable, ("refused", None))
+        return answer or Failure.unavailable(Cause.UNREACHABLE, "refused")
 
     def close(self) -> None:
         """Nothing to close."""

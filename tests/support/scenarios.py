@@ -243,9 +243,7 @@ class Run:
         self._views[""].invalidate(self._value(label))
 
     def _step_accepted(self, label: str) -> None:
-        trial = self._seen[label]._trial
-        assert trial is not None, "no token that was bought by force"
-        trial()
+        self._views[""].confirm(self._seen[label])
 
     def _step_answer(self, answer: dict[str, Any]) -> None:
         fake, times = self._fake, answer.get("times")

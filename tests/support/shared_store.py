@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from s2sauth import AccessToken, CognitoClientCredentials, RenewalPolicy, _fleet
-from s2sauth._core.entry import Stored
-from s2sauth._core.fleet import lease_seconds
+from s2sauth import AccessToken, CognitoClientCredentials, RenewalPolicy, _sharing
 from s2sauth._core.issued import Issued
+from s2sauth._core.sharing import lease_seconds
+from s2sauth._core.stored import Stored
 from s2sauth._core.values import Secret
 from s2sauth.stores import Found, Store
 from s2sauth.stores._guarded import TRIES, Guarded
@@ -112,9 +112,9 @@ def planted(value: str = "planted", *, asked_at: float, life: float = 3600.0) ->
 
 def guarded(member: CognitoClientCredentials) -> Guarded:
     """The store as its flights use it."""
-    fleet = member._shared._fleet
-    assert fleet is not None
-    return fleet.store
+    session: Any = member._engine.open_session
+    store: Guarded = session.args[0]
+    return store
 
 
 def idle(member: CognitoClientCredentials) -> None:
@@ -147,14 +147,14 @@ def advance_to_the_next_look(member: CognitoClientCredentials, clock: ManualCloc
 def hold_who_leaves_it_to_another(patch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
     """Flights that leave the renewal to the holder of the lease set the first event, and wait for the second."""
     leaving, leave = threading.Event(), threading.Event()
-    left_to_another = _fleet.left_to_another
+    left_to_another = _sharing.left_to_another
 
     def slowly(*arguments: Any, **named: Any) -> Any:
         leaving.set()
         leave.wait(10)
         return left_to_another(*arguments, **named)
 
-    patch.setattr(_fleet, "left_to_another", slowly)
+    patch.setattr(_sharing, "left_to_another", slowly)
     return leaving, leave
 
 

@@ -134,7 +134,7 @@ class World(ABC):
 
     def ask(self, credentials: CognitoClientCredentials, n: int = 1, **arguments: Any) -> Callers:
         """So many callers ask for a token, and are waiting when this returns."""
-        clock = credentials._shared.clock
+        clock = credentials._engine.clock
         jobs = [GetToken(credentials, arguments) for _ in range(n)]
         return self.start(jobs, clock if isinstance(clock, ManualClock) else None).all_wait()
 

@@ -180,7 +180,7 @@ def test_it_waits_for_a_renewal_that_was_ended_while_its_thread_works(make: Make
     gate.set()
     wait_for_renewals(credentials)
     assert done.is_set()
-    assert not credentials._shared.supply.working  # private, because no public way shows what a thread does
+    assert not credentials._engine.working  # private, because no public way shows what a thread does
 
 
 @pytest.mark.parametrize("given", [StaticToken(), None, [], CognitoClientCredentials], ids=lambda one: str(one)[:12])

@@ -3,7 +3,7 @@
 from base64 import b64encode
 from urllib.parse import quote_plus
 
-from .config import Settings
+from .settings import Settings
 from .values import Secret
 
 

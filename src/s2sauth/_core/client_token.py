@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Final, cast
 
-from .config import Settings
+from .settings import Settings
 from .values import Secret
 
 HEADERS: Final = (

@@ -1,12 +1,11 @@
 """Arguments become settings, or one error that lists every mistake and repeats no value."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from hashlib import sha256
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final, cast, get_args
 
-from . import pasted
+from . import pasted, store_url
 from .client_secret import wrong_with
 from .cognito_names import is_cognito, wrong_client_id, wrong_scopes
 from .endpoint import (
@@ -20,68 +19,20 @@ from .endpoint import (
 )
 from .errors import ConfigurationError
 from .mistakes import FORMS, Mistakes, is_a, wrong_word
-from .mistakes import Api as Api  # noqa: PLC0414  # this is where others find it
-from .mistakes import AuthMethod as AuthMethod  # noqa: PLC0414  # the same
+from .policy import RenewalPolicy
 from .query import asked_scopes, wrong_metadata
 from .query import wrong_scopes as contradicting_scopes
-from .record import Record
+from .settings import Api, AuthMethod, Settings
 from .values import Secret, scope_set
 
 MAX_SCOPES = 50
 """That GetClientToken takes (its API reference)."""
 
 
-class Settings(Record):
-    """What identifies a token: all that goes on the wire but the secret, validated and in one canonical form."""
-
-    token_url: str
-    client_id: str
-    auth_method: AuthMethod
-    scopes: tuple[str, ...] | None
-    client_metadata: str | None
-    """`aws_client_metadata`: compact JSON, keys sorted."""
-    strict: bool
-    api: Api = "oauth2"
-    cognito: bool = False
-    """Whether this is a user pool of Cognito as far as one can tell, whose ids and scopes have a known form."""
-    encodes_basic: bool = False
-    """Whether Basic form-encodes id and secret (RFC 6749 2.3.1): with "client_secret_basic", except for Cognito."""
-
-    def __repr__(self) -> str:
-        return f"<Settings of {self.client_id} at {self.token_url}>"  # client_metadata may hold what is private
-
-    def with_scopes(self, scopes: str | Iterable[str] | None) -> "Settings":
-        """The same settings for other scopes; raises ConfigurationError like the constructor's `scopes`."""
-        mistakes = Mistakes()
-        asked = _scopes(scopes, self.token_url, mistakes, cognito=self.cognito)
-        if mistakes.found:
-            raise ConfigurationError(mistakes.text())
-        changed: dict[str, Any] = {**vars(self), "scopes": asked_scopes(asked, self.token_url)}
-        return Settings(**changed)
-
-
-def key(settings: Settings) -> str:
-    """All that the settings put on the wire, in one text: different tokens never share a key (CVE-2025-26620)."""
-    wire = (
-        settings.api,
-        settings.token_url,
-        settings.client_id,
-        f"{settings.auth_method}, form-encoded" if settings.encodes_basic else settings.auth_method,
-        settings.scopes,
-        settings.client_metadata,
-    )
-    return json.dumps(wire, separators=(",", ":"))
-
-
-def key_id(settings: Settings) -> str:
-    """Eight hex digits that stand for the key in events and logs."""
-    return sha256(key(settings).encode()).hexdigest()[:8]
-
-
 _UNCHECKED: Final = object()
 
 
-def settings(
+def check_arguments(
     *,
     domain: object,
     region: object,
@@ -111,14 +62,10 @@ def settings(
     encodes = method == "client_secret_basic" and domain is None and not cognito
     raw_basic = method == "client_secret_basic" and not encodes
     client = _client_id(client_id, mistakes, raw_basic=raw_basic, cognito=cognito)
-    metadata = _client_metadata(client_metadata, mistakes)
-    if (wrong := wrong_metadata(metadata, endpoint)) is not None:
-        mistakes.add("client_metadata", wrong)
+    metadata = _client_metadata(client_metadata, endpoint, mistakes)
     canonical = _scopes(scopes, endpoint, mistakes, cognito=cognito)
-    if chosen == "get_client_token":
-        _check_for_client_token(method, canonical, mistakes)
-    if not isinstance(strict, bool):
-        mistakes.add("strict", is_a(strict))
+    _check_for_client_token(chosen, method, canonical, mistakes)
+    is_strict = _strict(strict, mistakes)
     if secret is not _UNCHECKED:
         _client_secret(secret, client, mistakes, cognito=cognito)
     mistakes.found.extend(also)
@@ -131,11 +78,21 @@ def settings(
         auth_method=method,
         scopes=asked_scopes(canonical, endpoint),
         client_metadata=metadata,
-        strict=bool(strict),
+        strict=is_strict,
         api=chosen,
         cognito=cognito,
         encodes_basic=encodes,
     )
+
+
+def with_scopes(settings: Settings, scopes: str | Iterable[str] | None) -> Settings:
+    """The same settings for other scopes; raises ConfigurationError as the constructor does for `scopes`."""
+    mistakes = Mistakes()
+    asked = _scopes(scopes, settings.token_url, mistakes, cognito=settings.cognito)
+    if mistakes.found:
+        raise ConfigurationError(mistakes.text())
+    changed: dict[str, Any] = {**vars(settings), "scopes": asked_scopes(asked, settings.token_url)}
+    return Settings(**changed)
 
 
 def _api(api: object, mistakes: Mistakes) -> Api:
@@ -146,7 +103,15 @@ def _api(api: object, mistakes: Mistakes) -> Api:
     return "oauth2"
 
 
-def _check_for_client_token(method: AuthMethod, scopes: tuple[str, ...] | None, mistakes: Mistakes) -> None:
+def _strict(strict: object, mistakes: Mistakes) -> bool:
+    if not isinstance(strict, bool):
+        mistakes.add("strict", is_a(strict))
+    return bool(strict)
+
+
+def _check_for_client_token(api: Api, method: AuthMethod, scopes: tuple[str, ...] | None, mistakes: Mistakes) -> None:
+    if api != "get_client_token":
+        return
     if method != "auto":
         mistakes.add("auth_method", 'is for api="oauth2" only: GetClientToken has one way')
     if scopes is not None and len(scopes) > MAX_SCOPES:
@@ -239,7 +204,7 @@ def _client_id(client_id: object, mistakes: Mistakes, *, raw_basic: bool, cognit
     return ""
 
 
-def _client_metadata(metadata: object, mistakes: Mistakes) -> str | None:
+def _client_metadata(metadata: object, token_url: str, mistakes: Mistakes) -> str | None:
     if metadata is None:
         return None
     if not isinstance(metadata, Mapping):
@@ -248,7 +213,10 @@ def _client_metadata(metadata: object, mistakes: Mistakes) -> str | None:
         members = dict(cast(Mapping[object, object], metadata))
         odd = [item for item in (*members.keys(), *members.values()) if not isinstance(item, str)]
         if members and not odd:
-            return json.dumps(members, sort_keys=True, separators=(",", ":"))
+            text = json.dumps(members, sort_keys=True, separators=(",", ":"))
+            if (other := wrong_metadata(text, token_url)) is not None:
+                mistakes.add("client_metadata", other)
+            return text
         wrong = f"holds something of type {type(odd[0]).__name__}" if odd else "is empty"
     mistakes.add("client_metadata", wrong)
     return None
@@ -280,3 +248,24 @@ def _client_secret(secret: object, client_id: str, mistakes: Mistakes, *, cognit
         wrong = "is the client id"
     if wrong is not None:
         mistakes.add("client_secret", wrong)
+
+
+_CLOCK = ("wall", "monotonic", "boottime", "wait", "random")
+
+
+def wrong_objects(
+    *, policy: object, store: object, http_client: object, on_event: object, clock: object
+) -> Iterator[tuple[str, str]]:
+    """The field and the text of each mistake in the arguments that are objects: whether each can do its part."""
+    if not isinstance(policy, RenewalPolicy):
+        yield "policy", f"is of type {type(policy).__name__}; use RenewalPolicy(deadline=5.0) or leave it out"
+    if store is not None and (wrong := store_url.mistake(store)):
+        yield "store", wrong
+    if http_client is not None and not callable(http_client):
+        form = "use a function that makes a new client each time, as lambda: httpx.Client(verify=ssl_context)"
+        yield "http_client", f"is of type {type(http_client).__name__}; {form}"
+    if on_event is not None and not callable(on_event):
+        yield "on_event", f"is of type {type(on_event).__name__}; use a function that takes an Event, as on_event=print"
+    missing = [name for name in _CLOCK if not callable(getattr(clock, name, None))]
+    if clock is not None and missing:
+        yield "clock", f"has no {', '.join(missing)}; use s2sauth.testing.ManualClock() or leave it out"

@@ -1,75 +1,196 @@
-"""A token as bytes for the shared store and back, and the name under which it lies there.
+"""A cached token, its age and what that means. Two clocks, because each one alone has served dead tokens."""
 
-Both change together with FORMAT, which is part of the name: versions of the library that write differently do not see
-each other's entries, so neither can harm the other's.
-"""
+from enum import Enum
+from math import inf
+from typing import NamedTuple, final
 
-import hmac
-import json
-
-from .config import Settings, key
-from .issued import Issued, Unusable, read_token
-from .policy import is_number
-from .strict_json import json_object
-
-FORMAT = "s2sauth:1"
-"""What entries are like: the members of `dump`, encrypted as `stores._sealed` says."""
+from .once import Once
+from .policy import RenewalPolicy
+from .values import AccessToken
 
 
-class Stored:
-    """A token as it lies in the store, which no repr shows."""
+class Instant(NamedTuple):
+    """One moment, by the wall clock and by the clock since boot (seconds)."""
 
-    __slots__ = ("asked_at", "issued", "suspected")
+    wall: float
+    boot: float
 
-    def __init__(self, issued: Issued, *, asked_at: float, suspected: bool) -> None:
-        self.issued = issued
-        """Its lifetime counts from `asked_at`."""
+
+def elapsed(since: Instant, now: Instant) -> float:
+    """Seconds from `since` to `now`: the larger of what the two clocks say.
+
+    The wall clock may step back, the boot clock may miss a restored snapshot; a suspended system stops neither.
+    """
+    return max(now.wall - since.wall, now.boot - since.boot)
+
+
+STEP = 1.0
+"""Seconds by which the two clocks must have come apart for a step; less is an adjustment."""
+SLEW = 0.001
+"""The part of the time passed that an adjustment may make: NTP slews by 0.0005 at most (adjtimex)."""
+LARGE_STEP = 60.0
+"""Seconds beyond which somebody should look at the machine's clock: every margin of ours is shorter."""
+
+
+def clock_step(before: Instant, now: Instant) -> float | None:
+    """Seconds by which the wall clock was set between two moments, against the clock since boot; None if it was not.
+
+    Negative when it was set back. Where the clock since boot misses suspended time, so looks a suspended machine; and
+    everywhere a restored snapshot.
+    """
+    passed = now.boot - before.boot
+    apart = now.wall - before.wall - passed
+    return apart if abs(apart) > STEP + SLEW * abs(passed) else None
+
+
+class Freshness(Enum):
+    """What a cached token is good for."""
+
+    FRESH = "fresh"
+    """Handed out as it is."""
+    STALE = "stale"
+    """Handed out while one caller's flight renews it."""
+    EXPIRED = "expired"
+    """Not handed out: its life is over but for the margin, or there is none."""
+
+
+@final
+class Entry:
+    """A cached token with the instants at which it changes, computed once, when it arrives.
+
+    Afterwards three things happen to an entry, each at most once and from any thread: it is suspected, it is accepted,
+    and a later entry follows it. None of them can be lost or undone, so no lock is needed.
+    """
+
+    __slots__ = (
+        "accepted",
+        "asked_at",
+        "forced",
+        "fresh_until_boot",
+        "fresh_until_wall",
+        "issued_life",
+        "life",
+        "next",
+        "number",
+        "renew_after",
+        "suspected",
+        "token",
+        "usable_for",
+    )
+
+    def __init__(
+        self,
+        token: AccessToken,
+        *,
+        asked_at: Instant,
+        life: float,
+        renew_after: float,
+        usable_for: float,
+        number: int,
+        forced: bool = False,
+        issued_life: float | None = None,
+    ) -> None:
+        self.token = token
         self.asked_at = asked_at
-        """The moment before its request, in seconds since the epoch, by the clock of the machine that sent it."""
-        self.suspected = suspected
-        """An API rejected it, or somebody called `invalidate()`."""
+        """The moment before its request was sent: its life counts from here."""
+        self.life = life
+        self.issued_life = life if issued_life is None else issued_life
+        """The life with which the server issued it: more than `life` when a caching proxy returns it later."""
+        self.renew_after = renew_after
+        self.usable_for = usable_for
+        self.number = number
+        """The number of the flight that brought it: a higher one was asked for later."""
+        self.forced = forced
+        """It replaced a token that was suspected or rejected."""
+        self.suspected = False
+        """An API rejected it, or somebody called `invalidate()`: still handed out, but no longer without a look."""
+        self.accepted = False
+        """The API that rejected the token before took this one."""
+        self.next: Once[Entry] = Once()
+        """The entry that followed it in the cache."""
+        self.fresh_until_wall = asked_at.wall + renew_after
+        self.fresh_until_boot = asked_at.boot + renew_after
 
-    def age(self, now: float, left: float) -> float:
-        """Its age when the wall clock says `now` and the store says that the entry stays for `left` seconds.
+    @classmethod
+    def nothing(cls, number: int) -> "Entry":
+        """The end of all tokens of this flight and earlier ones: no token, and never fresh."""
+        entry = object.__new__(cls)
+        entry.number, entry.life, entry.usable_for = number, 0.0, 0.0
+        entry.next = Once()
+        entry.fresh_until_wall = entry.fresh_until_boot = -inf
+        return entry
 
-        The larger of what the two clocks say: neither a wrong clock of the reader or the writer nor an entry that was
-        put back makes a token younger.
-        """
-        return max(0.0, now - self.asked_at, self.issued.lifetime - left)
+    def follow_with(self, entry: "Entry") -> bool:
+        """Let `entry` follow this one, which the cached path no longer hands out; False if another one does already."""
+        if first := self.next.setdefault(None, entry) is entry:
+            self.fresh_until_wall = -inf
+        return first
 
-    def __repr__(self) -> str:
-        return f"<Stored token, {'suspected' if self.suspected else 'good'}>"
+    def suspect(self) -> None:
+        """The cached path no longer hands it out without a look."""
+        self.suspected = True
+        self.fresh_until_wall = -inf
 
+    def accept(self) -> None:
+        """The API that rejected the token before took this one."""
+        self.accepted = True
 
-def associated_data(settings: Settings) -> bytes:
-    """What an entry belongs to, and cannot be decrypted without: no entry of another key is ever used."""
-    return f"{FORMAT} {key(settings)}".encode()
+    def left(self, now: Instant) -> float:
+        """Seconds of its life that are left."""
+        return self.life - elapsed(self.asked_at, now)
 
-
-def name(naming_key: bytes, settings: Settings) -> str:
-    """The store's key for the tokens of these settings; to whoever lacks `naming_key` it tells nothing."""
-    return f"{FORMAT}:{hmac.digest(naming_key, associated_data(settings), 'sha256').hex()}"
-
-
-def dump(stored: Stored) -> bytes:
-    """The bytes to encrypt."""
-    members = {
-        "access_token": stored.issued.access_token,
-        "asked_at": stored.asked_at,
-        "expires_in": stored.issued.lifetime,
-        "suspected": stored.suspected,
-        **({} if stored.issued.scopes is None else {"scope": " ".join(stored.issued.scopes)}),
-    }
-    return json.dumps(members, separators=(",", ":")).encode()
+    def usable_left(self, now: Instant) -> float:
+        """Seconds until it is EXPIRED; 0 or less when it is."""
+        return self.usable_for - elapsed(self.asked_at, now)
 
 
-def load(data: bytes, settings: Settings) -> Stored | None:
-    """What was dumped, checked like an answer of the token endpoint; None for all else. Never raises."""
-    members = json_object(data) or {}
-    asked_at, suspected = members.get("asked_at"), members.get("suspected")
-    if not isinstance(asked_at, float) or not is_number(asked_at) or not isinstance(suspected, bool):
-        return None
-    issued = read_token({**members, "token_type": "Bearer"}, None, settings)
-    if isinstance(issued, Unusable) or "expires_in" not in members or (settings.strict and issued.findings):
-        return None
-    return Stored(issued, asked_at=asked_at, suspected=suspected)
+def freshness(entry: Entry | None, now: Instant) -> Freshness:
+    """Which of the three `entry` is at `now`. It only ever moves forward."""
+    if entry is None:
+        return Freshness.EXPIRED
+    age = elapsed(entry.asked_at, now)
+    if age >= entry.usable_for:
+        return Freshness.EXPIRED
+    return Freshness.STALE if age >= entry.renew_after else Freshness.FRESH
+
+
+UNSEEN = 1.0
+"""Seconds of its life that a token may lose before its answer's Date: `iat` and Date are whole seconds."""
+
+
+def cut_margin(life: float, policy: RenewalPolicy, issued_life: float | None = None) -> float | None:
+    """The expiry margin of a token in seconds, if the short life that it was issued with cuts it down; else None.
+
+    The rest of a longer life, as a caching proxy returns it, is not the app client's token expiration.
+    """
+    whole = life + UNSEEN if issued_life is None else issued_life
+    return policy.margin(life) if policy.margin(whole) < policy.expiry_margin else None
+
+
+def new_entry(
+    token: AccessToken,
+    *,
+    asked_at: Instant,
+    life: float,
+    policy: RenewalPolicy,
+    chance: float,
+    number: int,
+    forced: bool,
+    issued_life: float | None = None,
+) -> Entry:
+    """The entry of a token that just arrived; `chance` from [0, 1) places its renewal point."""
+    return Entry(
+        token,
+        asked_at=asked_at,
+        life=life,
+        renew_after=policy.renew_after(life, chance),
+        usable_for=policy.usable_for(life),
+        number=number,
+        forced=forced,
+        issued_life=issued_life,
+    )
+
+
+def is_short(entry: Entry, min_ttl: float, now: Instant) -> bool:
+    """Whether a new token would have the life that this one lacks; one that lives shorter anyhow would not."""
+    return entry.left(now) < min_ttl < entry.life

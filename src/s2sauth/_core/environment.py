@@ -25,7 +25,7 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
 _SECRET: Final = ("client_secret", "client_secret_file", "client_secret_arn")
 
 
-class Found(Record):
+class Environment(Record):
     """What the environment says; None and () where it says nothing or an explicit argument has the word."""
 
     domain: str | None
@@ -46,7 +46,7 @@ class Found(Record):
 
 def from_environment(
     prefix: str, environ: Mapping[str, str], given: frozenset[str] = frozenset(), *, api: object = None
-) -> Found:
+) -> Environment:
     """Read the variables that begin with `prefix`; an empty one counts as unset.
 
     `given` names the arguments that the caller passes explicitly: they win, and their variables are not looked at
@@ -70,18 +70,8 @@ def from_environment(
         argument: tuple(prefix + name for name in aliases if argument not in given and environ.get(prefix + name))
         for argument, aliases in VARIABLES.items()
     }
-    mistakes = _clashes(names, environ)
-    arn: SecretArn | None = None
-    for name in names["client_secret_arn"]:
-        try:
-            arn = parse_secret_arn(environ[name])
-        except ConfigurationError as wrong:
-            mistakes.append(f"{name}: {wrong.message}")
-    mistakes += [
-        f"{name}: {odd}"
-        for name in names["client_secret_file"]
-        if (odd := pasted.wrong_with(environ[name])) is not None
-    ]
+    arn, mistakes = _arn(names["client_secret_arn"], environ)
+    mistakes = [*_clashes(names, environ), *mistakes, *_odd_paths(names["client_secret_file"], environ)]
     mistakes += [
         _missing(prefix, arguments, form, environ)
         for arguments, form in required
@@ -90,7 +80,7 @@ def from_environment(
     if mistakes:
         del environ, api  # a traceback may show the locals of its frames
         raise ConfigurationError("\n".join(mistakes))
-    return Found(
+    return Environment(
         domain=_value(environ, names["domain"]),
         token_url=_value(environ, names["token_url"]),
         client_id=_value(environ, names["client_id"]),
@@ -102,6 +92,19 @@ def from_environment(
         api=_value(environ, names["api"]),
         variables={argument: set_ones[0] for argument, set_ones in names.items() if set_ones},
     )
+
+
+def _arn(names: tuple[str, ...], environ: Mapping[str, str]) -> tuple[SecretArn | None, list[str]]:
+    """The secret's address, and what is wrong with it."""
+    try:
+        return (parse_secret_arn(environ[names[0]]) if names else None), []
+    except ConfigurationError as wrong:
+        return None, [f"{names[0]}: {wrong.message}"]
+
+
+def _odd_paths(names: tuple[str, ...], environ: Mapping[str, str]) -> list[str]:
+    """A line for each path that was pasted with something around it."""
+    return [f"{name}: {odd}" for name in names if (odd := pasted.wrong_with(environ[name])) is not None]
 
 
 def _clashes(names: Mapping[str, tuple[str, ...]], environ: Mapping[str, str]) -> list[str]:

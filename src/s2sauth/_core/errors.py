@@ -170,7 +170,7 @@ class Cause(Enum):
     MISUSE = auto()
     """Our own caller's fault (secret source, http_client, proxy variables): remembered as an outage is."""
     ELSEWHERE = auto()
-    """Nothing failed: another process is renewing the token, and this one has a good token in hand meanwhile."""
+    """Nothing failed: another process is renewing the token, and this one has a usable token meanwhile."""
     CLOSED = auto()
     """close() was called."""
 
@@ -183,6 +183,41 @@ class Failure(Record):
     args: tuple[str | int | float | None, ...]
     retry_after: float | None = None
     """What the server's Retry-After asked for, in seconds."""
+
+    @classmethod
+    def unavailable(cls, cause: Cause, text: str, retry_after: float | None = None) -> "Failure":
+        """No token for now; `retry_after` is what the server asked for, in seconds."""
+        return cls(cause, TokenUnavailable, (text, retry_after), retry_after)
+
+    @classmethod
+    def refused(
+        cls,
+        cause: Cause,
+        text: str,
+        *,
+        error: type[TokenRequestRefused],
+        code: str | None,
+        described: str | None = None,
+        status: int,
+        request_id: str | None,
+    ) -> "Failure":
+        """The token endpoint said no: the fields of RFC 6749 5.2, the HTTP status and Cognito's request id."""
+        return cls(cause, error, (text, code, described, status, request_id))
+
+    @classmethod
+    def unusable(cls, text: str, status: int | None = None, request_id: str | None = None) -> "Failure":
+        """The answer is no usable token."""
+        return cls(Cause.REQUEST_REFUSED, TokenResponseInvalid, (text, status, request_id))
+
+    @classmethod
+    def misuse(cls, text: str) -> "Failure":
+        """The caller's own fault."""
+        return cls(Cause.MISUSE, ConfigurationError, (text,))
+
+    @classmethod
+    def closed(cls, text: str) -> "Failure":
+        """close() was called."""
+        return cls(Cause.CLOSED, CredentialsClosed, (text,))
 
     @property
     def name(self) -> str:

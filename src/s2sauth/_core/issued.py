@@ -7,9 +7,9 @@ from typing import Literal, cast
 
 from . import cognito
 from .bearer import MAX_TOKEN, is_b64token
-from .config import Settings
 from .policy import LONGEST_LIFE, SHORTEST_LIFE
 from .record import Record
+from .settings import Settings
 from .values import is_scope_token
 
 

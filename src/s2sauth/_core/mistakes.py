@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Literal, get_args
+from typing import Final, get_args
 
 from . import pasted
 from .client_secret import FORM
-
-Api = Literal["oauth2", "get_client_token"]
-AuthMethod = Literal["auto", "client_secret_basic", "client_secret_post"]
+from .settings import Api, AuthMethod
 
 _DOMAIN = (
     'use "demo.auth.eu-central-1.amazoncognito.com", a custom domain as "auth.example.com", or a bare prefix as "demo" '

@@ -33,12 +33,11 @@ def wrong_scopes(scopes: tuple[str, ...] | None, token_url: str) -> str | None:
     return _DIFFER if "scope" in named(url) and _scopes(url) != {*scopes} else None
 
 
-def wrong_metadata(metadata: str | None, token_url: str) -> str | None:
+def wrong_metadata(metadata: str, token_url: str) -> str | None:
     """What is wrong with `client_metadata`, as JSON, where the query has some too."""
     said = [value for name, value in _pairs(token_url) if name == "aws_client_metadata"]
-    if metadata is None or not said:
-        return None
-    return None if [json_object(value.encode()) for value in said] == [json.loads(metadata)] else _OTHER_METADATA
+    same = [json_object(value.encode()) for value in said] == [json.loads(metadata)]
+    return None if not said or same else _OTHER_METADATA
 
 
 def _scopes(token_url: str) -> set[str]:

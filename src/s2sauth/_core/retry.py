@@ -1,23 +1,42 @@
 """What is tried again, when, and for how long a failure is remembered. All times in seconds, `chance` from [0, 1)."""
 
+from math import inf
+from typing import Final
+
+from .entry import Entry, Instant, elapsed
 from .errors import Cause, Failure
-from .freshness import Instant, elapsed
 from .policy import RenewalPolicy
 from .record import Record
 
-CONNECT_TIMEOUT = 2.0
-READ_TIMEOUT = 4.0
-UNREACHABLE_BASE = 0.2
-THROTTLED_BASE = 0.5
-THROTTLED_CAP = 4.0
-STALE_BASE = 5.0
-STALE_CAP = 60.0
-REFUSAL_FIRST = (1.0, 5.0)
-REFUSAL_CAP = 60.0
-OUTAGE_BASE = 0.5
-OUTAGE_CAP = 30.0
-BACKGROUND_LIMIT = 2.0
-SHORTEST_LIMIT = 0.05
+
+class Backoff(Record):
+    """A pause that grows with each failure in a row."""
+
+    base: float
+    cap: float
+    growth: float = 2.0
+
+    def after(self, failures: int) -> float:
+        """The pause when so many failures came before, without jitter."""
+        return min(self.cap, self.base * self.growth ** min(failures, 32))  # beyond every cap, and never an overflow
+
+
+UNREACHABLE: Final = Backoff(0.2, inf)
+"""Between two attempts of one flight; `attempts` ends them."""
+THROTTLED: Final = Backoff(0.5, 4.0)
+"""The same when the server throttles; the deadline ends them."""
+STALE: Final = Backoff(5.0, 60.0)
+"""Between two flights while a token can be used meanwhile."""
+OUTAGE: Final = Backoff(0.5, 30.0)
+"""Between two flights without one."""
+REFUSED: Final = Backoff(1.0, 60.0)
+"""Between two flights when the request was refused; the first pause is up to REFUSED_SPREAD times as long."""
+REFUSED_SPREAD: Final = 5.0
+
+CONNECT_TIMEOUT: Final = 2.0
+READ_TIMEOUT: Final = 4.0
+BACKGROUND_LIMIT: Final = 2.0
+SHORTEST_LIMIT: Final = 0.05
 """An attempt is given at least this long; 0 would mean another thing to an HTTP client."""
 
 
@@ -35,7 +54,7 @@ def timeouts(left: float) -> Timeouts:
 
 
 def background_limit(usable_left: float) -> float:
-    """How long a flight may take while the token in hand is good for `usable_left` seconds."""
+    """How long a flight may take while the cached token can be used for `usable_left` seconds."""
     return max(BACKGROUND_LIMIT, usable_left / 2)
 
 
@@ -50,9 +69,9 @@ def next_delay(
         return None
     match failure.cause:
         case Cause.UNREACHABLE if attempt < policy.attempts:
-            delay = UNREACHABLE_BASE * _doubled(attempt - 1) * chance
+            delay = UNREACHABLE.after(attempt - 1) * chance
         case Cause.THROTTLED:
-            delay = min(THROTTLED_CAP, THROTTLED_BASE * _doubled(attempt - 1)) * chance
+            delay = THROTTLED.after(attempt - 1) * chance
         case _:
             return None
     if failure.retry_after is not None:
@@ -60,7 +79,7 @@ def next_delay(
     return delay if delay < left else None
 
 
-class Memory(Record):
+class Cooldown(Record):
     """A failure that is remembered, so that the next caller does not repeat it at once."""
 
     failure: Failure
@@ -68,107 +87,138 @@ class Memory(Record):
     pause: float
     repeated: int
     """How many of its kind came before it, without a success."""
-    in_hand: bool
-    """A usable token was in hand: says nothing to a caller who has none."""
+    with_token: bool
+    """A usable token was cached: says nothing to a caller who has none."""
 
     def left(self, now: Instant) -> float:
         """Seconds for which it still holds; 0 or less when it no longer does."""
         return self.pause - elapsed(self.at, now)
 
 
-class Failed(Record):
+class LastFailure(Record):
     """The latest failure of a key."""
 
     number: int
-    """Of its flight: a token of this flight or a later one makes it void."""
+    """The number of its flight: a token of this flight or a later one makes it void."""
     error: str | None
     """Class name or OAuth code."""
-    memory: Memory | None
+    cooldown: Cooldown | None
     """For how long no token request is made."""
 
 
-def holding(memories: tuple[Memory | None, ...], now: Instant, *, in_hand: bool) -> Memory | None:
-    """The memory that holds longest, or None: a token request may be made.
+Cooldowns = tuple[Cooldown | None, Cooldown | None]
+"""Of the key and of the client."""
 
-    To a caller without a usable token (`in_hand` false) a failure met with one in hand says nothing: nobody waited.
+
+def in_force(cooldowns: Cooldowns, now: Instant, *, with_token: bool) -> Cooldown | None:
+    """The cooldown that holds longest, or None: a token request may be made.
+
+    To a caller without a usable token (`with_token` false) a failure that came while there was one says nothing:
+    nobody waited for that flight.
     """
-    held = [m for m in memories if m is not None and m.left(now) > 0 and (in_hand or not m.in_hand)]
-    return max(held, key=lambda memory: memory.left(now), default=None)
+    held = [
+        each for each in cooldowns if each is not None and each.left(now) > 0 and (with_token or not each.with_token)
+    ]
+    return max(held, key=lambda cooldown: cooldown.left(now), default=None)
 
 
-def remember_in_hand(
-    failure: Failure, before: Memory | None, *, now: Instant, window: float, usable_left: float, chance: float
-) -> Memory:
-    """Memory of a failed renewal while a usable token is in hand: the window is the outage budget."""
-    repeated = _repeated(before, in_hand=True)
-    pause = min(STALE_BASE * _doubled(repeated), STALE_CAP, window / 8) * (0.5 + chance / 2)
+def cooldown_while_usable(
+    failure: Failure, before: Cooldown | None, *, now: Instant, window: float, usable_left: float, chance: float
+) -> Cooldown:
+    """After a failed renewal while a usable token is cached: the renewal window is the outage budget."""
+    repeated = _repeated(before, with_token=True)
+    pause = min(STALE.after(repeated), window / 8) * (0.5 + chance / 2)
     if failure.retry_after is not None:
         pause = max(pause, min(failure.retry_after, usable_left / 2))
-    return Memory(failure, now, pause, repeated, in_hand=True)
+    return Cooldown(failure, now, pause, repeated, with_token=True)
 
 
-def remember_outage(failure: Failure, before: Memory | None, *, now: Instant, chance: float) -> Memory:
-    """Memory of an outage with no usable token, per key."""
-    repeated = _repeated(before, in_hand=False)
-    pause = min(OUTAGE_BASE * _doubled(repeated), OUTAGE_CAP) * (0.5 + chance / 2)
+def cooldown_after_outage(failure: Failure, before: Cooldown | None, *, now: Instant, chance: float) -> Cooldown:
+    """After an outage with no usable token, for one key."""
+    repeated = _repeated(before, with_token=False)
+    pause = OUTAGE.after(repeated) * (0.5 + chance / 2)
     if failure.retry_after is not None:
-        pause = max(pause, min(failure.retry_after, OUTAGE_CAP))
-    return Memory(failure, now, pause, repeated, in_hand=False)
+        pause = max(pause, min(failure.retry_after, OUTAGE.cap))
+    return Cooldown(failure, now, pause, repeated, with_token=False)
 
 
-def remember_refusal(failure: Failure, before: Memory | None, *, now: Instant, chance: float) -> Memory:
-    """Memory of a refusal: a wrong secret must not become a storm of requests."""
-    repeated = _repeated(before, in_hand=False)
-    low, high = REFUSAL_FIRST
-    pause = min((low + (high - low) * chance) * _doubled(repeated), REFUSAL_CAP)
-    return Memory(failure, now, pause, repeated, in_hand=False)
+def cooldown_after_refusal(failure: Failure, before: Cooldown | None, *, now: Instant, chance: float) -> Cooldown:
+    """After a refusal: a wrong secret must not become a storm of requests."""
+    repeated = _repeated(before, with_token=False)
+    pause = min(REFUSED.cap, REFUSED.after(repeated) * (1 + (REFUSED_SPREAD - 1) * chance))
+    return Cooldown(failure, now, pause, repeated, with_token=False)
 
 
-def _repeated(before: Memory | None, *, in_hand: bool) -> int:
-    return before.repeated + 1 if before is not None and before.in_hand is in_hand else 0
+def cooldown_of_key(
+    failure: Failure,
+    before: Cooldown | None,
+    cached: Entry | None,
+    *,
+    waited_for: bool,
+    now: Instant,
+    policy: RenewalPolicy,
+    chance: float,
+) -> Cooldown | None:
+    """What a failed flight leaves behind for its key; the cooldown before it, if it leaves nothing new.
+
+    A flight that nobody waited for began with a usable token, though that may have expired since.
+    """
+    usable_left = 0.0 if cached is None else max(0.0, cached.usable_left(now))
+    if cached is not None and (usable_left > 0 or not waited_for):
+        window = policy.window(cached.life)
+        return cooldown_while_usable(failure, before, now=now, window=window, usable_left=usable_left, chance=chance)
+    if failure.cause is Cause.REQUEST_REFUSED:
+        return cooldown_after_refusal(failure, before, now=now, chance=chance)
+    if failure.cause in _OUTAGES:
+        return cooldown_after_outage(failure, before, now=now, chance=chance)
+    return before
 
 
-def _doubled(times: int) -> float:
-    return float(2 ** min(times, 32))  # beyond every cap, and never an overflow
+_OUTAGES: Final = frozenset({Cause.UNREACHABLE, Cause.THROTTLED, Cause.UNTRUSTED, Cause.MISUSE})
 
 
-class Forced(Record):
-    """The latest forced renewal of a key: 401, `invalidate()`."""
+def _repeated(before: Cooldown | None, *, with_token: bool) -> int:
+    return before.repeated + 1 if before is not None and before.with_token is with_token else 0
+
+
+class ForcedBudget(Record):
+    """When the next forced renewal of a key (401, `invalidate()`, `min_ttl`) may start."""
 
     at: Instant
+    """When the latest one started."""
     interval: float
-    """Seconds until the next one may start."""
+    """Seconds from there until the next one may."""
     number: int
     """The flight's number."""
     base: float
     """The interval without doubling."""
-    passed: bool = False
-    """An API has accepted the replacement."""
 
-    def accepted(self) -> "Forced":
-        """The same after the first answer that is not 401."""
-        return Forced(self.at, self.base, self.number, self.base, passed=True)
+    def wait(self, cached: Entry, now: Instant) -> float:
+        """Seconds until the next one may start; the interval counts undoubled once the replacement was accepted."""
+        accepted = cached.accepted and cached.number == self.number
+        return (self.base if accepted else self.interval) - elapsed(self.at, now)
 
 
 def forced_now(
-    last: Forced | None, *, now: Instant, number: int, life: float, replaced_forced: bool, policy: RenewalPolicy
-) -> Forced:
-    """The record of a forced renewal that starts now.
+    last: ForcedBudget | None, *, now: Instant, number: int, replaced: Entry, for_life: bool, policy: RenewalPolicy
+) -> ForcedBudget:
+    """The record of a forced renewal that starts now, of flight `number`.
 
-    `replaced_forced`: the token that it replaces came from a forced renewal itself, so the interval doubles.
+    If the token that it replaces came from a forced renewal itself and no API accepted it, the interval doubles. Not
+    `for_life`, when nothing is wrong with that token but that it lives too short for a caller.
     """
-    base = min(policy.forced_renewal_every, policy.window(life))
-    rejected_again = last is not None and replaced_forced and not last.passed
-    interval = max(base, min(2 * last.interval, 0.75 * life)) if last is not None and rejected_again else base
-    return Forced(now, interval, number, base)
+    base = min(policy.forced_renewal_every, policy.window(replaced.life))
+    rejected_again = last is not None and replaced.forced and not for_life and not replaced.accepted
+    interval = max(base, min(2 * last.interval, 0.75 * replaced.life)) if last is not None and rejected_again else base
+    return ForcedBudget(now, interval, number, base)
 
 
-def may_force(last: Forced | None, *, age: float, life: float, now: Instant, policy: RenewalPolicy) -> bool:
-    """Whether a token of this age and life may be renewed by force now: a misconfigured API asks at every call."""
-    return force_wait(last, age=age, life=life, now=now, policy=policy) <= 0
+def may_force(budget: ForcedBudget | None, cached: Entry, *, now: Instant, policy: RenewalPolicy) -> bool:
+    """Whether the cached token may be renewed by force now: a misconfigured API asks at every call."""
+    return force_wait(budget, cached, now=now, policy=policy) <= 0
 
 
-def force_wait(last: Forced | None, *, age: float, life: float, now: Instant, policy: RenewalPolicy) -> float:
-    """Seconds until a token of this age and life may be renewed by force; 0 or less when it may."""
-    too_young = min(policy.forced_renewal_every / 2, life / 10) - age
-    return too_young if last is None else max(too_young, last.interval - elapsed(last.at, now))
+def force_wait(budget: ForcedBudget | None, cached: Entry, *, now: Instant, policy: RenewalPolicy) -> float:
+    """Seconds until the cached token may be renewed by force; 0 or less when it may."""
+    too_young = min(policy.forced_renewal_every / 2, cached.life / 10) - elapsed(cached.asked_at, now)
+    return too_young if budget is None else max(too_young, budget.wait(cached, now))

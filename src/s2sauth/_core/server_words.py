@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import quote_plus
 
 from .client_auth import basic
-from .config import Settings
+from .settings import Settings
 from .values import Secret
 
 MAX_WORDS: Final = 200

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from .errors import Cause, Failure, TokenUnavailable
+from .errors import Cause, Failure
 
 
 class Step(Enum):
@@ -41,7 +41,7 @@ def too_long(step: Step, seconds: float, proxy: str | None) -> Failure:
     """A flight was waited for in vain; `proxy` is the one that the request under way goes through."""
     endpoint = _SLOW_ENDPOINT if proxy is None else _SLOW_PROXY.format(proxy)
     text = f"No token within {seconds:g} s. {_SLOW.get(step, endpoint)} {_LIMITS}"
-    return Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
+    return Failure.unavailable(Cause.UNREACHABLE, text)
 
 
 def unforeseen(step: Step, error: BaseException) -> Failure:
@@ -50,4 +50,4 @@ def unforeseen(step: Step, error: BaseException) -> Failure:
         f"The renewal ended unexpectedly, {type(error).__name__} while {step.value}. It is tried again after a pause; "
         "if it happens again, report it."
     )
-    return Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
+    return Failure.unavailable(Cause.UNREACHABLE, text)

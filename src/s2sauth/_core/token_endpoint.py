@@ -7,7 +7,6 @@ from urllib.parse import urlencode
 
 from .._version import __version__
 from . import client_auth, client_token, cognito, refusals
-from .config import Settings
 from .endpoint import with_scope
 from .errors import (
     Cause,
@@ -17,8 +16,6 @@ from .errors import (
     InvalidRequest,
     InvalidScope,
     TokenRequestRefused,
-    TokenResponseInvalid,
-    TokenUnavailable,
     UnauthorizedClient,
     UnsupportedGrantType,
 )
@@ -26,6 +23,7 @@ from .http_dates import http_date, retry_after
 from .issued import Issued, Unusable, read_token
 from .query import named
 from .server_words import clean
+from .settings import Settings
 from .strict_json import json_object
 from .values import Secret
 
@@ -162,7 +160,7 @@ _CODINGS = r"[a-z0-9-]{1,16}(?:, ?[a-z0-9-]{1,16}){0,3}"
 
 def _unavailable(answer: Answer, cause: Cause, what: str, likely: str, now: float | None) -> Failure:
     seconds = retry_after(answer.headers, now)
-    return Failure(cause, TokenUnavailable, (_message(answer, what, likely), seconds), seconds)
+    return Failure.unavailable(cause, _message(answer, what, likely), seconds)
 
 
 def _refused(answer: Answer, error: str | None, described: str | None, name: str | None) -> Failure:
@@ -170,10 +168,14 @@ def _refused(answer: Answer, error: str | None, described: str | None, name: str
     what = f"refused the request: {said}" + (f", {described}" if described else "")
     on_the_way = refusals.on_the_way(answer.headers, answer.body) if error is None else None
     likely = client_token.likely_cause(name) or on_the_way or cognito.likely_cause(error, answer.status)
-    return Failure(
+    return Failure.refused(
         Cause.CLIENT_REFUSED if error in _OF_THE_CLIENT else Cause.REQUEST_REFUSED,
-        _REFUSALS.get(error or "", TokenRequestRefused),
-        (_message(answer, what, likely), error, described, answer.status, cognito.request_id(answer.headers)),
+        _message(answer, what, likely),
+        error=_REFUSALS.get(error or "", TokenRequestRefused),
+        code=error,
+        described=described,
+        status=answer.status,
+        request_id=cognito.request_id(answer.headers),
     )
 
 
@@ -190,22 +192,17 @@ def _token(answer: Answer, members: Mapping[str, object], settings: Settings, no
             return _unusable(answer, finding.text)
         if finding.event == "scope_narrowed":
             message = _message(answer, f"granted less than was asked for: {finding.text}", cognito.NARROWED)
-            request_id = cognito.request_id(answer.headers)
-            return Failure(Cause.REQUEST_REFUSED, InvalidScope, (message, None, None, answer.status, request_id))
+            request_id, status = cognito.request_id(answer.headers), answer.status
+            return Failure.refused(
+                Cause.REQUEST_REFUSED, message, error=InvalidScope, code=None, status=status, request_id=request_id
+            )
     return token
 
 
 def _unusable(answer: Answer, what: str, likely: str | None = None) -> Failure:
     likely = likely or refusals.on_the_way(answer.headers, answer.body) or cognito.ANOTHER_SERVER
-    return Failure(
-        Cause.REQUEST_REFUSED,
-        TokenResponseInvalid,
-        (
-            _message(answer, f"sent no usable token: {what}", likely),
-            answer.status,
-            cognito.request_id(answer.headers),
-        ),
-    )
+    message = _message(answer, f"sent no usable token: {what}", likely)
+    return Failure.unusable(message, answer.status, cognito.request_id(answer.headers))
 
 
 def _message(answer: Answer, what: str, likely: str) -> str:

@@ -8,7 +8,8 @@ from .values import AccessToken
 class Tokens(Protocol):
     """Where a hook has its tokens from: credentials, `s2sauth.testing.StaticToken`, or a fake of yours.
 
-    Each method raises what the one of `CognitoClientCredentials` raises.
+    Each method raises what the one of `CognitoClientCredentials` raises. A fourth one, `confirm(token)`, is optional.
+    It is called when an API that rejected the token before this one has accepted this one.
     """
 
     def get_token(self, *, timeout: float | None = None, rejected: AccessToken | None = None) -> AccessToken:

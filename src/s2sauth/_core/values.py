@@ -69,7 +69,7 @@ class AccessToken(_Opaque):
     for a value that may not stand in a header.
     """
 
-    __slots__ = ("_left", "_trial", "access_token", "authorization", "expires_at", "expires_in", "scopes", "token_type")
+    __slots__ = ("_left", "access_token", "authorization", "expires_at", "expires_in", "scopes", "token_type")
     _instead = "each process gets its own token; pass settings between processes and call get_token() there."
     _in_text = (
         'use token.authorization for the whole header value ("Bearer ..."), or token.access_token for the value alone. '
@@ -89,7 +89,6 @@ class AccessToken(_Opaque):
     scopes: tuple[str, ...] | None
     """The scopes that were granted: the answer's `scope`, else the JWT's, else those asked for, else None."""
     _left: Callable[[], float]
-    _trial: Callable[[], None] | None
 
     def __init__(
         self,
@@ -99,7 +98,6 @@ class AccessToken(_Opaque):
         issued_at: float,
         left: Callable[[], float],
         scopes: tuple[str, ...] | None = None,
-        trial: Callable[[], None] | None = None,
     ) -> None:
         if not is_b64token(access_token):
             # Whatever brought it here: on HTTP/2 a line break in a header would reach the server.
@@ -113,7 +111,6 @@ class AccessToken(_Opaque):
         keep(self, "expires_at", datetime.fromtimestamp(issued_at + expires_in, UTC))
         keep(self, "scopes", scopes)
         keep(self, "_left", left)
-        keep(self, "_trial", trial)
 
     def remaining(self) -> float:
         """Seconds of life left, by the credentials' clocks; 0.0 when it is over."""

@@ -1,10 +1,9 @@
 """A secret in an environment variable, or in the place that a variable names."""
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import Any, NoReturn, final
 
-from .._core.environment import Found
+from .._core.environment import Environment
 from .._core.errors import ConfigurationError
 from .base import SecretSource, prepare_source
 
@@ -13,8 +12,7 @@ from .base import SecretSource, prepare_source
 class EnvironmentSecret:
     """Reads the first of `names` that is set, each time it is called. Raises ConfigurationError when none is.
 
-    `variables` names the variable of each argument that came from the environment as well, for error messages. Where a
-    variable holds a path or an ARN, `source` is what reads the secret.
+    Where a variable holds a path or an ARN, `source` is what reads the secret.
     """
 
     def __init__(
@@ -22,14 +20,12 @@ class EnvironmentSecret:
         names: tuple[str, ...],
         environ: Mapping[str, str],
         *,
-        variables: Mapping[str, str] = MappingProxyType({}),
         source: SecretSource | None = None,
     ) -> None:
         self._names = names
         # A closure: neither vars(self) nor a repr of it shows a value.
         self._read: Callable[[str], str] = lambda name: environ.get(name, "")
         self._source = source
-        self.variables = variables
 
     def at_construction(self) -> "str | SecretSource":
         """What can be checked before a token is requested: the value, or that there is a source."""
@@ -64,7 +60,7 @@ class EnvironmentSecret:
         return f"EnvironmentSecret({', '.join(self._names)})" if self._source is None else repr(self._source)
 
 
-def environment_secret(found: Found, environ: Mapping[str, str]) -> EnvironmentSecret:
+def environment_secret(found: Environment, environ: Mapping[str, str]) -> EnvironmentSecret:
     """The secret that the environment holds, or the address of."""
     source: SecretSource | None = None
     if found.secret_file is not None:
@@ -75,4 +71,4 @@ def environment_secret(found: Found, environ: Mapping[str, str]) -> EnvironmentS
         from .aws import from_arn  # noqa: PLC0415  # only what is used
 
         source = from_arn(found.secret_arn)
-    return EnvironmentSecret(found.secret_variables, environ, variables=found.variables, source=source)
+    return EnvironmentSecret(found.secret_variables, environ, source=source)

@@ -7,10 +7,10 @@ from http.client import HTTPConnection, HTTPException
 from typing import Final, cast, final
 from urllib.parse import urlencode
 
+from .._clock import Clock, SystemClock
 from .._core.client_secret import stored_secret
 from .._core.errors import ConfigurationError
 from .._core.strict_json import json_object
-from .._process import Clock, SystemClock
 from .base import SourceFailed
 
 _SECONDS: Final = 2.0

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar, cast, final
 
-from .._core.fleet import Circuit, opened
-from .._core.freshness import Instant
-from .._gate import Work, leave
-from .._process import Clock, Process, this_process
+from .._clock import Clock
+from .._core.entry import Instant
+from .._core.sharing import Circuit, opened
+from .._fork_guard import hold_off_forks, thread_ends
+from .._process import Process, this_process
 from ..events import Reporter
 from .base import Store
 
@@ -77,10 +78,10 @@ class Guarded:
                 self._under_way.pop(under_way, None)
                 with suppress(RuntimeError):  # released by a clock that was set, for whoever no longer waits
                     under_way.ended.release()
-                leave()
+                thread_ends()
 
         self._under_way[under_way] = None
-        with Work():
+        with hold_off_forks():
             try:
                 _thread.start_new_thread(work, ())  # looked up when used, as in _flight
             except RuntimeError:

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from .._core.config import Settings
-from .._core.entry import FORMAT, Stored, associated_data, dump, load, name
+from .._core.settings import Settings
+from .._core.stored import FORMAT, Stored, associated_data, dump, load, name
 from .._core.values import Secret
 from .base import MAX_VALUE
 

@@ -5,8 +5,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, final
 
 from .._boto import Boto
+from .._clock import Clock, SystemClock
 from .._core.record import Record
-from .._process import Clock, SystemClock
 from .base import MAX_VALUE, Found
 
 _SECONDS = 1.0

@@ -4,9 +4,9 @@ import inspect
 from math import inf
 from typing import TYPE_CHECKING, Any, Self, final
 
+from .._clock import SystemClock
 from .._core.errors import ConfigurationError
 from .._core.store_url import parse_store_url
-from .._process import SystemClock
 from .base import MAX_VALUE, Found
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import final
 
-from .._process import Clock, SystemClock
+from .._clock import Clock, SystemClock
 from .base import MAX_VALUE, Found
 
 _BUSY = 1.0

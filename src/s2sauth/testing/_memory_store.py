@@ -3,7 +3,7 @@
 import threading
 from typing import final
 
-from .._process import Clock, SystemClock
+from .._clock import Clock, SystemClock
 from ..stores.base import MAX_VALUE, Found
 
 

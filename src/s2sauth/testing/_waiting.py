@@ -4,10 +4,11 @@ from _thread import get_ident
 from collections.abc import Iterable
 from threading import TIMEOUT_MAX
 
+from .._clock import SystemClock
 from .._core.errors import ConfigurationError
 from .._core.policy import is_number
 from .._flight import Flight
-from .._process import SystemClock, this_process
+from .._process import this_process
 from ..credentials import CognitoClientCredentials
 
 
@@ -44,9 +45,9 @@ def wait_for_renewals(credentials: CognitoClientCredentials, *, timeout: float =
 
 
 def _in_progress(credentials: CognitoClientCredentials) -> list[Flight]:
-    shared = credentials._shared
-    working = [flight for flight in list(shared.supply.working) if flight.process == this_process()]
-    return working + [slot.flight for slot in shared.slots.all() if slot.flight.flying]
+    engine = credentials._engine
+    working = [flight for flight in list(engine.working) if flight.process == this_process()]
+    return working + [slot.flight for slot in engine.slots.all() if slot.flight.flying]
 
 
 def wait_for_flights(flights: Iterable[Flight], until: float) -> None:

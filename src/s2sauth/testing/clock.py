@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import final
 
-from .._process import Lock
+from .._clock import Lock
 
 
 @final

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Self, cast, final
 
-from .._process import SystemClock
+from .._clock import SystemClock
 from ._api import Api
 from ._knobs import Knobs
 from ._records import ApiRequest, Log, TokenRequest

@@ -8,8 +8,8 @@ from .._core.origin import AnyOrigin, parse_origins
 from .._core.values import AccessToken, scope_set
 
 if TYPE_CHECKING:
-    from .._httpx import HttpxAuth
-    from .._httpx2 import Httpx2Auth
+    from .._hooks.httpx import HttpxAuth
+    from .._hooks.httpx2 import Httpx2Auth
 
 _LIFE = 10 * 365 * 86_400.0
 _INSTEAD = (
@@ -61,19 +61,22 @@ class StaticToken:
 
     def httpx_auth(self, *origins: str | AnyOrigin, allow_http: bool = False) -> "HttpxAuth":
         """The hook for `httpx.Client(auth=...)`, with the rules of `CognitoClientCredentials.httpx_auth()`."""
-        from .._httpx import HttpxAuth  # noqa: PLC0415  # httpx only for those who use it
+        from .._hooks.httpx import HttpxAuth  # noqa: PLC0415  # httpx only for those who use it
 
         return HttpxAuth(self, parse_origins(origins, allow_http=allow_http))
 
     def httpx2_auth(self, *origins: str | AnyOrigin, allow_http: bool = False) -> "Httpx2Auth":
         """The hook for `httpx2.Client(auth=...)`, with the rules of `CognitoClientCredentials.httpx2_auth()`."""
-        from .._httpx2 import Httpx2Auth  # noqa: PLC0415  # httpx2 only for those who use it
+        from .._hooks.httpx2 import Httpx2Auth  # noqa: PLC0415  # httpx2 only for those who use it
 
         return Httpx2Auth(self, parse_origins(origins, allow_http=allow_http))
 
     def invalidate(self, token: AccessToken | str, /) -> None:
         """Note the call in `invalidated`; the token stays."""
         self.invalidated.append(token)
+
+    def confirm(self, token: AccessToken, /) -> None:
+        """Nothing to do: the token is never renewed."""
 
     def __format__(self, format_spec: str) -> NoReturn:
         raise TypeError(f"StaticToken cannot be formatted, because it hides its value: {_INSTEAD}.")

@@ -5,29 +5,27 @@ All times in seconds, `chance` from [0, 1).
 
 from enum import Enum, auto
 
-from .errors import Cause, Failure, TokenUnavailable
-from .freshness import Entry, Instant, elapsed
-from .plan import is_short
+from .entry import Entry, Instant, elapsed, is_short
+from .errors import Cause, Failure
 from .policy import RenewalPolicy
 from .record import Record
-from .retry import SHORTEST_LIMIT, Memory
+from .retry import SHORTEST_LIMIT, Backoff, Cooldown
 
 LEASE_PART = 0.25
 """The lease lasts this part of the policy's deadline: long enough for nearly every token request, and two holders may
 die one after the other before all others stop waiting, and would ask at once."""
 RESERVED_PART = 0.4
 """The last part of a flight's time is not spent on waiting for a lease's holder: it is for a request of its own."""
-POLL_BASE = 0.1
-POLL_GROWTH = 1.5
-POLL_CAP = 0.25
+POLL = Backoff(0.1, 0.25, growth=1.5)
+"""Between two looks into the store while another process has the lease."""
 LOOK_AGAIN = 1.0
 """With a token in hand nobody waits for the lease's holder; what it brought is looked for after this time, or after an
 eighth of the renewal window."""
 CONNECTING = 1.0
 """The first operation of a flight may have to connect; and while somebody waits for a token, a slow store may still be
 quicker than the token endpoint, and is cheaper."""
-CIRCUIT_BASE = 5.0
-CIRCUIT_CAP = 60.0
+CIRCUIT = Backoff(5.0, 60.0)
+"""How long a store that failed is skipped."""
 
 
 class Verdict(Enum):
@@ -70,13 +68,13 @@ def may_wait(left: float, limit: float) -> bool:
 
 def poll_delay(polls: int, chance: float) -> float:
     """Until the next look into the store, after so many."""
-    return min(POLL_CAP, POLL_BASE * POLL_GROWTH ** min(polls, 10)) * (0.5 + chance / 2)
+    return POLL.after(polls) * (0.5 + chance / 2)
 
 
-def left_to_another(now: Instant, *, window: float, chance: float) -> Memory:
-    """What is remembered when another process has the lease and a token is in hand."""
-    failure = Failure(Cause.ELSEWHERE, TokenUnavailable, ("another process is renewing this token", None))
-    return Memory(failure, now, min(LOOK_AGAIN, window / 8) * (0.5 + chance / 2), repeated=0, in_hand=True)
+def left_to_another(now: Instant, *, window: float, chance: float) -> Cooldown:
+    """What is remembered when another process has the lease and a usable token is cached."""
+    failure = Failure.unavailable(Cause.ELSEWHERE, "another process is renewing this token")
+    return Cooldown(failure, now, min(LOOK_AGAIN, window / 8) * (0.5 + chance / 2), repeated=0, with_token=True)
 
 
 def store_limit(left: float, *, first: bool, waited_for: bool, policy: RenewalPolicy) -> float:
@@ -102,4 +100,4 @@ class Circuit(Record):
 def opened(before: Circuit | None, *, now: Instant, chance: float) -> Circuit:
     """The circuit after one more failure."""
     repeated = 0 if before is None else before.repeated + 1
-    return Circuit(now, min(CIRCUIT_CAP, CIRCUIT_BASE * 2.0 ** min(repeated, 10)) * (0.5 + chance / 2), repeated)
+    return Circuit(now, CIRCUIT.after(repeated) * (0.5 + chance / 2), repeated)

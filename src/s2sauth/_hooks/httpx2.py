@@ -7,9 +7,9 @@ from typing import Any, final
 import httpcore2
 import httpx2
 
-from ._core import errors
-from ._hook import Hook
-from ._sender import Senders
+from .._core import errors
+from .._sender import Senders
+from .rules import Hook
 
 
 @final

@@ -8,9 +8,9 @@ import certifi
 import httpcore
 import httpx
 
-from ._core import errors
-from ._hook import Hook
-from ._sender import Senders
+from .._core import errors
+from .._sender import Senders
+from .rules import Hook
 
 
 @final

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2sauth import RenewalPolicy, TokenUnavailable
+from s2sauth._core.entry import Entry
 from s2sauth._core.errors import Cause
-from s2sauth._core.fleet import (
+from s2sauth._core.retry import in_force
+from s2sauth._core.sharing import (
     Circuit,
     Verdict,
     judge,
@@ -19,8 +21,6 @@ from s2sauth._core.fleet import (
     poll_delay,
     store_limit,
 )
-from s2sauth._core.freshness import Entry
-from s2sauth._core.retry import holding
 from tests.support.entries import POLICY, START, after, entry
 
 TAKE, RETIRE, FALL_BACK, PASS = Verdict.TAKE, Verdict.RETIRE, Verdict.FALL_BACK, Verdict.PASS
@@ -196,15 +196,15 @@ def test_a_longer_store_timeout_holds_for_all_operations() -> None:
 )
 def test_what_another_renews_is_looked_for_soon(window: float, chance: float, pause: float) -> None:
     """A second, or an eighth of the window; it holds for those who have a token, and for nobody else."""
-    memory = left_to_another(START, window=window, chance=chance)
+    cooldown = left_to_another(START, window=window, chance=chance)
 
-    assert (memory.pause, memory.repeated) == (pause, 0)
-    assert memory.failure.cause is Cause.ELSEWHERE
-    error = memory.failure.exception()
+    assert (cooldown.pause, cooldown.repeated) == (pause, 0)
+    assert cooldown.failure.cause is Cause.ELSEWHERE
+    error = cooldown.failure.exception()
     assert isinstance(error, TokenUnavailable)
     assert str(error) == "another process is renewing this token"
-    assert holding((memory,), START, in_hand=True) is memory
-    assert holding((memory,), START, in_hand=False) is None
+    assert in_force((cooldown, None), START, with_token=True) is cooldown
+    assert in_force((cooldown, None), START, with_token=False) is None
 
 
 def test_a_failing_store_is_left_alone_ever_longer() -> None:

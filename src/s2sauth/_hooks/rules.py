@@ -10,15 +10,15 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from ._core.bearer import refuses_bearer
-from ._core.errors import OriginNotAllowed, S2SAuthError, TokenUnavailable
-from ._core.origin import OriginList
-from ._core.tokens import Tokens
-from ._core.values import AccessToken
-from .events import EventName
+from .._core.bearer import refuses_bearer
+from .._core.errors import OriginNotAllowed, S2SAuthError, TokenUnavailable
+from .._core.origin import OriginList
+from .._core.tokens import Tokens
+from .._core.values import AccessToken
+from ..events import EventName
 
 if TYPE_CHECKING:
-    from ._slots import OurHeaders
+    from .._engine import OurHeaders
 
 DRAINED_BYTES = 64 * 1024
 DRAINED_SECONDS = 0.5
@@ -103,7 +103,7 @@ class Hook:
                 self._drain(sent, response)
                 response = yield self._sent(request, other)
                 if response.status_code != 401:
-                    _confirm(other)
+                    self._confirm(other)
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:
         """Called by an async client; the same, awaiting."""
@@ -123,7 +123,7 @@ class Hook:
                 await self._adrain(sent, response)
                 response = yield self._sent(request, other)
                 if response.status_code != 401:
-                    _confirm(other)
+                    self._confirm(other)
 
     def _report(self, name: EventName) -> None:
         if self._tell is not None:
@@ -178,6 +178,16 @@ class Hook:
             return False
         return True
 
+    def _confirm(self, token: AccessToken) -> None:
+        """The API that rejected the token before takes this one: forced renewals may follow at the usual interval.
+
+        An answer of any other API says nothing about that: one healthy API beside a misconfigured one would make it
+        cost 61 tokens an hour instead of 7 (benchmarks/revocation.py).
+        """
+        confirm = getattr(self._tokens, "confirm", None)  # a fake may have none
+        if confirm is not None:
+            confirm(token)
+
     def _drain(self, sent: Any, response: Any) -> None:
         """Read what is left of a 401, raw and bounded, so that its connection can be used again; else close it."""
         stream, budget = response.stream, self._begin_drain(sent)
@@ -224,17 +234,6 @@ class _Budget:
     def takes(self, chunk: bytes) -> bool:
         self.body += chunk
         return len(self.body) <= DRAINED_BYTES and self._monotonic() < self._until
-
-
-def _confirm(token: AccessToken) -> None:
-    """The API that rejected the token before takes this one: the budget of forced renewals is reset.
-
-    An answer of any other API says nothing about that: one healthy API beside a misconfigured one would make it cost
-    61 tokens an hour instead of 7 (benchmarks/revocation.py).
-    """
-    trial = token._trial  # not public: the token's way to its key's budget
-    if trial is not None:
-        trial()
 
 
 def _patience(request: Any) -> float | None:

@@ -1,7 +1,7 @@
-"""The part of a flight that concerns the other processes: their token first, then the lease, then a token of one's own.
+"""The store's part of a flight: take another process's token, else the lease, else ask; share what the flight brings.
 
-The store is an economy, never a dependency: whatever it does, the flight goes on without it. The lease is one as well:
-it keeps others from asking at the same time, and whoever has waited long enough asks all the same.
+The store saves money; nothing depends on it. Whatever it does, the flight goes on without it. The lease is a saving as
+well: it keeps others from asking at the same time, and a flight that has waited long enough asks all the same.
 """
 
 import os
@@ -10,17 +10,17 @@ from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar, assert_never, final
 
-from ._core.entry import Stored
+from ._core.entry import Entry, Instant, elapsed
 from ._core.errors import Failure
-from ._core.fleet import Verdict, judge, lease_seconds, left_to_another, may_wait, poll_delay, store_limit
-from ._core.freshness import Entry, Instant, elapsed
 from ._core.issued import Issued
-from ._core.policy import RenewalPolicy
+from ._core.retry import LastFailure
+from ._core.sharing import Verdict, judge, lease_seconds, left_to_another, may_wait, poll_delay, store_limit
+from ._core.stored import Stored
 from ._core.values import Secret
+from ._engine import Engine
 from ._flight import Flight, Outcome
-from ._process import Clock, this_process
+from ._process import this_process
 from ._slots import Slot
-from .events import Reporter
 from .stores._guarded import Guarded, StoreUnusable
 from .stores._sealed import Seal
 from .stores.base import Found, Store
@@ -29,29 +29,17 @@ T = TypeVar("T")
 
 
 @final
-class Fleet:
-    """The other processes, as one credentials object knows them: through the store."""
+class StoreSession:
+    """One flight's use of the store. `secrets` are those of the client, the best one first. The end of the block gives
+    the lease back.
+    """
 
-    def __init__(self, store: Store, *, policy: RenewalPolicy, clock: Clock, report: Reporter) -> None:
-        self.store = Guarded(store, clock=clock, report=report)
-        self.policy = policy
-        self.clock = clock
-        self.report = report
-
-    def meet(self, slot: Slot, flight: Flight, secrets: list[Secret]) -> "Meeting":
-        """What one flight has to do with the others. `secrets` are those of the client, the best one first."""
-        return Meeting(self, slot, flight, [Seal(secret, slot.settings) for secret in secrets])
-
-
-@final
-class Meeting:
-    """One flight's dealings with the store; leaving the block gives the lease back."""
-
-    def __init__(self, fleet: Fleet, slot: Slot, flight: Flight, seals: list[Seal]) -> None:
-        self._fleet = fleet
+    def __init__(self, store: Guarded, engine: Engine, slot: Slot, flight: Flight, secrets: list[Secret]) -> None:
+        self._store = store
+        self._engine = engine
         self._slot = slot
         self._flight = flight
-        self._seals = seals
+        self._seals = [Seal(secret, slot.settings) for secret in secrets]
         self._seen: dict[str, bytes | None] = {}
         """What was read before the token request, by name: what the new token may replace."""
         self._owner = os.urandom(16).hex().encode()
@@ -67,13 +55,13 @@ class Meeting:
         self._try(self._leave)
 
     def token(self) -> Outcome | None:
-        """Another process's token, if there is one to take; a failure: another process is getting one and nobody waits
-        for it here; None: ask for one.
+        """Another process's token, if there is one to take. A failure: another process is renewing, and no caller waits
+        here. None: ask for a token.
         """
         return self._try(self._find)
 
     def share(self, entry: Entry, secret: Secret) -> None:
-        """Give the others the token that was asked for with `secret`, but for one of before a snapshot."""
+        """Give the other processes the token that was asked for with `secret`, unless it is from before a snapshot."""
         if self._flight.process == this_process():
             self._try(partial(self._share, entry, secret))
 
@@ -84,25 +72,25 @@ class Meeting:
             return None
 
     def _find(self) -> Outcome | None:
-        flight, clock = self._flight, self._fleet.clock
+        flight, clock = self._flight, self._engine.clock
         polls = 0
         while (entry := self._look()) is None:
             if self._lease():
                 return self._look()  # the one who had it before may have brought a token in between
             if not flight.waited_for:
                 return self._leave_to_another()
-            if flight.outcome is not None or not may_wait(flight.left(self._now()), flight.limit[1]):
+            if flight.outcome is not None or not may_wait(flight.left(self._engine.now()), flight.limit[1]):
                 return None
             clock.wait(flight.pause, poll_delay(polls, clock.random()))
             polls += 1
         return entry
 
     def _leave_to_another(self) -> Failure:
-        slot, fleet, entry = self._slot, self._fleet, self._slot.newest
-        window = fleet.policy.window(entry.life if entry is not None else 0.0)  # without one somebody would wait
-        memory = left_to_another(self._now(), window=window, chance=fleet.clock.random())
-        slot.put_off(memory, self._flight.number)
-        return memory.failure
+        slot, engine, entry = self._slot, self._engine, self._slot.newest
+        window = engine.policy.window(entry.life if entry is not None else 0.0)  # without one a caller would wait
+        cooldown = left_to_another(engine.now(), window=window, chance=engine.clock.random())
+        slot.failure = LastFailure(self._flight.number, slot.last_error, cooldown)  # no failure, but a pause
+        return cooldown.failure
 
     def _look(self) -> Entry | None:
         """The token in the store, if this flight can use it."""
@@ -116,7 +104,7 @@ class Meeting:
             return None
         stored = seal.open(found.value)
         if stored is None or found.left > stored.issued.lifetime:  # nobody writes one for longer than it lives
-            self._fleet.report("store_entry_refused", slot.id)
+            self._engine.report("store_entry_refused", slot.id)
             return None
         entry = self._entry(stored, found.left)
         flight = self._flight
@@ -124,18 +112,18 @@ class Meeting:
             entry,
             cached=slot.newest,
             replaces=None if flight.min_ttl else flight.replaces,  # which is good for the others
-            now=self._now(),
+            now=self._engine.now(),
             min_ttl=flight.min_ttl,
         )
         match verdict:
             case Verdict.TAKE:
-                self._fleet.report("token_taken", slot.id, seconds=elapsed(entry.asked_at, self._now()))
+                self._engine.report("token_taken", slot.id, seconds=elapsed(entry.asked_at, self._engine.now()))
                 return entry
             case Verdict.RETIRE:
                 suspected = Stored(stored.issued, asked_at=stored.asked_at, suspected=True)
                 self._put(seal, suspected, found.left)
             case Verdict.FALL_BACK:
-                slot.offer(entry)
+                slot.keep(entry)
             case Verdict.PASS:
                 pass
             case _:
@@ -143,19 +131,13 @@ class Meeting:
         return None
 
     def _entry(self, stored: Stored, left: float) -> Entry:
-        now = self._now()
+        now = self._engine.now()
         age = stored.age(now.wall, left)
-        return self._slot.arrived(
-            stored.issued,
-            self._flight,
-            asked_at=Instant(now.wall - age, now.boot - age),
-            policy=self._fleet.policy,
-            clock=self._fleet.clock,
-            suspected=stored.suspected,
-        )
+        asked_at = Instant(now.wall - age, now.boot - age)
+        return self._engine.entry(stored.issued, self._flight, asked_at=asked_at, suspected=stored.suspected)
 
     def _lease(self) -> bool:
-        seconds = lease_seconds(self._fleet.policy)
+        seconds = lease_seconds(self._engine.policy)
         name, owner = self._seals[0].lease, self._owner
         self._leased = self._call(lambda store: store.put(name, owner, replaces=None, seconds=seconds))
         return self._leased
@@ -164,7 +146,7 @@ class Meeting:
         seal = next((seal for seal in self._seals if seal.secret == secret), None) or Seal(secret, self._slot.settings)
         issued = Issued(entry.token.access_token, entry.life, entry.token.scopes)
         stored = Stored(issued, asked_at=entry.asked_at.wall, suspected=False)
-        self._put(seal, stored, entry.life - elapsed(entry.asked_at, self._now()))
+        self._put(seal, stored, entry.life - elapsed(entry.asked_at, self._engine.now()))
 
     def _put(self, seal: Seal, stored: Stored, seconds: float) -> None:
         """Replace what was seen, and nothing else: a token that came since then is newer."""
@@ -180,16 +162,12 @@ class Meeting:
             self._call(lambda store: store.close())
 
     def _call(self, operation: Callable[[Store], T]) -> T:
-        fleet, flight = self._fleet, self._flight
-        limit = store_limit(
-            flight.left(self._now()), first=not self._connected, waited_for=flight.waited_for, policy=fleet.policy
-        )
-        result = fleet.store.call(operation, seconds=limit, key=self._slot.id)
+        flight, policy = self._flight, self._engine.policy
+        left, first = flight.left(self._engine.now()), not self._connected
+        seconds = store_limit(left, first=first, waited_for=flight.waited_for, policy=policy)
+        result = self._store.call(operation, seconds=seconds, key=self._slot.id)
         self._connected = True
         return result
-
-    def _now(self) -> Instant:
-        return Instant(self._fleet.clock.wall(), self._fleet.clock.boottime())
 
 
 def _checked(found: object) -> Found | None:
