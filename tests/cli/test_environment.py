@@ -78,6 +78,7 @@ def test_a_process_ends_with_words_and_a_documented_code(
     assert b"settings" in ran.stdout.replace(b"\0", b"")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in a folder")
 @pytest.mark.parametrize("command", ["doctor", "token", "call"])
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSLKEYLOGFILE"])
 def test_a_pipe_that_no_program_uses_is_not_waited_for(
@@ -165,6 +166,7 @@ sys.exit(code)
 """
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
 @pytest.mark.fault(205)
 @pytest.mark.parametrize("command", [("doctor",), ("token",), ("call", "GET")], ids=lambda command: command[0])
 @pytest.mark.parametrize(("start", "spare"), [("cold", 0), ("cold", 1), ("warm", 0)])
@@ -204,6 +206,7 @@ def test_too_many_open_files_are_no_fault_of_a_variable(starved: str, run: Run, 
     assert "/nowhere" not in ran.out
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no POSIX shell")
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-"])
 def test_closed_streams(closed: str, fake: FakeCognito) -> None:
     """The exit code is the same. An interpreter takes half a second to start."""
@@ -225,6 +228,7 @@ def test_help_on_a_stream_without_its_characters(argv: tuple[str, ...]) -> None:
     assert b"Traceback" not in ran.stderr
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_help_on_a_full_disk() -> None:
     """It is told, and is a failure. An interpreter takes half a second to start."""
     with open("/dev/full", "wb") as full:  # noqa: PTH123  # a device

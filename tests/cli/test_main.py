@@ -167,6 +167,7 @@ def test_error_that_nobody_reads(bare: pytest.MonkeyPatch) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no POSIX shell")
 def test_streams_that_are_closed() -> None:
     """As with `>&-`: the exit code is all that is left. An interpreter takes half a second to start."""
     command = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", *PYTHON]

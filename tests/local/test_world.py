@@ -86,6 +86,7 @@ def _is_below(process: Path, folder: Path) -> bool:
         return False
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="what is left running is looked for in Linux's /proc")
 def test_it_ends_with_its_parent() -> None:
     """However that ends: by the pipe to it."""
     aws = Local()
@@ -163,6 +164,7 @@ def test_end_at_the_start_is_told() -> None:
     assert failed.value.code == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no POSIX shell and no SIGUSR1")
 def test_signal_that_another_thread_gets_is_handled_while_we_wait() -> None:
     """The kernel may choose any thread, and does so for the second of two that come at once."""
     go = threading.Event()
