@@ -113,11 +113,12 @@ class Cognito:
 
     def answer(self, now: float, limits: Timeouts) -> tuple[int | None, float]:
         """The status, None if it cannot be reached, and the seconds until then."""
+        connect, read = limits
         books = self._books
         books.requests[int(now)] += 1
         for outage in self._outages:
             if outage.began <= now < outage.ended:
-                return (None, limits.connect) if outage.hangs else (503, min(REFUSAL, limits.read))
+                return (None, connect) if outage.hangs else (503, min(REFUSAL, read))
         self._tokens = min(QUOTA, self._tokens + (now - self._filled) * QUOTA)
         self._filled = now
         if self._tokens < 1:
@@ -126,7 +127,7 @@ class Cognito:
         self._tokens -= 1
         books.minted[int(now)] += 1
         median, sigma = LATENCY
-        return 200, min(self._luck.lognormvariate(log(median), sigma), 0.9 * limits.read)
+        return 200, min(self._luck.lognormvariate(log(median), sigma), 0.9 * read)
 
 
 class Waiter:

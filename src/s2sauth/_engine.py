@@ -150,7 +150,7 @@ def _end(slot: Slot, outcome: Failure) -> None:
     last = slot.latest
     while True:
         ended = Flight.ended(last.number + 1, outcome)
-        successor = last.next.setdefault(None, ended)  # first: from here on nobody begins another one
+        successor = last.next.settle(ended)  # first: from here on nobody begins another one
         if last.settle(outcome):
             last.interrupt()
         if successor is ended:

@@ -91,7 +91,8 @@ class Sender:
         """POST once; a failure says why there was no answer. Of the client only its transport takes part: no default
         headers, cookies, auth, redirects."""
         self._url, self.proxy = request.url, None
-        timeout = self._library.Timeout(limits.read, connect=limits.connect)
+        connect, read = limits
+        timeout = self._library.Timeout(read, connect=connect)
         try:
             response = self._client.send(
                 self._library.Request(

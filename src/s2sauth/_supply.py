@@ -27,12 +27,12 @@ class Call:
     __slots__ = (
         "_asked",
         "_began",
-        "_caller_has",
         "_clock",
         "_engine",
         "_joined",
         "_patience",
         "_slot",
+        "_time_left",
         "_token",
         "_waited",
     )
@@ -43,9 +43,9 @@ class Call:
         self._engine = engine
         self._clock: Clock = engine.clock
         self._slot = slot
-        self._caller_has = time_left()
-        self._patience = _patience(engine.policy, timeout, self._caller_has)
-        self._asked = Asked(None if rejected is None else rejected.access_token, _checked(min_ttl))
+        self._time_left = time_left()
+        self._patience = _patience(engine.policy, timeout, self._time_left)
+        self._asked = _ANYTHING if rejected is None and min_ttl == 0 else _asked(rejected, min_ttl)
         self._began = self._clock.boottime()
         self._joined: Flight | None = None
         """The flight that it waits for."""
@@ -129,7 +129,7 @@ class Call:
 
     def _renew(self, flight: Flight, entry: Entry, now: Instant) -> Wait | None:
         """Start a renewal in the background. In Lambda wait for it, since threads stand still between invocations."""
-        limit = now, self._in_time(background_limit(entry.usable_left(now)))
+        limit = now, self._in_time(background_limit(entry.usable_left(now)), now)
         candidate = Flight(flight.number + 1, limit=limit, min_ttl=self._asked.min_ttl)
         if self._start(flight, candidate) is candidate and in_lambda():
             return candidate, min(LAMBDA_WAIT, self._patience)
@@ -138,7 +138,7 @@ class Call:
 
     def _join(self, flight: Flight, now: Instant, *, flying: bool, replaces: Entry | None) -> None:
         """Wait for the flight in progress, or for the next one, which another caller may have begun meanwhile."""
-        limit = now, self._in_time(self._engine.policy.deadline)
+        limit = now, self._in_time(self._engine.policy.deadline, now)
         if not flying:
             number, min_ttl = flight.number + 1, self._asked.min_ttl
             candidate = Flight(number, limit=limit, replaces=replaces, min_ttl=min_ttl, waited_for=True)
@@ -149,13 +149,13 @@ class Call:
             flight.waited_for = True
         self._joined = flight
 
-    def _in_time(self, seconds: float) -> float:
-        """How long a flight may last that would have these seconds, but for the caller's own time."""
-        return min(seconds, max(SHORTEST_LIMIT, self._caller_has))
+    def _in_time(self, seconds: float, now: Instant) -> float:
+        """How long a flight that begins now may last: so many seconds, but no longer than the caller has."""
+        return min(seconds, max(SHORTEST_LIMIT, self._time_left - (now.boot - self._began)))
 
     def _start(self, last: Flight, candidate: Flight) -> Flight:
         """The flight after `last`: the candidate, or another caller's; begun in either case."""
-        self._slot.flight = flight = last.next.setdefault(None, candidate)
+        self._slot.flight = flight = last.next.settle(candidate)
         self._begin(flight, candidate.limit[0])
         return flight
 
@@ -211,9 +211,9 @@ class Call:
         self._hand_out(entry)
 
 
-def _patience(policy: RenewalPolicy, timeout: float | None, caller_has: float) -> float:
+def _patience(policy: RenewalPolicy, timeout: float | None, most: float) -> float:
     """How many seconds a caller waits at most."""
-    most = min(policy.deadline, caller_has)
+    most = min(policy.deadline, most)
     if timeout is None:
         return most
     if not is_number(timeout) or timeout < 0:
@@ -221,10 +221,14 @@ def _patience(policy: RenewalPolicy, timeout: float | None, caller_has: float) -
     return min(timeout, most)
 
 
-def _checked(min_ttl: float) -> float:
-    if min_ttl != 0.0 and (not is_number(min_ttl) or min_ttl < 0):
+def _asked(rejected: AccessToken | None, min_ttl: float) -> Asked:
+    if not is_number(min_ttl) or min_ttl < 0:
         raise ConfigurationError(f"min_ttl: seconds of life that the token must have, 0 or more; got {min_ttl!r}")
-    return min_ttl
+    return Asked(None if rejected is None else rejected.access_token, min_ttl)
+
+
+_ANYTHING = Asked()
+"""What most callers ask for."""
 
 
 def _remembered(known: Known, now: Instant) -> Exception:

@@ -10,7 +10,6 @@ from s2sauth._core.retry import (
     Backoff,
     Cooldown,
     ForcedBudget,
-    Timeouts,
     background_limit,
     cooldown_after_outage,
     cooldown_after_refusal,
@@ -32,7 +31,7 @@ chances = st.floats(0, 1, exclude_max=True)
 )
 def test_attempt_is_given_2_and_4_seconds_and_never_more_than_is_left(left: float, limits: tuple[float, float]) -> None:
     """And never nothing, which means another thing to an HTTP client."""
-    assert timeouts(left) == Timeouts(*limits)
+    assert timeouts(left) == limits
 
 
 @pytest.mark.parametrize(("usable", "limit"), [(0.5, 2), (4, 2), (10, 5), (710, 355)])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import s2sauth
 from s2sauth import CognitoClientCredentials, Event, TokenUnavailable, _flight, _supply
 from s2sauth._clock import Lock
 from s2sauth._core.errors import Failure
@@ -76,6 +77,18 @@ def test_caller_that_slept_through_the_life_of_its_token_gets_another(make: Make
     fake.set_expires_in(5)
     assert make(clock=clock).get_token().remaining() == 5
     assert fake.counts()["token_requests"] == 2
+
+
+def test_the_next_flight_of_that_caller_has_the_rest_of_its_time(make: Make, fake: FakeCognito) -> None:
+    """In a Lambda function no token request goes on when the invocation has ended."""
+    clock = Sleepy()
+    clock.nap = 6.0
+    fake.set_expires_in(5)
+    credentials = make(clock=clock)
+    with s2sauth.time_limit(lambda: 7.0):
+        credentials.get_token()
+    assert credentials._slot.flight.number == 2
+    assert credentials._slot.flight.limit[1] == pytest.approx(0.75)
 
 
 def test_caller_that_slept_through_its_deadline_fails_and_the_next_one_has_a_token(

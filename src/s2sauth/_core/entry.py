@@ -122,7 +122,7 @@ class Entry:
 
     def follow_with(self, entry: "Entry") -> bool:
         """Let `entry` follow this one, which the cached path no longer hands out; False if another one does already."""
-        if first := self.next.setdefault(None, entry) is entry:
+        if first := self.next.set(entry):
             self.fresh_until_wall = -inf
         return first
 

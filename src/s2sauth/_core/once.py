@@ -18,3 +18,7 @@ class Once(dict[None, T]):
     def set(self, value: T) -> bool:
         """Set it; False if another value is there already."""
         return self.setdefault(None, value) is value
+
+    def settle(self, candidate: T) -> T:
+        """Set it unless it is set; what it holds from now on."""
+        return self.setdefault(None, candidate)

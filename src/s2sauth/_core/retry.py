@@ -40,17 +40,14 @@ SHORTEST_LIMIT: Final = 0.05
 """An attempt is given at least this long; 0 would mean another thing to an HTTP client."""
 
 
-class Timeouts(Record):
-    """The limits of one attempt."""
-
-    connect: float
-    read: float
+Timeouts = tuple[float, float]
+"""Of one attempt, in seconds: to connect, and to read."""
 
 
 def timeouts(left: float) -> Timeouts:
     """The limits of an attempt when `left` seconds remain until the deadline."""
     left = max(left, SHORTEST_LIMIT)
-    return Timeouts(min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left))
+    return min(CONNECT_TIMEOUT, left), min(READ_TIMEOUT, left)
 
 
 def background_limit(usable_left: float) -> float:
