@@ -12,8 +12,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-SECONDS = 4.0
-"""In which a child gets its token: half of the default deadline, after which a flight is given up."""
+SECONDS = 7.0
+"""In which a child gets its token: less than the default deadline, after which a flight is given up."""
 
 fork: Callable[[], int] = ctypes.PyDLL(None).fork if sys.platform != "win32" else None  # type: ignore[assignment]  # never called there
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-SECONDS = 10
+SECONDS = 30
 
 
 def in_child(function: Callable[[], Any]) -> Any:
