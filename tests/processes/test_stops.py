@@ -67,7 +67,7 @@ def test_caller_of_a_stopped_process_fails_once_and_at_once(short: FakeCognito) 
         failed, seconds = process.hear().split()
         short.release()
         assert failed == "TokenUnavailable"
-        assert float(seconds) < 0.3 + 0.4 + 0.25
+        assert float(seconds) < 3.5  # a read time-out, which is 4 s, was not waited for
         while not (line := (process.tell(), process.hear())[1]).startswith("token"):
             assert float(line.split()[1]) < 0.3  # the failure is remembered for half a second at most
     assert short.counts()["token_requests"] == 2
