@@ -1,4 +1,7 @@
-"""Events: stable names, one log line each, a WARNING once per interval; nothing that goes wrong there comes back."""
+"""Events: stable names, one log line each, a WARNING once per interval; nothing that goes wrong there comes back.
+
+The table of texts is private: users get a name and a log line, one at a time.
+"""
 
 import logging
 import re

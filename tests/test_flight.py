@@ -1,4 +1,7 @@
-"""How threads, asyncio and trio wait for one flight: rules that no credentials object is needed for."""
+"""How threads, asyncio and trio wait for one flight: rules that no credentials object is needed for.
+
+A flight is private: callers see what came of it.
+"""
 
 import _thread
 import asyncio

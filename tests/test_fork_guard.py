@@ -1,4 +1,7 @@
-"""What a flight does in OpenSSL keeps out of the way of forks and of the process's end, and nobody waits for ever."""
+"""What a flight does in OpenSSL keeps out of the way of forks and of the process's end, and nobody waits for ever.
+
+The guard is private: a caller sees only that a fork takes its time.
+"""
 
 import _thread
 import os

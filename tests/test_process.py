@@ -1,4 +1,7 @@
-"""What belongs to the process: clocks, chance, generation, Lambda."""
+"""What belongs to the process: clocks, chance, generation, Lambda.
+
+Private modules: what the process is made of is no caller's to ask.
+"""
 
 import _thread
 import importlib.util

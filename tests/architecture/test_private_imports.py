@@ -40,6 +40,16 @@ def test_few_files_import_private_names() -> None:
     assert len(found) <= LIMIT, sorted(found)
 
 
+def test_files_that_import_private_names_say_why() -> None:
+    """Their docstring has the reason, and the word "private", by which it is found."""
+    silent: list[str] = []
+    for path in TESTS.rglob("*.py"):
+        text = path.read_text("utf-8")
+        if private(text) and "private" not in (ast.get_docstring(ast.parse(text)) or "").lower():
+            silent.append(path.relative_to(TESTS).as_posix())
+    assert silent == []
+
+
 @pytest.mark.parametrize(
     ("line", "names"),
     [

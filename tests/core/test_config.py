@@ -1,4 +1,7 @@
-"""Arguments become settings in one canonical form, or one error that lists every mistake."""
+"""Arguments become settings in one canonical form, or one error that lists every mistake.
+
+Private modules, since decisions are pure: through the public face each line of these tables would cost a flight.
+"""
 
 import json
 import random

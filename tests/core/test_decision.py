@@ -1,4 +1,7 @@
-"""The one decision behind get_token(): what to do for one caller, now."""
+"""The one decision behind get_token(): what to do for one caller, now.
+
+Private modules, since decisions are pure: through the public face each line of these tables would cost a flight.
+"""
 
 import math
 

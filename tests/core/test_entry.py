@@ -1,4 +1,7 @@
-"""How old a token is: two clocks, three states, and never back."""
+"""How old a token is: two clocks, three states, and never back.
+
+Private modules, since decisions are pure: through the public face each line of these tables would cost a flight.
+"""
 
 import math
 

@@ -13,8 +13,8 @@ import string
 import time
 import traceback
 from datetime import UTC, datetime
+from functools import partial
 from importlib import import_module
-from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
@@ -42,9 +42,9 @@ from s2sauth._core.errors import (
 )
 from s2sauth._core.http_dates import MAX_RETRY_AFTER, http_date, retry_after
 from s2sauth._core.server_words import HIDDEN, MAX_WORDS, clean
-from s2sauth._core.settings import Settings
 from s2sauth._core.token_endpoint import _REFUSALS
 from s2sauth._core.values import Secret
+from tests.support import entries
 
 REFUSALS = (InvalidRequest, InvalidClient, InvalidGrant, InvalidScope, UnauthorizedClient, UnsupportedGrantType)
 
@@ -192,17 +192,7 @@ def test_failure_makes_a_fresh_exception_each_time() -> None:
 SECRET = Secret("hunter2")
 
 
-def settings(**given: Any) -> Settings:
-    """Settings, but for those given."""
-    usual: dict[str, Any] = {
-        "token_url": "https://auth.example.com/oauth2/token",
-        "client_id": "id",
-        "auth_method": "auto",
-        "scopes": None,
-        "client_metadata": None,
-        "strict": False,
-    }
-    return Settings(**{**usual, **given})
+settings = partial(entries.settings, scopes=None, client_id="id")
 
 
 @pytest.mark.fault(186)

@@ -25,18 +25,12 @@ from s2sauth._core.policy import LONGEST_LIFE
 from s2sauth._core.settings import Settings, key, key_id
 from s2sauth._core.token_endpoint import MAX_ANSWER, Answer, read_answer
 from s2sauth._core.values import Secret, scope_set
+from tests.support.entries import settings
 
 LONGEST_TEXT = 2_000
 PIECE = 24
 TOKEN = "SentinelSentinelQ7x2Lm9Vb4Kc8Wz1Rt6Yp3Ns5Hd0Gf-SentinelSentinel"
-ASKED = Settings(
-    token_url="https://auth.example.com/oauth2/token",
-    client_id="abc",
-    auth_method="auto",
-    scopes=("demo/read.file", "demo/write.file"),
-    client_metadata=None,
-    strict=False,
-)
+ASKED = settings(("demo/read.file", "demo/write.file"))
 STRICT = Settings(**{**vars(ASKED), "strict": True})
 
 # Answers

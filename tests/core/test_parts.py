@@ -1,4 +1,7 @@
-"""The arguments that are objects: policy, store, http_client, on_event, clock."""
+"""The arguments that are objects: policy, store, http_client, on_event, clock.
+
+Private modules, since decisions are pure: through the public face each line of these tables would cost a flight.
+"""
 
 import pytest
 

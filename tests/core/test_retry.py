@@ -1,4 +1,7 @@
-"""What is tried again, when, and for how long a failure is remembered."""
+"""What is tried again, when, and for how long a failure is remembered.
+
+Private modules, since decisions are pure: through the public face each line of these tables would cost a flight.
+"""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,7 @@
-"""Which token of the store is taken, how long its lease is respected, when a store that failed is tried again."""
+"""Which token of the store is taken, how long its lease is respected, when a store that failed is tried again.
+
+Private modules, since decisions are pure: through the public face each line of these tables would cost a flight.
+"""
 
 import math
 

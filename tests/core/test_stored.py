@@ -1,4 +1,7 @@
-"""Tokens as bytes: what is dumped is loaded, and nothing else is."""
+"""Tokens as bytes: what is dumped is loaded, and nothing else is.
+
+Private modules, since decisions are pure: through the public face each line of these tables would cost a flight.
+"""
 
 import json
 import math

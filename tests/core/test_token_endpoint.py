@@ -9,6 +9,7 @@ import pickle
 import sys
 import traceback
 from collections.abc import Mapping
+from functools import partial
 from types import FrameType
 from typing import Any
 from urllib.parse import parse_qsl, quote_plus
@@ -42,23 +43,14 @@ from s2sauth._core.settings import AuthMethod, Settings, key
 from s2sauth._core.token_endpoint import Answer, read_answer, token_request
 from s2sauth._core.values import Secret
 from s2sauth._version import __version__
+from tests.support import entries
 
 HIDDEN = "hidden0secret0of0twenty4"
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 GOOD = {"access_token": "a-token", "token_type": "Bearer", "expires_in": 3600}
 
 
-def settings(**given: Any) -> Settings:
-    """Settings, but for those given."""
-    usual: dict[str, Any] = {
-        "token_url": "https://auth.example.com/oauth2/token",
-        "client_id": "id",
-        "auth_method": "auto",
-        "scopes": None,
-        "client_metadata": None,
-        "strict": False,
-    }
-    return Settings(**{**usual, **given})
+settings = partial(entries.settings, scopes=None, client_id="id")
 
 
 def answer(status: int = 200, body: object = b"", headers: dict[str, str] | None = None, **given: Any) -> Answer:

@@ -1,4 +1,7 @@
-"""Interleavings that real threads meet once in a million calls, made to happen each time."""
+"""Interleavings that real threads meet once in a million calls, made to happen each time.
+
+Private modules: the moments between two steps of a caller have no public name. `tests/explore` tries them all.
+"""
 
 import _thread
 import sys

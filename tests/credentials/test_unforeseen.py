@@ -1,4 +1,7 @@
-"""Every end of a flight is concluded: outcome, back-off, last_error, event, log line, whatever raised what where."""
+"""Every end of a flight is concluded: outcome, back-off, last_error, event, log line, whatever raised what where.
+
+Private modules: some steps of a flight call nothing of the caller's that could raise.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,7 @@
-"""docs/errors.md has every text of an error that the code can raise, and every class."""
+"""docs/errors.md has every text of an error that the code can raise, and every class.
+
+Private modules: the page has the tables of causes and refusals whole, and no error shows more than a row.
+"""
 
 import ast
 import re

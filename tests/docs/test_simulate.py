@@ -1,4 +1,7 @@
-"""The simulation behind docs/costs.md: its processes decide as the library does, its world counts right."""
+"""The simulation behind docs/costs.md: its processes decide as the library does, its world counts right.
+
+Private modules: the simulation is of the engine's own decisions.
+"""
 
 import sys
 from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""docs/stores says what the code says: its numbers, URLs, tables and the least rights."""
+"""docs/stores says what the code says: its numbers, URLs, tables and the least rights.
+
+Private modules: the pages give numbers of leases, tries and entries that no caller can read.
+"""
 
 import json
 import re

@@ -1,4 +1,7 @@
-"""The numbers of docs/when-cognito-is-down.md are those of the policy and of the pauses."""
+"""The numbers of docs/when-cognito-is-down.md are those of the policy and of the pauses.
+
+Private modules: the pauses are constants, and by the public face each would take a failure to see.
+"""
 
 from pathlib import Path
 

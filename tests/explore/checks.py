@@ -1,4 +1,7 @@
-"""What must hold in every order: at each step, when time passes, and at the end."""
+"""What must hold in every order: at each step, when time passes, and at the end.
+
+Private modules: the explorer stops at reads and writes of the engine's own state, which nothing public shows.
+"""
 
 from collections.abc import Iterator
 from enum import StrEnum

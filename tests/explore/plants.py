@@ -1,6 +1,8 @@
 """Races that are put into the engine on purpose: the explorer must find each of them.
 
 A plant puts another function in the place of one of the engine's. Its steps are explored as the engine's are.
+
+Private modules: the explorer stops at reads and writes of the engine's own state, which nothing public shows.
 """
 
 import _thread

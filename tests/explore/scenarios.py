@@ -1,4 +1,7 @@
-"""What the actors of each scenario do. A scenario is small, so that its orders can be tried one by one."""
+"""What the actors of each scenario do. A scenario is small, so that its orders can be tried one by one.
+
+Private modules: the explorer stops at reads and writes of the engine's own state, which nothing public shows.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

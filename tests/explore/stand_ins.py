@@ -1,4 +1,7 @@
-"""What the engine gets instead of locks, threads, clocks and an event loop of the system: those of the scheduler."""
+"""What the engine gets instead of locks, threads, clocks and an event loop of the system: those of the scheduler.
+
+Private modules: the explorer stops at reads and writes of the engine's own state, which nothing public shows.
+"""
 
 import _thread
 import asyncio

@@ -3,6 +3,8 @@
 The interpreter calls a trace function before each instruction of these modules (`f_trace_opcodes`). The actor stops
 before it reads or assigns an attribute of `SHARED`, and before it calls a method of `CHANGING` on a dict or list that
 it read earlier. Everything between two steps concerns one thread alone.
+
+Private modules: the explorer stops at reads and writes of the engine's own state, which nothing public shows.
 """
 
 import dis

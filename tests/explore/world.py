@@ -1,4 +1,7 @@
-"""Real credentials objects under the scheduler, an endpoint that answers from a script, and what was seen."""
+"""Real credentials objects under the scheduler, an endpoint that answers from a script, and what was seen.
+
+Private modules: the explorer stops at reads and writes of the engine's own state, which nothing public shows.
+"""
 
 import _thread
 import asyncio

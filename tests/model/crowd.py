@@ -3,6 +3,8 @@
 Time moves only while nobody is on the way: every caller waits for a flight, and every flight pauses by the clock or
 waits for an answer that the endpoint holds back. So what a caller decides and what reaches the API belong to one
 moment.
+
+Private modules: a hook is made for credentials that are watched, and flights are counted.
 """
 
 import time

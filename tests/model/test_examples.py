@@ -1,4 +1,7 @@
-"""Named examples of the model: what it once found, and defects put in on purpose, each of which it must blame."""
+"""Named examples of the model: what it once found, and defects put in on purpose, each of which it must blame.
+
+Private modules: the defects are put into the engine.
+"""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,8 @@
 """SnapStart: what is in the snapshot is in every clone, so nothing of a token request is.
 
 The hooks are those that AWS's own `snapshot_restore_py` holds, run in the order in which Lambda's runtime runs them.
+
+Private modules: Lambda calls the hooks for a snapshot, and nothing else may.
 """
 
 import gc

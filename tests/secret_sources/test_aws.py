@@ -13,7 +13,6 @@ import botocore.exceptions
 import pytest
 
 from s2sauth import CognitoClientCredentials, ConfigurationError, Event, TokenUnavailable
-from s2sauth._prepare import prepare
 from s2sauth.secret_sources import ParameterStoreSecret, SecretsManagerSecret, SourceFailed, aws
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.forking import in_child
@@ -201,7 +200,7 @@ class TestBoth:
         """However long the service takes; the reading ends by its own limit."""
         monkeypatch.setattr(aws, "_READ", 0.3)
         credentials = make(client_secret=SecretsManagerSecret("x", endpoint_url=silent))
-        prepare(credentials._engine)
+        credentials.httpx_auth("https://api.example.com")  # imports what a flight needs
         errors: list[BaseException] = []
 
         def ask() -> None:

@@ -1,4 +1,7 @@
-"""A store that fails, hangs or is slow: how long it may take, and when it is tried again."""
+"""A store that fails, hangs or is slow: how long it may take, and when it is tried again.
+
+`_guarded` is private: who asks for a token sees that a store is skipped, and not how often it was tried.
+"""
 
 import _thread
 import threading

@@ -1,4 +1,7 @@
-"""Entries are encrypted: what was sealed opens, and whatever else lies there does not."""
+"""Entries are encrypted: what was sealed opens, and whatever else lies there does not.
+
+`_sealed` is private: an entry is the business of the processes that share it.
+"""
 
 from base64 import b64decode, b64encode
 

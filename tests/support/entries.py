@@ -1,4 +1,9 @@
-"""Tokens and entries as the pure decisions take them."""
+"""Tokens and entries as the pure decisions take them.
+
+Private modules, for all tests of decisions and slots: no public name makes an entry, a failure or settings.
+"""
+
+from typing import Any
 
 from s2sauth._core.entry import Entry, Instant, new_entry
 from s2sauth._core.errors import Cause, Failure, TokenUnavailable
@@ -56,16 +61,17 @@ def failure(cause: Cause = Cause.UNREACHABLE, retry_after: float | None = None) 
     return Failure(cause, TokenUnavailable, ("down", None), retry_after)
 
 
-def settings(scopes: str = "a") -> Settings:
-    """Settings that differ by their scopes."""
-    return Settings(
-        token_url="https://auth.example.com/oauth2/token",
-        client_id="abc",
-        auth_method="auto",
-        scopes=(scopes,),
-        client_metadata=None,
-        strict=False,
-    )
+def settings(scopes: str | tuple[str, ...] | None = "a", **changes: Any) -> Settings:
+    """Settings that differ by their scopes, or by whatever else is given."""
+    usual: dict[str, Any] = {
+        "token_url": "https://auth.example.com/oauth2/token",
+        "client_id": "abc",
+        "auth_method": "auto",
+        "scopes": (scopes,) if isinstance(scopes, str) else scopes,
+        "client_metadata": None,
+        "strict": False,
+    }
+    return Settings(**{**usual, **changes})
 
 
 def empty_slot() -> Slot:

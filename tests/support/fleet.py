@@ -1,4 +1,7 @@
-"""The real engine without sockets and threads, each object in a time of its own: thousands of flights in a second."""
+"""The real engine without sockets and threads, each object in a time of its own: thousands of flights in a second.
+
+Private modules: credentials of the public kind make sockets and threads.
+"""
 
 import logging
 import math

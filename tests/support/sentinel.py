@@ -6,6 +6,8 @@ at which it stands. One look at a text costs six searches, however many tokens t
 
 Looked at are each log record at the lowest level, with its arguments and the locals of its traceback; what was printed;
 warnings; and each exception that a test expected or a caller got, with the locals of all frames outside of tests.
+
+`_tokens` is private: users' tests have no use for tokens that carry a mark.
 """
 
 import base64

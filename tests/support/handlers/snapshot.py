@@ -2,6 +2,8 @@
 
 By the C library's fork, of which Python hears nothing: s2sauth's handlers for forks do not run, and what a clone
 forgets, it forgets by its restore.
+
+`this_process` is private: it tells whether a clone knows that it is one.
 """
 
 import ctypes
