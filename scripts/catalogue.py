@@ -22,7 +22,7 @@ MEMBERS = {"fault", "outcome", "note", "not_here", "source"}
 HEAD = """\
 # Faults
 
-What goes wrong around a token client, what must come of it, and the test that shows it. Groups A to M are faults; those
+What goes wrong around a token client, what must come of it, and the test that shows it. Groups A to N are faults; those
 of the network are made to happen on real sockets of this machine. Then what the norms demand, and what has happened to
 others.
 

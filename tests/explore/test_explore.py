@@ -23,6 +23,7 @@ KNOWN = {"late-beside": Kind.LOST_COUNT}
 """A scenario that shows each fault that is not fixed; `SCENARIOS` has its number in the catalogue."""
 
 
+@pytest.mark.fault(207, 208, 209, 210, 211, 212, 213)
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_promises_hold_in_every_order_with_one_departure_and_in_some_with_more(name: str) -> None:
     """Each caller has an outcome, nobody waits for nothing, one request per flight, the newest token stands."""
@@ -31,6 +32,7 @@ def test_promises_hold_in_every_order_with_one_departure_and_in_some_with_more(n
     assert _unknown(orders) == {}
 
 
+@pytest.mark.fault(215)
 @pytest.mark.parametrize(("name", "kind"), KNOWN.items(), ids=KNOWN)
 def test_known_fault_is_still_there(name: str, kind: Kind) -> None:
     """When this fails, the fault is fixed."""
