@@ -30,7 +30,7 @@ from _world import (
 )
 
 from s2sauth._core.decision import Asked, Decision, Known, next_step
-from s2sauth._core.entry import Entry, Freshness, Instant, freshness, new_entry
+from s2sauth._core.entry import Entry, Freshness, Instant, freshness
 from s2sauth._core.errors import Cause, Failure
 from s2sauth._core.policy import RenewalPolicy
 from s2sauth._core.retry import LastFailure, background_limit, cooldown_of_key, in_force, next_delay, timeouts
@@ -321,7 +321,7 @@ class Process:
             attempt += 1
 
     def _entry(self, token: AccessToken, asked_at: Instant, life: float) -> Entry:
-        return new_entry(
+        return Entry(
             token,
             asked_at=asked_at,
             life=life,

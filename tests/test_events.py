@@ -131,7 +131,10 @@ def test_lines_below_the_level_are_not_formatted(clock: ManualClock, caplog: pyt
     """Nothing is logged at INFO for what is normal."""
     caplog.set_level(logging.INFO, "s2sauth")
     Reporter(clock, None)("renewed", "0123abcd")
+    told: list[Event] = []
+    Reporter(clock, told.append)("renewed", "0123abcd")
     assert caplog.records == []
+    assert [event.name for event in told] == ["renewed"]
 
 
 @pytest.mark.parametrize("error", [ValueError, RecursionError])

@@ -78,7 +78,7 @@ def test_the_latest_stays_when_others_come_in_between(numbers: list[int]) -> Non
     """Between looking for the end of the chain and adding to it."""
     held = empty_slot()
     first = entry(number=1)
-    meddling = Meddling(first.token, asked_at=START, life=3600, renew_after=2880, usable_for=3590, number=1)
+    meddling = Meddling(first.token, asked_at=START, life=3600, policy=POLICY, chance=0.5, number=1)
     meddling.slot, meddling.others = held, [entry(number=number) for number in numbers[1:]]
     held.keep(meddling)
     held.keep(entry(number=numbers[0]))

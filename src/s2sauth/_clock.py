@@ -1,7 +1,4 @@
-"""Time and chance: the machine's clocks and its randomness, and the Protocol that a test's clock follows.
-
-What a platform may lack is looked up, never assumed.
-"""
+"""Time and chance: the machine's clocks and its randomness, and the Protocol that a test's clock follows."""
 
 import random
 import time

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, final
 
 from ._clock import Clock, SystemClock
-from ._core.entry import Entry, Instant, elapsed, new_entry
+from ._core.entry import Entry, Instant, elapsed
 from ._core.errors import Cause, Failure
 from ._core.policy import RenewalPolicy
 from ._core.retry import Cooldown, LastFailure, cooldown_after_refusal, cooldown_of_key
@@ -57,8 +57,7 @@ class Engine:
         self.last_look: Instant | None = None
         """What the clocks said when the latest flight began."""
         # What prepare() imports; each is set before the first flight.
-        self.preparing: int | None = None
-        """The thread that is at it."""
+        self.preparing: int | None = None  # the thread that does it
         self.open_sender: Callable[[str], Sender] | None = None
         self.open_session: Callable[[Engine, Slot, Flight, list[Secret]], Any] | None = None
         """Makes a `StoreSession`; None without a store."""
@@ -78,7 +77,7 @@ class Engine:
             left=lambda: issued.lifetime - elapsed(asked_at, Instant(clock.wall(), clock.boottime())),
             scopes=issued.scopes,
         )
-        entry = new_entry(
+        entry = Entry(
             token,
             asked_at=asked_at,
             life=issued.lifetime,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, final
 
 from ._clock import Clock
 from ._core.entry import Entry, Instant, elapsed
-from ._core.errors import Cause, ConfigurationError, Failure
+from ._core.errors import ConfigurationError, Failure
 from ._core.once import Once
 from ._core.steps import Step, too_long, unforeseen
 from ._fork_guard import thread_ends
@@ -35,25 +35,6 @@ Outcome = Entry | Failure
 @final
 class Flight:
     """One renewal and everybody who waits for it. Belongs to the process in which it was made."""
-
-    __slots__ = (
-        "_claim",
-        "_landed",
-        "_outcome",
-        "_waiters",
-        "begun",
-        "limit",
-        "min_ttl",
-        "next",
-        "number",
-        "pause",
-        "process",
-        "replaces",
-        "sender",
-        "step",
-        "thread",
-        "waited_for",
-    )
 
     def __init__(
         self,
@@ -91,11 +72,6 @@ class Flight:
         self.next: Once[Flight] = Once()
         """The flight that follows this one: of several candidates the first."""
         self._waiters = Waiters(self._outcome)
-
-    @classmethod
-    def none_yet(cls) -> "Flight":
-        """What stands before the first flight of a key: settled, and nobody gets its outcome."""
-        return cls.ended(0, Failure.unavailable(Cause.MISUSE, "no token was asked for yet"))
 
     @classmethod
     def ended(cls, number: int, outcome: Outcome) -> "Flight":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, final
 from weakref import WeakValueDictionary
 
 from ._core.entry import Entry
+from ._core.errors import Cause, Failure
 from ._core.retry import Cooldown, ForcedBudget, LastFailure
 from ._core.settings import Settings, key, key_id
 from ._flight import Flight
@@ -43,7 +44,7 @@ class Slot:
         self.id = key_id(settings)
         self.entry = Entry.nothing(0)
         """What the cached path reads. An entry that another one follows is never fresh."""
-        self.flight = Flight.none_yet()
+        self.flight = Flight.ended(0, Failure.unavailable(Cause.MISUSE, "no token was asked for yet"))
         self.budget: ForcedBudget | None = None
         """Of forced renewals."""
         self.failure: LastFailure | None = None

@@ -24,19 +24,6 @@ Wait = tuple[Flight, float]
 class Call:
     """One call of `get_token()`: decides, starts or joins a flight, waits for it, looks at what it brought."""
 
-    __slots__ = (
-        "_asked",
-        "_began",
-        "_clock",
-        "_engine",
-        "_joined",
-        "_patience",
-        "_slot",
-        "_time_left",
-        "_token",
-        "_waited",
-    )
-
     def __init__(
         self, engine: Engine, slot: Slot, timeout: float | None, rejected: AccessToken | None, min_ttl: float
     ) -> None:
@@ -227,8 +214,7 @@ def _asked(rejected: AccessToken | None, min_ttl: float) -> Asked:
     return Asked(None if rejected is None else rejected.access_token, min_ttl)
 
 
-_ANYTHING = Asked()
-"""What most callers ask for."""
+_ANYTHING = Asked()  # what most callers ask for
 
 
 def _remembered(known: Known, now: Instant) -> Exception:

@@ -35,12 +35,6 @@ if TYPE_CHECKING:
 
 AnyHook = TypeVar("AnyHook", bound="Hook")
 
-AS_AUTH = (
-    'httpx.Client(auth=credentials.httpx_auth("https://api.example.com")), or with httpx2 as '
-    'httpx2.Client(auth=credentials.httpx2_auth("https://api.example.com"))'
-)
-"""What to write instead of `auth=credentials`."""
-
 _SETTINGS = "domain", "region", "token_url", "api", "client_id", "scopes", "client_metadata", "auth_method", "strict"
 _OBJECTS = "policy", "store", "http_client", "on_event", "clock"
 
@@ -103,25 +97,7 @@ class CognitoClientCredentials(Closing):
         clock: Clock | None = None,
     ) -> None:
         try:
-            self._set_up(
-                {
-                    "domain": domain,
-                    "region": region,
-                    "token_url": token_url,
-                    "api": api,
-                    "client_id": client_id,
-                    "client_secret": client_secret,
-                    "scopes": scopes,
-                    "client_metadata": client_metadata,
-                    "auth_method": auth_method,
-                    "policy": policy,
-                    "store": store,
-                    "http_client": http_client,
-                    "strict": strict,
-                    "on_event": on_event,
-                    "clock": clock,
-                }
-            )
+            self._set_up(locals())  # all arguments by name
         except ConfigurationError:
             del client_secret, store  # a traceback may show the locals of its frames
             raise
@@ -315,7 +291,7 @@ class CognitoClientCredentials(Closing):
         """
         entry = self._slot.newest
         if entry is not None and entry.token.access_token == token.access_token:
-            entry.accept()
+            entry.accepted = True
 
     def _hook(self, kind: "type[AnyHook]", allowed: OriginList) -> "AnyHook":
         engine = self._engine
@@ -333,7 +309,11 @@ class CognitoClientCredentials(Closing):
     def __repr__(self) -> str:
         known = self._slot.settings
         scopes = "all scopes" if known.scopes is None else f"scopes {' '.join(known.scopes)}"
-        return f"<CognitoClientCredentials of {known.client_id} at {known.token_url}, {scopes}; use it as {AS_AUTH}>"
+        return (
+            f"<CognitoClientCredentials of {known.client_id} at {known.token_url}, {scopes}; use it as "
+            'httpx.Client(auth=credentials.httpx_auth("https://api.example.com")), or with httpx2 as '
+            'httpx2.Client(auth=credentials.httpx2_auth("https://api.example.com"))>'
+        )
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError(

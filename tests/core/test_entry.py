@@ -219,7 +219,7 @@ def test_clock_step(wall: float, boot: float, step: float | None) -> None:
 
 def test_an_entry_is_not_forced_unless_it_is_said() -> None:
     """A forced one makes the interval of forced renewals double."""
-    plain = Entry(token(), asked_at=START, life=10.0, renew_after=7.0, usable_for=9.0, number=1)
+    plain = Entry(token(), asked_at=START, life=10.0, policy=POLICY, chance=0.5, number=1)
     assert (plain.forced, plain.suspected) == (False, False)
 
 

@@ -285,7 +285,7 @@ def test_accepted_replacement_resets_the_interval(accepted: bool, number: int, w
     """Of the flight that brought it, and of no other."""
     cached = entry(number=number)
     if accepted:
-        cached.accept()
+        cached.accepted = True
     assert ForcedBudget(START, 960.0, 5, 60.0).wait(cached, after(7)) == wait
 
 
@@ -298,7 +298,7 @@ def test_the_interval_doubles_for_a_replacement_that_no_api_accepted(
     """Not when it is replaced because it lives too short for a caller."""
     replaced = entry(number=5, forced=True)
     if accepted:
-        replaced.accept()
+        replaced.accepted = True
     last = ForcedBudget(START, 960.0, 5, 60.0)
     again = forced_now(last, now=START, number=6, replaced=replaced, for_life=for_life, policy=POLICY)
     assert again.interval == interval

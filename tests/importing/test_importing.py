@@ -1,6 +1,7 @@
 """`import s2sauth` and the constructor import nothing to speak of, and a flight imports nothing at all."""
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -257,5 +258,6 @@ def test_a_handler_that_interrupts_the_first_import_is_told(fake: FakeCognito) -
     A finder of modules stands for the signal. A fresh interpreter, half a second.
     """
     command = [sys.executable, "-c", INTERRUPTED]
-    done = subprocess.run(command, env=fake.environ, capture_output=True, text=True, timeout=30, check=False)
+    environ = {**os.environ, **fake.environ}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["True", "True"], "")

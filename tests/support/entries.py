@@ -5,7 +5,7 @@ Private modules, for all tests of decisions and slots: no public name makes an e
 
 from typing import Any
 
-from s2sauth._core.entry import Entry, Instant, new_entry
+from s2sauth._core.entry import Entry, Instant
 from s2sauth._core.errors import Cause, Failure, TokenUnavailable
 from s2sauth._core.policy import RenewalPolicy
 from s2sauth._core.settings import Settings
@@ -41,7 +41,7 @@ def entry(
     issued_life: float | None = None,
 ) -> Entry:
     """An entry asked for at START."""
-    made = new_entry(
+    made = Entry(
         token(value, life),
         asked_at=asked_at,
         life=life,

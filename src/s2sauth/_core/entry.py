@@ -84,20 +84,21 @@ class Entry:
         *,
         asked_at: Instant,
         life: float,
-        renew_after: float,
-        usable_for: float,
+        policy: RenewalPolicy,
+        chance: float,
         number: int,
         forced: bool = False,
         issued_life: float | None = None,
     ) -> None:
+        """`chance` from [0, 1) places its renewal point."""
         self.token = token
         self.asked_at = asked_at
         """The moment before its request was sent: its life counts from here."""
         self.life = life
         self.issued_life = life if issued_life is None else issued_life
         """The life with which the server issued it: more than `life` when a caching proxy returns it later."""
-        self.renew_after = renew_after
-        self.usable_for = usable_for
+        self.renew_after = policy.renew_after(life, chance)
+        self.usable_for = policy.usable_for(life)
         self.number = number
         """The number of the flight that brought it: a higher one was asked for later."""
         self.forced = forced
@@ -108,8 +109,8 @@ class Entry:
         """The API that rejected the token before took this one."""
         self.next: Once[Entry] = Once()
         """The entry that followed it in the cache."""
-        self.fresh_until_wall = asked_at.wall + renew_after
-        self.fresh_until_boot = asked_at.boot + renew_after
+        self.fresh_until_wall = asked_at.wall + self.renew_after
+        self.fresh_until_boot = asked_at.boot + self.renew_after
 
     @classmethod
     def nothing(cls, number: int) -> "Entry":
@@ -130,10 +131,6 @@ class Entry:
         """The cached path no longer hands it out without a look."""
         self.suspected = True
         self.fresh_until_wall = -inf
-
-    def accept(self) -> None:
-        """The API that rejected the token before took this one."""
-        self.accepted = True
 
     def left(self, now: Instant) -> float:
         """Seconds of its life that are left."""
@@ -165,30 +162,6 @@ def cut_margin(life: float, policy: RenewalPolicy, issued_life: float | None = N
     """
     whole = life + UNSEEN if issued_life is None else issued_life
     return policy.margin(life) if policy.margin(whole) < policy.expiry_margin else None
-
-
-def new_entry(
-    token: AccessToken,
-    *,
-    asked_at: Instant,
-    life: float,
-    policy: RenewalPolicy,
-    chance: float,
-    number: int,
-    forced: bool,
-    issued_life: float | None = None,
-) -> Entry:
-    """The entry of a token that just arrived; `chance` from [0, 1) places its renewal point."""
-    return Entry(
-        token,
-        asked_at=asked_at,
-        life=life,
-        renew_after=policy.renew_after(life, chance),
-        usable_for=policy.usable_for(life),
-        number=number,
-        forced=forced,
-        issued_life=issued_life,
-    )
 
 
 def is_short(entry: Entry, min_ttl: float, now: Instant) -> bool:

@@ -75,9 +75,6 @@ class StaticToken:
         """Note the call in `invalidated`; the token stays."""
         self.invalidated.append(token)
 
-    def confirm(self, token: AccessToken, /) -> None:
-        """Nothing to do: the token is never renewed."""
-
     def __format__(self, format_spec: str) -> NoReturn:
         raise TypeError(f"StaticToken cannot be formatted, because it hides its value: {_INSTEAD}.")
 
