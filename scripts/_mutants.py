@@ -9,7 +9,7 @@ from pathlib import Path
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.stats import status_by_exit_code
 
-REQUIRED = 95.0
+REQUIRED = 97.0
 """Percent."""
 NOTICED = {"killed", "timeout", "segfault"}
 """mutmut's words for a mutant with which the tests failed, did not end, or died."""

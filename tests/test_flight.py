@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 import trio
@@ -20,7 +20,6 @@ from s2sauth import ConfigurationError, TokenUnavailable
 from s2sauth._clock import SystemClock
 from s2sauth._core.entry import Instant
 from s2sauth._core.errors import Cause, Failure
-from s2sauth._core.once import Once
 from s2sauth._flight import Flight
 from s2sauth._process import next_generation
 from s2sauth._sender import Sender
@@ -40,34 +39,6 @@ def test_the_first_successor_is_everybodys() -> None:
     latest, one, other = flight(), flight(2), flight(2)
     assert latest.next.settle(one) is one
     assert latest.next.settle(other) is one
-
-
-def test_a_cell_is_set_once() -> None:
-    """The second value has no effect, and its owner is told so; nothing else empties or changes it."""
-    cell = Once[object]()
-    first, second = object(), object()
-    assert (bool(cell), cell.get(None)) == (False, None)
-    assert cell.set(first)
-    assert not cell.set(second)
-    assert cell.settle(second) is first
-    assert (bool(cell), cell.get(None)) == (True, first)
-
-
-def test_many_threads_agree_on_the_value_of_a_cell() -> None:
-    """Each is told whether it was its own."""
-    for _ in range(50):
-        cell, barrier, told = Once[int](), threading.Barrier(8), list[tuple[int, bool]]()
-
-        def decide(mine: int, cell: Once[int] = cell, barrier: threading.Barrier = barrier, told: Any = told) -> None:
-            barrier.wait()
-            told.append((mine, cell.set(mine)))
-
-        threads = [threading.Thread(target=decide, args=(number,)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert [mine for mine, first in told if first] == [cell.get(None)]
 
 
 def test_many_threads_agree_on_the_successor() -> None:

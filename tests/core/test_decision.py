@@ -189,3 +189,8 @@ def test_dead_token_is_never_served_and_a_usable_one_never_fails(
         assert found in (Decision.SERVE, Decision.RENEW, Decision.REPLACE)
     assert not (flying and found is Decision.RENEW)
     assert not (flying and found is Decision.FAIL)
+
+
+def test_a_caller_who_asks_for_nothing_takes_what_is_cached() -> None:
+    """Whatever life it has left."""
+    assert (Asked().rejected, Asked().min_ttl) == (None, 0.0)

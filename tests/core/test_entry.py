@@ -4,6 +4,8 @@ Private modules, since decisions are pure: through the public face each line of 
 """
 
 import math
+import threading
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from s2sauth import Freshness, RenewalPolicy
 from s2sauth._core.entry import Entry, Instant, clock_step, cut_margin, elapsed, freshness
+from s2sauth._core.once import Once
 from tests.support.entries import POLICY, START, after, entry, token
 
 FRESH, STALE, EXPIRED = Freshness.FRESH, Freshness.STALE, Freshness.EXPIRED
@@ -227,3 +230,34 @@ def test_clock_step_counts_from_the_moment_before() -> None:
     """Not from the epoch."""
     assert clock_step(Instant(1000.0, 50.0), Instant(1010.0, 60.0)) is None
     assert clock_step(Instant(1000.0, 50.0), Instant(1310.0, 60.0)) == 300.0
+
+
+# The cell in which an entry names the one that followed it.
+
+
+def test_a_cell_is_set_once() -> None:
+    """The second value has no effect, and its owner is told so; nothing else empties or changes it."""
+    cell = Once[object]()
+    first, second = object(), object()
+    assert (bool(cell), cell.get(None)) == (False, None)
+    assert cell.set(first)
+    assert not cell.set(second)
+    assert cell.settle(second) is first
+    assert (bool(cell), cell.get(None)) == (True, first)
+
+
+def test_many_threads_agree_on_the_value_of_a_cell() -> None:
+    """Each is told whether it was its own."""
+    for _ in range(50):
+        cell, barrier, told = Once[int](), threading.Barrier(8), list[tuple[int, bool]]()
+
+        def decide(mine: int, cell: Once[int] = cell, barrier: threading.Barrier = barrier, told: Any = told) -> None:
+            barrier.wait()
+            told.append((mine, cell.set(mine)))
+
+        threads = [threading.Thread(target=decide, args=(number,)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [mine for mine, first in told if first] == [cell.get(None)]

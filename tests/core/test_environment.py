@@ -59,7 +59,10 @@ def test_scopes_may_stand_in_the_singular() -> None:
         from_environment("", {**COMPLETE, "COGNITO_SCOPE": HIDDEN, "COGNITO_SCOPES": "openid"})
     differ, of_users = str(caught.value).splitlines()
     assert differ == "COGNITO_SCOPES and COGNITO_SCOPE: both are set and differ; set one of them"
-    assert of_users.startswith("COGNITO_SCOPES: has scopes of signed-in users, which client_credentials cannot have.")
+    assert of_users == (
+        "COGNITO_SCOPES: has scopes of signed-in users, which client_credentials cannot have. Likely cause: it is the "
+        "setting of a web login. Use a prefix, or pass scopes to from_env()"
+    )
     same = {"COGNITO_SCOPE": "demo/b  demo/a ", "COGNITO_SCOPES": "demo/a demo/b"}
     assert from_environment("", {**COMPLETE, **same}).scopes == "demo/a demo/b"
 

@@ -42,6 +42,7 @@ from s2sauth._core.errors import (
 )
 from s2sauth._core.http_dates import MAX_RETRY_AFTER, http_date, retry_after
 from s2sauth._core.server_words import HIDDEN, MAX_WORDS, clean
+from s2sauth._core.steps import Step, too_long, unforeseen
 from s2sauth._core.token_endpoint import _REFUSALS
 from s2sauth._core.values import Secret
 from tests.support import entries
@@ -460,3 +461,69 @@ def test_an_http_date_is_utc_wherever_we_are(monkeypatch: pytest.MonkeyPatch) ->
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+# What is said when a flight takes too long, or ends in a way that nobody foresaw.
+
+SLOW_ENDPOINT = (
+    "The token endpoint is slow or cannot be reached: check the network path, DNS and the proxy variables "
+    "(HTTPS_PROXY, NO_PROXY)."
+)
+SLOW_PROXY = "The token request goes through the proxy p:3128, which is slow or cannot be reached: check the proxy."
+SLOW_THREAD = (
+    "The renewal's thread has not run. Likely cause: a busy process, or one that runs no threads, such as uWSGI "
+    "without enable-threads."
+)
+SLOW_SECRET = (
+    "The source of the client secret has not answered, and the token endpoint was not asked. Check client_secret: the "
+    "callable, or the network path to where the secret is stored."
+)
+SLOW_CLIENT = "The HTTP client is not made yet. Check http_client, or the disk with the CA certificates."
+
+
+@pytest.mark.parametrize(
+    ("step", "proxy", "advice"),
+    [
+        (Step.START, None, SLOW_THREAD),
+        (Step.SECRET, None, SLOW_SECRET),
+        (Step.STORE, None, "The shared store has not answered. Check the network path to it."),
+        (Step.CLIENT, None, SLOW_CLIENT),
+        (Step.REQUEST, None, SLOW_ENDPOINT),
+        (Step.REQUEST, "p:3128", SLOW_PROXY),
+        (Step.KEEP, None, SLOW_ENDPOINT),
+    ],
+)
+def test_a_wait_that_is_too_long_names_what_the_flight_does(step: Step, proxy: str | None, advice: str) -> None:
+    """Each with what to check."""
+    limits = "RenewalPolicy(deadline=...) sets the limit, get_token(timeout=...) shortens it."
+    text = f"No token within 8 s. {advice} {limits}"
+    assert too_long(step, 8.0, proxy) == Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
+
+
+def test_an_unforeseen_end_names_the_class_and_the_step() -> None:
+    """The text of the exception may contain anything."""
+    text = (
+        "The renewal ended unexpectedly, KeyError while the token was cached. It is tried again after a pause; if it "
+        "happens again, report it."
+    )
+    found = unforeseen(Step.KEEP, KeyError("hidden"))
+    assert found == Failure(Cause.UNREACHABLE, TokenUnavailable, (text, None))
+
+
+@pytest.mark.parametrize(
+    ("failure", "recorded"),
+    [
+        (Failure.misuse("a"), Failure(Cause.MISUSE, ConfigurationError, ("a",))),
+        (Failure.closed("a"), Failure(Cause.CLOSED, CredentialsClosed, ("a",))),
+        (Failure.unusable("a", 200, "id"), Failure(Cause.REQUEST_REFUSED, TokenResponseInvalid, ("a", 200, "id"))),
+        (
+            Failure.unavailable(Cause.THROTTLED, "a", 3.0),
+            Failure(Cause.THROTTLED, TokenUnavailable, ("a", 3.0), 3.0),
+        ),
+    ],
+    ids=["misuse", "closed", "unusable", "unavailable"],
+)
+def test_a_failure_is_recorded_with_its_class_and_its_fields(failure: Failure, recorded: Failure) -> None:
+    """The exception that is built from it has them."""
+    assert failure == recorded
+    assert failure.exception().args == recorded.args
