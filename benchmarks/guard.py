@@ -186,10 +186,10 @@ def count(report: Report, what: str, found: int, expected: int) -> None:
 
 
 COUNTED_ON = (3, 11)
-GET_TOKEN = {"instructions": 29, "blocks": 0}
-HOOK = {"instructions": 161, "blocks": 12}
-IMPORTED = 45
-HOOKED = 59
+GET_TOKEN = {"instructions": 27, "blocks": 0}
+HOOK = {"instructions": 159, "blocks": 12}
+IMPORTED = 48
+HOOKED = 63
 HOOKED_CODE = """
 import s2sauth
 s2sauth.CognitoClientCredentials(
