@@ -57,6 +57,12 @@ def store(engine: Engine) -> Store:
     return engine.open()
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crowd on a busy machine may need more than the second that SQLite waits for a lock."""
+    monkeypatch.setattr("s2sauth.stores.sqlite._BUSY", 30.0)
+
+
 @pytest.fixture
 def key() -> str:
     """A key that no other test uses."""

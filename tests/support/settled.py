@@ -18,9 +18,9 @@ def settled(credentials: CognitoClientCredentials) -> None:
         assert lock.acquire(timeout=PATIENCE), "the flight never ended"
 
 
-def eventually(condition: Callable[[], bool], patience: float = PATIENCE) -> None:
+def eventually(condition: Callable[[], bool], patience: float | None = None) -> None:
     """Block until it is so, for what tells nobody when it is: the last steps of a thread, a program's log."""
-    until = time.monotonic() + patience
+    until = time.monotonic() + (PATIENCE if patience is None else patience)
     while not condition():
         assert time.monotonic() < until, "it never came to that"
         time.sleep(0.001)
