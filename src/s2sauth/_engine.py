@@ -1,4 +1,4 @@
-"""What all views of one credentials object share, and what holds for all their keys."""
+"""What all views of one credentials object share, and what applies to all their keys."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, final
@@ -48,12 +48,12 @@ class Engine:
         self.slots = SlotMap()
         self.closed = False
         self.refused: Cooldown | None = None
-        """A refusal of the client id or secret, which holds for every key."""
+        """A refusal of the client id or secret, which applies to every key."""
         self.accepted: Secret | None = None
         """The secret that the latest token was issued for."""
         self.our_headers = OurHeaders()
         self.working: dict[Flight, None] = {}
-        """Flights whose thread works, also those that were closed or given up meanwhile."""
+        """Flights whose thread is at work, including those that were closed or given up since."""
         self.last_look: Instant | None = None
         """What the clocks said when the latest flight began."""
         # What prepare() imports; each is set before the first flight.
@@ -92,7 +92,7 @@ class Engine:
         return entry
 
     def keep(self, slot: Slot, entry: Entry) -> None:
-        """Cache the token of a flight; it makes the failures before it void."""
+        """Cache the token of a flight; earlier failures no longer count."""
         slot.keep(entry)
         self.our_headers.remember(entry.token.authorization)
         self.refused = None
@@ -129,7 +129,7 @@ class Engine:
             self.report("flight_replaced", slot.id, seconds=seconds)
 
     def forget(self) -> None:
-        """Drop what token requests brought and end the flights: this process becomes a snapshot, or was one."""
+        """Drop what token requests brought and end the flights: before a snapshot is taken, or after a restore."""
         self.accepted = None
         for slot in self.slots.all():
             _end(slot, Failure.unavailable(Cause.ELSEWHERE, "a snapshot was taken meanwhile"))
@@ -145,11 +145,11 @@ class Engine:
 
 
 def _end(slot: Slot, outcome: Failure) -> None:
-    """End all flights of a slot, and drop what they brought or bring later."""
+    """End all flights of a slot, and drop what they have brought or will bring."""
     last = slot.latest
     while True:
         ended = Flight.ended(last.number + 1, outcome)
-        successor = last.next.settle(ended)  # first: from here on nobody begins another one
+        successor = last.next.settle(ended)  # first: from here on, no caller begins another one
         if last.settle(outcome):
             last.interrupt()
         if successor is ended:
@@ -163,7 +163,7 @@ def _end(slot: Slot, outcome: Failure) -> None:
 class OurHeaders:
     """Recognises the Authorization headers of the latest tokens.
 
-    This remembers Python's keyed hashes, which tell nothing about the tokens, and only so many of them.
+    This remembers Python's keyed hashes, which reveal nothing about the tokens, and only a few of them.
     """
 
     __slots__ = ("_hashes",)
@@ -173,7 +173,7 @@ class OurHeaders:
 
     def remember(self, header: str) -> None:
         """Note a token that has arrived."""
-        # Replaced as a whole, so no lock is needed. Of two flights that end at once, one may lose its note.
+        # Replaced as a whole, so no lock is needed. If two flights end at once, the note of one may be lost.
         if (mark := hash(header)) not in self._hashes:
             self._hashes = (*self._hashes[1 - REMEMBERED :], mark)
 

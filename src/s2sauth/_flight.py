@@ -1,15 +1,16 @@
-"""One flight: a renewal in progress on a thread of its own, which any number of threads and tasks wait for.
+"""One flight: a renewal in progress on its own thread, which any number of threads and tasks wait for.
 
 There is no Python-level lock here, because a signal handler may ask for a token while the frame that it interrupted
 waits for one. What must happen once is decided by a `Once`, which is set in a single step:
 
 1. Who flies next: the flight's successor. Callers read the latest flight *before* they look at anything else; a flight
-   writes what it brings before it settles. So whoever decided on old news finds a successor, and looks again.
-2. Who does the work: of several threads that were started for the same flight all but one return at once. A caller that
-   finds a flight not begun starts a thread for it, so nothing is lost when its owner is interrupted between deciding
-   and starting.
-3. What came out: the outcome is published before anybody is woken, and a waiter enlists before it looks. A flight looks
-   whether it was settled from outside before it sends a token request: from then on it sends none.
+   writes what it brings before it settles. So a caller that decided on outdated facts finds a successor, and looks
+   again.
+2. Who does the work: if several threads were started for the same flight, all but one return at once. A caller that
+   finds a flight that has not begun starts a thread for it, so nothing is lost when its owner is interrupted between
+   deciding and starting.
+3. What came out: the outcome is published before the waiters are woken, and a waiter enlists before it looks. Before a
+   flight sends a token request, it checks whether it was settled from outside; once it was, it sends none.
 """
 
 import _thread
@@ -34,7 +35,7 @@ Outcome = Entry | Failure
 
 @final
 class Flight:
-    """One renewal and everybody who waits for it. Belongs to the process in which it was made."""
+    """One renewal and all its waiters. It belongs to the process in which it was made."""
 
     def __init__(
         self,
@@ -47,13 +48,13 @@ class Flight:
     ) -> None:
         self.number = number
         self.replaces = replaces
-        """The token that it replaces by force: suspected, rejected, or of too short a life."""
+        """The token that it replaces by force: suspected, rejected, or one that expires too soon."""
         self.min_ttl = min_ttl
-        """The life in seconds that the caller who began it needs; if more than 0, nothing is wrong with `replaces`."""
+        """The life in seconds that the caller that began it needs; if more than 0, nothing is wrong with `replaces`."""
         self.waited_for = waited_for
-        """A caller has no token to go on with: more than one attempt is worth while."""
+        """A caller has no usable token and waits: more than one attempt is worthwhile."""
         self.limit = limit
-        """From when, and for how many seconds, it may last."""
+        """Its start, and for how many seconds it may last."""
         self.process = this_process()
         self.begun = False
         self.thread: int | None = None
@@ -61,21 +62,21 @@ class Flight:
         """Held by the flight while it pauses between attempts; released to cut the pause short."""
         self.pause.acquire()
         self.step = Step.START
-        """What it does now, for what is said when that takes too long or fails."""
+        """What it does now, for the error message if that takes too long or fails."""
         self.sender: Sender | None = None
         """The client of the token request."""
         self._landed = _thread.allocate_lock()
-        """Held until its thread has done its last."""
+        """Held until its thread has finished."""
         self._landed.acquire()
         self._claim: Once[object] = Once()
         self._outcome: Once[tuple[Outcome]] = Once()
         self.next: Once[Flight] = Once()
-        """The flight that follows this one: of several candidates the first."""
+        """The flight that follows this one: the first of several candidates."""
         self._waiters = Waiters(self._outcome)
 
     @classmethod
     def ended(cls, number: int, outcome: Outcome) -> "Flight":
-        """One that nobody has to fly: its outcome is known."""
+        """A flight without any work to do: its outcome is known."""
         flight = cls(number, limit=(Instant(0.0, 0.0), 0.0))
         flight.begun = True
         flight.settle(outcome)
@@ -83,7 +84,7 @@ class Flight:
 
     @property
     def outcome(self) -> Outcome | None:
-        """What came out, or None while it is in progress."""
+        """The outcome, or None while it is in progress."""
         settled = self._outcome.get(None)
         return None if settled is None else settled[0]
 
@@ -93,7 +94,7 @@ class Flight:
         return not self._outcome and self.process == this_process()
 
     def too_long(self, seconds: float) -> Failure:
-        """What a caller hears that has waited for so many seconds: it names what the flight waits for."""
+        """The failure for a caller that has waited for so many seconds; it names what the flight waits for."""
         sender = self.sender
         return too_long(self.step, seconds, None if sender is None else sender.proxy)
 
@@ -103,8 +104,8 @@ class Flight:
         return seconds - elapsed(since, now)
 
     def settle(self, outcome: Outcome) -> bool:
-        """Publish the outcome and wake everybody; False if there was one already."""
-        if first := self._outcome.set((outcome,)):  # a tuple, so that two who bring the same outcome are told apart
+        """Publish the outcome and wake all waiters; False if there was one already."""
+        if first := self._outcome.set((outcome,)):  # a tuple, so that two calls with the same outcome are told apart
             self._waiters.wake()
         return first
 
@@ -116,7 +117,7 @@ class Flight:
             sender.abort()
 
     def launch(self, work: Callable[["Flight"], Outcome]) -> bool:
-        """Do the work on a daemon thread, or here when none can be started: False. At most one thread does it."""
+        """Do the work on a daemon thread; or here, if none can be started: then False. At most one thread does it."""
         started = True
         caller, nobodys = contextvars.copy_context(), contextvars.Context()
         try:
@@ -146,7 +147,7 @@ class Flight:
             self._landed.release()
 
     def landed_within(self, seconds: float) -> bool:
-        """Whether its thread has done its last, after so many seconds at most: also what it does once it is settled."""
+        """Whether its thread has finished, including its work after settling; waits for so many seconds at most."""
         if landed := self._landed.acquire(timeout=seconds):
             self._landed.release()
         return landed

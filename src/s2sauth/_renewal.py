@@ -1,5 +1,5 @@
-"""The work of one flight, in straight lines: read the secret, take another process's token, else ask, ask again while
-that makes sense, keep the token, share it.
+"""The work of one flight, in straight lines: read the secret, take another process's token or request one, try again
+while that makes sense, cache the token, share it.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def renew(engine: Engine, slot: Slot, flight: Flight) -> Outcome:
-    """Fetch a token for `slot`, on the flight's thread. What it brings is in the slot before it is returned."""
+    """Fetch a token for `slot`, on the flight's thread. It is in the slot before this returns."""
     engine.working[flight] = None
     try:
         return Renewal(engine, slot, flight).run()
@@ -94,17 +94,17 @@ class Renewal:
         self._report("renewal_started")
 
     def _finish(self, outcome: Outcome, afterwards: ExitStack) -> None:
-        """What is left to do for other processes; the token is there, whatever comes of this."""
+        """Do what is left for other processes; the token is cached, even if this fails."""
         with hold_off_exit():
             if not in_lambda() and not may_end_at_once():
-                self._flight.settle(outcome)  # else this would be left undone once the caller has its token
+                self._flight.settle(outcome)  # in the others, a caller with its token may end or freeze this thread
             try:
                 afterwards.close()
             except BaseException as error:  # noqa: BLE001  # StoreUnusable is reported where it is raised
                 self._report("store_failed", error=type(error).__name__)
 
     def _outcome(self, afterwards: ExitStack) -> Outcome:
-        """A token or a failure; `afterwards` gets what is left to do once those who wait have it."""
+        """A token or a failure; `afterwards` gets what is left to do once the waiters have it."""
         engine, slot, flight = self._engine, self._slot, self._flight
         try:
             secrets = self._read()
@@ -128,10 +128,10 @@ class Renewal:
             return Failure.unavailable(Cause.UNREACHABLE, text)
 
     def _conclude(self, outcome: Outcome, began: Instant) -> None:
-        """Keep the token or remember the failure, and report it: no end of a flight goes by without this."""
+        """Cache the token or remember the failure, and report it, however the work ended."""
         engine, slot, flight = self._engine, self._slot, self._flight
         if flight.process != this_process():
-            return  # begun before a snapshot that this process was restored from
+            return  # it began before the snapshot that this process was restored from
         took = elapsed(began, self._now())
         if isinstance(outcome, Entry):
             engine.keep(slot, outcome)
@@ -139,12 +139,12 @@ class Renewal:
             if (margin := cut_margin(outcome.life, engine.policy, outcome.issued_life)) is not None:
                 self._report("expiry_margin_cut", seconds=margin)
         elif outcome.cause is not Cause.ELSEWHERE and flight.outcome is None:
-            # else a waiter has given it up and remembered it, and this failure does not count
+            # otherwise a waiter has given it up and remembered that, and this failure does not count
             engine.remember(slot, flight, outcome)
             self._report("renewal_failed", seconds=took, error=outcome.name)
 
     def _ask(self, known: list[Secret]) -> Outcome:
-        """Ask the token endpoint, with one secret after the other while it refuses the client."""
+        """Ask the token endpoint, with one secret after another as long as it refuses the client."""
         engine, flight = self._engine, self._flight
         assert engine.open_sender is not None  # prepare() comes before every flight
         flight.step = Step.CLIENT
@@ -166,13 +166,13 @@ class Renewal:
             flight.sender = None
             with hold_off_forks():
                 _close(sender)
-                del sender  # with it goes what OpenSSL frees
+                del sender  # OpenSSL frees its memory here
 
     def _candidates(self, known: list[Secret]) -> Iterator[Secret]:
         """The secrets to try, each once: those the source gave, those it gives when asked again, the last good one."""
         tried = list(known)
         yield from known
-        with suppress(ConfigurationError, SourceFailed):  # what stands then is the refusal of the first ones
+        with suppress(ConfigurationError, SourceFailed):  # the refusal of the first ones is then the outcome
             others = [secret for secret in self._read(again=True) if secret not in tried]
             tried += others
             yield from others
@@ -187,7 +187,7 @@ class Renewal:
             with hold_off_forks():
                 secrets, stripped = read_secrets(engine.secrets, again=again)
         except Exception as error:
-            # of another exception the class alone: its text may contain the secret
+            # of any other exception only the class is kept: its text may contain the secret
             failed = error if isinstance(error, SourceFailed) else SourceFailed(type(error).__name__)
             self._report("secret_source_failed", error=failed.name)
             if known:
@@ -227,7 +227,7 @@ class Renewal:
 
     def _attempt(self, sender: "Sender", request: TokenRequest, secret: Secret) -> Outcome:
         slot, flight = self._slot, self._flight
-        # `flight.sender` is there: a caller that ends the flight after this look aborts the request.
+        # `flight.sender` is set: a caller that ends the flight after this check aborts the request.
         if (ended := flight.outcome) is not None:
             return ended
         asked_at = self._now()
@@ -255,15 +255,15 @@ class Renewal:
                 f"The token's life of {issued.lifetime:g} s was over when the answer came, "
                 f"{elapsed(asked_at, now):.1f} s after the request. Raise the app client's token expiration."
             )
-        # Dead or alive: when the machine slept or its clock was set during the flight, those who wait ask again.
+        # Returned even if it has expired: the machine slept during the flight, or its clock was set. Waiters ask again.
         return entry
 
 
 def _close(sender: "Sender") -> None:
-    """Close it; what a client of http_client raises then takes no token away that is there."""
+    """Close it; an exception of a client made by http_client must not cost a token that has arrived."""
     try:
         sender.close()
     except KeyboardInterrupt:
-        raise  # Ctrl-C, where a caller does the work
-    except BaseException as error:  # noqa: BLE001  # a transport of a user's may raise anything
+        raise  # Ctrl-C, if a caller does the work
+    except BaseException as error:  # noqa: BLE001  # a user's transport may raise anything
         logger.debug("the HTTP client could not be closed: %s", type(error).__name__)

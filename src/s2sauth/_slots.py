@@ -1,4 +1,4 @@
-"""What is known per key, and the bounded map of the keys that one credentials object has in use."""
+"""What is known for each key, and the bounded map of the keys that one credentials object uses."""
 
 import threading
 from typing import TYPE_CHECKING, final
@@ -20,11 +20,11 @@ KEPT = 256
 
 @final
 class Slot:
-    """All that is known for one key.
+    """Everything that is known for one key.
 
-    Its flights write it. Callers write in two places only: the latest flight, and the failure of a flight that they
-    give up. `flight` and `entry` may lag behind for a moment, when several threads write at the same time; each leads
-    to what came after it, and what counts is the end of that chain.
+    Its flights write it. Callers write it in two places only: the latest flight, and the failure of a flight that they
+    give up. `flight` and `entry` may lag behind for a moment when several threads write at the same time. Each leads to
+    its successor, and the end of that chain is what counts.
     """
 
     __slots__ = (
@@ -43,12 +43,12 @@ class Slot:
         self.settings = settings
         self.id = key_id(settings)
         self.entry = Entry.nothing(0)
-        """What the cached path reads. An entry that another one follows is never fresh."""
+        """What the cached path reads. Once another entry follows it, it is never fresh."""
         self.flight = Flight.ended(0, Failure.unavailable(Cause.MISUSE, "no token was asked for yet"))
         self.budget: ForcedBudget | None = None
         """Of forced renewals."""
         self.failure: LastFailure | None = None
-        """Of the latest flight that failed. `last_failure` says whether it still counts."""
+        """The failure of the latest flight that failed. `last_failure` says whether it still counts."""
         self.token_requests = 0
         self.tokens_billed = 0
 
@@ -74,13 +74,13 @@ class Slot:
 
     @property
     def last_failure(self) -> LastFailure | None:
-        """The latest failure, if no token of the same or a later flight is there."""
+        """The latest failure, unless the same or a later flight has brought a token."""
         failure = self.failure
         return None if failure is None or failure.number <= self._last().number else failure
 
     @property
     def cooldown(self) -> Cooldown | None:
-        """What is remembered of the latest failure."""
+        """The pause that the latest failure asks for."""
         failure = self.last_failure
         return None if failure is None else failure.cooldown
 
@@ -93,7 +93,7 @@ class Slot:
     def keep(self, entry: Entry) -> None:
         """Cache `entry`, unless a later flight has brought one.
 
-        Several threads may do this at the same time. Each looks again after it has written, so the last one to write
+        Several threads may do this at the same time. Each checks again after it has written, so the last one to write
         leaves the end of the chain.
         """
         while (last := self._last()).number <= entry.number and not last.follow_with(entry):
@@ -106,7 +106,7 @@ class Slot:
 class SlotMap:
     """The slots of one credentials object: equal settings share one, the 256 most recent are kept.
 
-    A slot that a view uses or that has a flight in progress is kept whatever the bound says.
+    A slot that a view uses, or that has a flight in progress, is always kept.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Who gets which token: the cached one, the one that a flight brings, or the failure. For threads and tasks alike."""
+"""What a caller gets: the cached token, the one that a flight brings, or the failure. For threads and tasks alike."""
 
 from functools import partial
 from typing import assert_never, final
@@ -17,7 +17,7 @@ from ._slots import Slot
 from ._time_limit import time_left
 
 Wait = tuple[Flight, float]
-"""What a caller waits for, and for how many seconds at most."""
+"""The flight that a caller waits for, and for how many seconds at most."""
 
 
 @final
@@ -39,7 +39,7 @@ class Call:
         self._waited = False
         """It has seen the outcome of a flight."""
         self._token: AccessToken | None = None
-        """What it returns, once it is there."""
+        """What it returns, once that is known."""
 
     def get(self) -> AccessToken:
         """The token; waits in this thread if it must."""
@@ -78,7 +78,7 @@ class Call:
         )
         decision = next_step(known, self._asked, now)
         if flight.next:
-            return None  # another flight has begun meanwhile: what was read does not belong together
+            return None  # another flight has begun since: the values that were read do not belong together
         match decision:
             case Decision.SERVE:
                 assert entry is not None
@@ -97,7 +97,7 @@ class Call:
         return None
 
     def _goes_on(self, flight: Flight, now: Instant) -> bool:
-        """Begin a flight that has not begun, give it up if it has passed its deadline; whether it is in progress."""
+        """Whether it is in progress: a flight that has not begun is begun, one past its deadline is given up."""
         self._begin(flight, now)
         if flight.left(now) > 0:
             return True
@@ -115,7 +115,7 @@ class Call:
         self._token = entry.token
 
     def _renew(self, flight: Flight, entry: Entry, now: Instant) -> Wait | None:
-        """Start a renewal in the background. In Lambda wait for it, since threads stand still between invocations."""
+        """Start a renewal in the background. In Lambda, wait for it: threads stand still between invocations."""
         limit = now, self._in_time(background_limit(entry.usable_left(now)), now)
         candidate = Flight(flight.number + 1, limit=limit, min_ttl=self._asked.min_ttl)
         if self._start(flight, candidate) is candidate and in_lambda():
@@ -124,7 +124,7 @@ class Call:
         return None
 
     def _join(self, flight: Flight, now: Instant, *, flying: bool, replaces: Entry | None) -> None:
-        """Wait for the flight in progress, or for the next one, which another caller may have begun meanwhile."""
+        """Wait for the flight in progress, or for the next one, which another caller may already have begun."""
         limit = now, self._in_time(self._engine.policy.deadline, now)
         if not flying:
             number, min_ttl = flight.number + 1, self._asked.min_ttl
@@ -147,7 +147,7 @@ class Call:
         return flight
 
     def _begin(self, flight: Flight, now: Instant) -> None:
-        """Begin it, unless it has begun: the caller that decided on it may have been interrupted before, long ago."""
+        """Begin it, unless it has begun: the caller that decided on it may have been interrupted, perhaps long ago."""
         if flight.begun:
             return
         flight.limit = now, flight.limit[1]
@@ -157,7 +157,7 @@ class Call:
             engine.report("thread_refused", self._slot.id)
 
     def _look_at(self, flight: Flight) -> Wait | None:
-        """What came out of the flight that it waits for."""
+        """Act on the outcome of the flight that it waits for, or go on waiting."""
         outcome = flight.outcome
         if outcome is None:
             return self._wait_for(flight)
@@ -183,7 +183,7 @@ class Call:
     def _take(self, entry: Entry) -> None:
         now = self._now()
         if entry.usable_left(now) <= 0:
-            return  # this caller slept until the token that it waited for had expired
+            return  # this caller slept until the token that it waited for had expired: decide again
         min_ttl = self._asked.min_ttl
         if self._waited or not min_ttl or not is_short(entry, min_ttl, now):
             self._hand_out(entry)
@@ -191,8 +191,8 @@ class Call:
 
     def _fail(self, failure: Failure) -> None:
         if failure.cause is Cause.ELSEWHERE:
-            return  # that flight began when nobody waited; now this caller does
-        entry = self._slot.newest  # what was to be replaced is as good as before; or a suspected token is all there is
+            return  # that flight began when no caller waited; now this one does
+        entry = self._slot.newest  # the one to replace, as good as before; or a suspected one, which is all there is
         if failure.cause is Cause.CLOSED or entry is None or entry.usable_left(self._now()) <= 0:
             raise failure.exception()
         self._hand_out(entry)

@@ -1,8 +1,8 @@
 """How threads, asyncio tasks and trio tasks wait for one outcome, without a Python-level lock.
 
-A waiter enlists before it looks whether the outcome is there; the outcome is there before anybody is woken. So a waiter
-either sees it or is woken. A thread waits on a bare lock of its own. The tasks of an event loop share a room, and one
-call into their loop wakes them all: a loop that is closed concerns nobody else.
+A waiter enlists before it checks for the outcome; the outcome is published before the waiters are woken. So a waiter
+either sees it or is woken. Each thread waits on its own bare lock. The tasks of an event loop share a room, and one
+call into their loop wakes them all. If that loop is closed, the call fails, and no other waiter is affected.
 """
 
 import _thread
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _Room(Protocol):
-    """All tasks of one event loop that wait."""
+    """All waiting tasks of one event loop."""
 
     def wake(self) -> None:
         """Called from any thread; wakes them all with one call into the loop."""
@@ -29,7 +29,7 @@ class _Room(Protocol):
 
 @final
 class Waiters:
-    """Everybody who waits for `outcome`, which is empty until it is there."""
+    """All threads and tasks that wait for `outcome`, which is empty until then."""
 
     __slots__ = ("_locks", "_outcome", "_rooms")
 
@@ -98,7 +98,7 @@ class _AsyncioRoom:
         self.futures: list[asyncio.Future[None]] = []
 
     def wake(self) -> None:
-        with suppress(RuntimeError):  # that loop is closed, and nobody waits in it any more
+        with suppress(RuntimeError):  # that loop is closed, so no task waits in it any more
             self._loop.call_soon_threadsafe(self._finish_all)
 
     def _finish_all(self) -> None:
@@ -113,7 +113,7 @@ class _TrioRoom:
         self.event = event
 
     def wake(self) -> None:
-        with suppress(RuntimeError):  # trio.RunFinishedError: nobody waits in it any more
+        with suppress(RuntimeError):  # trio.RunFinishedError: no task waits in it any more
             self._token.run_sync_soon(self.event.set)
 
 
@@ -124,7 +124,7 @@ def _finish(future: "asyncio.Future[None]") -> None:
 
 def release(lock: Lock) -> None:
     """Release it if it is locked."""
-    with suppress(RuntimeError):  # released already: by the clock, or by another caller who saw the deadline pass
+    with suppress(RuntimeError):  # released already: by the clock, or by another caller that saw the deadline pass
         lock.release()
 
 
