@@ -1,4 +1,4 @@
-"""Keeps forks and the end of the process away from imports and from what a flight does in OpenSSL.
+"""Keeps forks and the end of the process away from imports and from a flight's work in OpenSSL.
 
 A thread that holds one of OpenSSL's locks during a fork leaves it locked in the child for ever: 3 of 40 children that
 were forked during a flight hung in their own TLS handshake, and 1 of 100 when a fork waited for connecting and the
@@ -21,18 +21,18 @@ from typing import final
 from ._clock import Lock
 
 FORK_WAIT = 1.0
-"""Seconds that a fork waits for work in progress, which may be waiting for the network, and work for a fork."""
+"""Seconds that a fork waits for work in progress, which may wait for the network, and that work waits for a fork."""
 IMPORT_WAIT = 10.0
-"""Seconds that a fork waits for an import, which does end: a child waits for ever for half a module."""
+"""Seconds that a fork waits for an import, which does end; a child would wait for ever for half a module."""
 EXIT_WAIT = 0.5
 """Seconds that the end of the process waits for work in progress."""
 LATE_WAIT = 0.05
-"""Seconds that work which begins after that is held back: by then the process is gone, or a handler wants its token."""
+"""Seconds that later work is held back: after that the process is gone, or an exit handler wants its token."""
 
 LAST_STEPS_WAIT = 0.25
-"""Seconds that a fork and the end of the process wait for a thread that has nothing left to do but to end."""
+"""Seconds that a fork and the end of the process wait for a thread that only has to end."""
 LOOK_EVERY = 0.0005
-"""Seconds between two looks whether it has."""
+"""Seconds between two checks whether it has ended."""
 
 _closed: Lock = _thread.allocate_lock()
 """Locked while no work may begin."""
@@ -42,12 +42,12 @@ _working: dict[Lock, tuple[int, float]] = {}
 _ending: deque[int] = deque(maxlen=16)
 """The kernel's numbers of the latest threads that ended as far as Python is concerned."""
 _pid = os.getpid()
-"""The process that all of this is about."""
+"""The process that this state belongs to."""
 _number = getattr(_thread, "get_native_id", _thread.get_ident)
 
 
 def hold_off_forks(seconds: float = FORK_WAIT) -> "_Work":
-    """For a `with` around imports, OpenSSL, name resolution and other people's code.
+    """For a `with` around imports, OpenSSL, name resolution and users' code.
 
     A fork on another thread waits for the block for so many seconds at most, the end of the process for EXIT_WAIT.
     """
@@ -71,7 +71,7 @@ class _Work:
         """Begin; waits for a fork in progress."""
         _start_over_in_a_child()
         self._enlist()
-        if _closed.locked():  # looked at after enlisting, as a fork looks for work after closing: one sees the other
+        if _closed.locked():  # checked after enlisting, as a fork looks for work after closing: one sees the other
             self.__exit__()
             _pass_through(_closed, _patience)
             self._enlist()
@@ -96,7 +96,7 @@ def thread_ends() -> None:
 
 
 def _wait_for_ending_threads() -> None:
-    """Wait until they have ended for the system, too, where that can be seen (Linux)."""
+    """Wait until the system has ended them, too, where that can be seen (Linux)."""
     until = time.monotonic() + LAST_STEPS_WAIT
     with suppress(IndexError):  # there is none left
         while True:
@@ -123,7 +123,7 @@ def stop_work(seconds: float, *, for_fork: bool = False) -> None:
 
 def resume_work() -> None:
     """Let work begin again."""
-    with suppress(RuntimeError):  # two threads forked at the same time, and the first one has done this
+    with suppress(RuntimeError):  # two threads forked at the same time, and the first has already done this
         _closed.release()
 
 
@@ -134,7 +134,7 @@ def _at_exit() -> None:
 
 
 def _start_over_in_a_child() -> None:
-    """In a child that C code forked no hook of Python has run."""
+    """For a child that C code forked: none of Python's fork hooks has run there."""
     if _pid != os.getpid():
         _start_over()
 

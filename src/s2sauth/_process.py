@@ -5,21 +5,21 @@ import sys
 from contextvars import Context, ContextVar
 
 begun_by: ContextVar[Context] = ContextVar("s2sauth.begun_by")
-"""In a flight, and in what hears of its events: the context of the caller who began it. For tracing, which links to it;
-the flight itself goes by nobody's context."""
+"""In a flight and in its event handlers: the context of the caller that began it. Tracing links to it; the flight
+itself runs in an empty context."""
 
 
 Process = tuple[int, int]
-"""A process's id, and a number for what is another process under the same id."""
+"""A process's id, and a number that tells processes with the same id apart."""
 
 _generation = 0
 
 
 def this_process() -> Process:
-    """Which process this is: what was made in another one may belong to a thread that does not exist here.
+    """Which process this is: an object made in another one may belong to a thread that does not exist here.
 
-    The id tells a child that C code forked, where Python's fork hooks do not run (uWSGI's workers). The number tells a
-    clone of a snapshot, and a child that got the id of a process that has ended.
+    The id reveals a child that C code forked, where Python's fork hooks do not run (uWSGI's workers). The number
+    reveals a clone of a snapshot, and a child that has the id of a process that has ended.
     """
     return os.getpid(), _generation
 
@@ -38,7 +38,7 @@ _FIRST_PID = os.getpid()
 
 
 def may_end_at_once() -> bool:
-    """Whether this process usually ends by `os._exit()`, which waits for no thread: a child of a fork, or one that
+    """Whether this process usually ends by `os._exit()`, which waits for no thread: a forked child, or a process that
     multiprocessing has started."""
     multiprocessing = sys.modules.get("multiprocessing.process")
     return os.getpid() != _FIRST_PID or (multiprocessing is not None and multiprocessing.parent_process() is not None)

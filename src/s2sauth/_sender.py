@@ -58,7 +58,7 @@ class Senders:
 
 
 def _checked(client: Any) -> tuple[Library, Any]:
-    """The client that http_client made, and the library that it is of, which sends the request as well."""
+    """The client that http_client made, and its library, which sends the request as well."""
     form = "http_client: a function that makes a new httpx.Client each time, e.g. lambda: httpx.Client(verify=ctx)"
     imported = [sys.modules[name] for name in ("httpx", "httpx2") if name in sys.modules]
     library = next((one for one in imported if isinstance(client, one.Client)), None)
@@ -107,9 +107,9 @@ class Sender:
                 follow_redirects=False,
             )
             return _answer(response)
-        except ConfigurationError as error:  # of the proxy, before anything was sent
+        except ConfigurationError as error:  # about the proxy, before anything was sent
             return Failure.misuse(error.message)
-        except Exception as error:  # noqa: BLE001  # HTTPError, and what closing it in mid-request brings up
+        except Exception as error:  # noqa: BLE001  # HTTPError, and what aborting a request raises
             return _failure(error, self._library, self.proxy)
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ class Sender:
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # SSLSocket's own would drop the TLS state
 
     def _watch(self, event: str, info: Mapping[str, Any]) -> None:
-        """httpcore's extension "trace": called around each of its steps, two of which return the connection made."""
+        """httpcore's extension "trace": called before and after each of its steps, two of which return a connection."""
         if event.endswith("connect_tcp.started"):
             self.proxy = _proxies.in_use(self._library, self._url, info)
             # Plain http is allowed to loopback only, because it stays on this machine.
@@ -155,7 +155,7 @@ def _answer(response: Any) -> Answer:
 
 
 def _chunks(response: Any) -> Iterable[bytes]:
-    """The body, raw; of a response that was made in memory, as MockTransport's, it is there already."""
+    """The raw body. A response that was made in memory, such as MockTransport's, has it already."""
     return (response.content,) if response.is_stream_consumed else response.iter_raw()
 
 
@@ -164,7 +164,7 @@ def _failure(error: Exception, library: Library, proxy: str | None) -> Failure:
     if isinstance(error, library.ProxyError):
         said = f"{said}: {_proxies.refusal(library, error)}".removesuffix(": ")
     elif isinstance(error, (library.NetworkError, library.TimeoutException)) and str(error):
-        said += f": {error}"  # other errors may quote the header that they did not like
+        said += f": {error}"  # other errors may quote a header that they refuse
     if (mock := _mock_library(error)) is not None:
         what = f"The mock library {mock} did not let the token request through, {type(error).__name__}."
         return _unreachable(f"{what} {_MOCKED}")
@@ -196,7 +196,7 @@ def _causes(error: BaseException | None) -> Iterable[BaseException]:
 
 
 def _mock_library(error: Exception) -> str | None:
-    """The mock library that refused the request, if one did; an outage that a test mocks on purpose is none."""
+    """The mock library that refused the request, if one did. An outage that a test mocks on purpose does not count."""
     for cause in _causes(error):
         library = type(cause).__module__.partition(".")[0]
         if library in _MOCKS and type(cause).__name__ != _MEANT:
@@ -207,9 +207,9 @@ def _mock_library(error: Exception) -> str | None:
 
 
 _MOCKS: Final = frozenset({"mocket", "pook", "pytest_httpx", "pytest_httpx2", "pytest_socket", "respx", "vcr"})
-"""Each refuses with an exception class of its own, but pytest-httpx: that raises httpx's TimeoutException."""
+"""Each refuses with its own exception class, except pytest-httpx, which raises httpx's TimeoutException."""
 _MEANT: Final = "SideEffectError"
-"""What respx raises inside itself to deliver an error that a test's route has."""
+"""What respx raises internally to deliver the error of a test's route."""
 _PYTEST_HTTPX: Final = "No response can be found for "
 _MOCKED: Final = "Mock the token endpoint as well, or use the fixtures of s2sauth's pytest plugin (docs/testing.md)."
 _PROXY_WOULD_READ: Final = (

@@ -1,4 +1,4 @@
-"""The store's part of a flight: take another process's token, else the lease, else ask; share what the flight brings.
+"""The store's part of a flight: take another process's token, or the lease, or wait; share the token that it brings.
 
 The store saves money; nothing depends on it. Whatever it does, the flight goes on without it. The lease is a saving as
 well: it keeps others from asking at the same time, and a flight that has waited long enough asks all the same.
@@ -76,7 +76,7 @@ class StoreSession:
         polls = 0
         while (entry := self._look()) is None:
             if self._lease():
-                return self._look()  # the one who had it before may have brought a token in between
+                return self._look()  # its last holder may have stored a token since
             if not flight.waited_for:
                 return self._leave_to_another()
             if flight.outcome is not None or not may_wait(flight.left(self._engine.now()), flight.limit[1]):
@@ -87,9 +87,9 @@ class StoreSession:
 
     def _leave_to_another(self) -> Failure:
         slot, engine, entry = self._slot, self._engine, self._slot.newest
-        window = engine.policy.window(entry.life if entry is not None else 0.0)  # without one a caller would wait
+        window = engine.policy.window(entry.life if entry is not None else 0.0)  # without a token, a caller would wait
         cooldown = left_to_another(engine.now(), window=window, chance=engine.clock.random())
-        slot.failure = LastFailure(self._flight.number, slot.last_error, cooldown)  # no failure, but a pause
+        slot.failure = LastFailure(self._flight.number, slot.last_error, cooldown)  # a pause, not a failure
         return cooldown.failure
 
     def _look(self) -> Entry | None:
@@ -103,7 +103,7 @@ class StoreSession:
         if found is None:
             return None
         stored = seal.open(found.value)
-        if stored is None or found.left > stored.issued.lifetime:  # nobody writes one for longer than it lives
+        if stored is None or found.left > stored.issued.lifetime:  # no entry of ours outlives its token
             self._engine.report("store_entry_refused", slot.id)
             return None
         entry = self._entry(stored, found.left)
@@ -111,7 +111,7 @@ class StoreSession:
         verdict = judge(
             entry,
             cached=slot.newest,
-            replaces=None if flight.min_ttl else flight.replaces,  # which is good for the others
+            replaces=None if flight.min_ttl else flight.replaces,  # with min_ttl, that token is still good for others
             now=self._engine.now(),
             min_ttl=flight.min_ttl,
         )
@@ -149,7 +149,7 @@ class StoreSession:
         self._put(seal, stored, entry.life - elapsed(entry.asked_at, self._engine.now()))
 
     def _put(self, seal: Seal, stored: Stored, seconds: float) -> None:
-        """Replace what was seen, and nothing else: a token that came since then is newer."""
+        """Replace only what was seen: a token that has come since is newer."""
         if seconds > 0:
             value, seen = seal.seal(stored), self._seen.get(seal.name)
             if self._call(lambda store: store.put(seal.name, value, replaces=seen, seconds=seconds)):
@@ -171,7 +171,7 @@ class StoreSession:
 
 
 def _checked(found: object) -> Found | None:
-    """What a store gave, which may be a user's own. TypeError if it is nothing that a store gives."""
+    """What `get` of a store returned, perhaps of a user's own store. TypeError if it is not what `get` may return."""
     match found:
         case None | Found(value=bytes(), left=int() | float()):
             return found

@@ -1,4 +1,4 @@
-"""The CA certificates of the token requests: read ahead on a thread, and again when they have changed on disk."""
+"""The CA certificates for token requests: read ahead on a thread, and again when they have changed on disk."""
 
 import _thread
 import errno
@@ -16,7 +16,7 @@ from ._fork_guard import hold_off_forks, thread_ends
 from ._process import this_process
 
 Library = Any
-"""The module `httpx` or `httpx2`: what is read of it here, both have."""
+"""The module `httpx` or `httpx2`; both have the names that are used here."""
 
 READ_AHEAD_WAIT: Final = 1.0
 """Seconds that a flight waits for the thread that reads ahead; after that it reads by itself."""
@@ -25,8 +25,8 @@ FORKS_IN_C: Final = frozenset({"cffi", "ctypes", "uwsgi"})
 """Modules of processes in which C code may fork without Python's fork hooks."""
 
 _contexts: Final = WeakValueDictionary[tuple[object, ...], ssl.SSLContext]()
-"""The contexts in use, by what they were read from. The certificates of one take 0.7 MB and up to 20 ms, and are all
-that the credentials objects of a process have in common (`scripts/peers --row "Memory per object"`)."""
+"""The contexts in use, by what they were read from. The certificates of one take 0.7 MB and up to 20 ms; credentials
+objects of one process share nothing else (`scripts/peers --row "Memory per object"`)."""
 
 _VARIABLES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -47,7 +47,7 @@ class Certificates:
         self._kept: tuple[tuple[object, ...], ssl.SSLContext] | None = None
 
     def read_ahead(self) -> None:
-        """Read beside what the caller does next, which is usually to make a client that reads the file for itself.
+        """Read while the caller goes on, usually to make a client that reads the same file.
 
         That takes 15 to 20 ms of a fresh process's first call, three times as long as importing this package
         (benchmarks/cold_start.py). Not where C code may fork, as uWSGI does right after it has imported the
@@ -67,7 +67,7 @@ class Certificates:
             with (
                 hold_off_forks(),
                 suppress(Exception),
-            ):  # the flight that finds nothing tries again, and says what is wrong
+            ):  # the next flight finds nothing, tries again, and reports what is wrong
                 self._current()
         finally:
             self._reading.release()
@@ -76,7 +76,7 @@ class Certificates:
     def context(self) -> ssl.SSLContext:
         """The context for one flight. Raises ConfigurationError, which names the variable; TokenUnavailable if there is
         no file descriptor left."""
-        # Not held off: a fork would wait for this thread, which waits for the reader, which waits for the fork.
+        # No hold_off_forks() here: a fork would wait for this thread, this for the reader, the reader for the fork.
         if self._process == this_process() and self._reading.acquire(timeout=READ_AHEAD_WAIT):
             self._reading.release()  # in a forked child there is no such thread, and its lock stays locked
         try:
@@ -98,11 +98,11 @@ class Certificates:
 
 
 def _as_it_is(path: str) -> object:
-    """What lies there now: another value once the file, or one in the folder, has been replaced or written to."""
+    """A value that changes when the file, or one in the folder, is replaced or written to."""
     try:
         with os.scandir(path) as folder:
             return path, tuple(sorted((file.name, _version(file.path)) for file in folder))
-    except OSError:  # it is no folder
+    except OSError:  # not a folder
         return path, _version(path)
 
 
@@ -115,7 +115,7 @@ def _version(path: str) -> tuple[int, ...]:
 
 
 def unreadable(error: OSError) -> ConfigurationError | TokenUnavailable:
-    """The error to raise for one of making a context: which variable cannot be used, and what to do."""
+    """The error to raise when a context cannot be made: it says which variable is unusable, and what to do."""
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return TokenUnavailable(TOO_MANY_FILES)
     said = f"{type(error).__name__}: {error.strerror or error}"
