@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Lock(Protocol):
-    """What is used of `_thread.lock`."""
+    """The part of `_thread.lock` that is used here."""
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool: ...  # noqa: FBT001, FBT002  # as _thread.lock
 
@@ -41,7 +41,7 @@ class Clock(Protocol):
 
 
 def _boottime() -> Callable[[], float]:
-    """The clock that counts suspended time, where there is one (Linux); a partial, since a function costs a frame."""
+    """The clock that counts suspended time, where there is one (Linux). A partial: a function would cost a frame."""
     if hasattr(time, "CLOCK_BOOTTIME"):
         return partial(time.clock_gettime, time.CLOCK_BOOTTIME)
     return time.monotonic

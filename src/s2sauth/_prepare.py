@@ -1,4 +1,4 @@
-"""Gets a credentials object ready for its first flight: all imports happen here, on the thread of a caller.
+"""Gets a credentials object ready for its first flight: all imports happen here, on a caller's thread.
 
 A flight imports nothing, because a fork in the middle of an import hangs the child.
 """
@@ -60,7 +60,7 @@ def open_store(engine: Engine, store: "Store | str") -> None:
         opened = _open.open_store(store) if isinstance(store, str) else store
     except (ConfigurationError, ImportError):
         raise
-    except Exception as error:  # noqa: BLE001  # boto3 has a dozen classes for what it lacks; their texts may hold anything
+    except Exception as error:  # noqa: BLE001  # boto3 has a dozen classes for what it lacks; their texts may contain anything
         wrong = f"store: {type(error).__name__} when it was opened; look at its URL, Region and credentials"
         raise ConfigurationError(wrong) from None
     guarded = _guarded.Guarded(opened, clock=engine.clock, report=engine.report)

@@ -19,7 +19,7 @@ class State(Record):
     last_error: str | None
     """Class name or OAuth code of the latest failure, or None since the latest success."""
     token_requests: int
-    """Token requests sent for this scope set, whatever came of them."""
+    """Token requests sent for this scope set, successful or not."""
     tokens_billed: int
     """Tokens received, which is what Cognito charges for."""
     scopes: tuple[str, ...] | None

@@ -116,7 +116,7 @@ class Event(Record):
     key: str
     """8 hex digits that stand for endpoint, client, scopes and metadata."""
     seconds: float | None = None
-    """How long it took, or how long until it is tried again; what it means is with the name."""
+    """How long it took, or how long until the next try; which of them depends on the name."""
     attempt: int | None = None
     """The number of the attempt, from 1."""
     error: str | None = None
@@ -130,7 +130,7 @@ logger: logging.Logger = logging.getLogger("s2sauth")
 
 @final
 class Reporter:
-    """Sends events to the log and to the user's `on_event`, and lets nothing that goes wrong there come back."""
+    """Sends events to the log and to the user's `on_event`; no error that they raise comes back."""
 
     def __init__(self, clock: Clock, on_event: OnEvent | None) -> None:
         self._clock = clock
@@ -148,10 +148,10 @@ class Reporter:
         attempt: int | None = None,
         error: str | None = None,
     ) -> None:
-        """Report one event; what a handler causes on the same thread (it asks for a token) is not reported."""
+        """Report one event. Events that a handler causes on the same thread, by asking for a token, are dropped."""
         if self._on_event is None and not logger.isEnabledFor(_EVENTS[name][0]):
             return  # nobody listens
-        me = (this_process(), get_ident())  # a thread of a forked child may have the ident of one of the parent's
+        me = (this_process(), get_ident())  # a thread of a forked child may have the same ident as one of the parent's
         if me in self._inside:
             return
         self._inside.add(me)
@@ -170,7 +170,7 @@ class Reporter:
                 self._on_event(event)
         except BaseException as error:  # whatever a handler or on_event raises must not reach a flight or a caller
             if isinstance(error, KeyboardInterrupt) and get_ident() == threading.main_thread().ident:
-                raise  # Ctrl-C, and nothing that they raised
+                raise  # Ctrl-C, which is not theirs
             self._complain(event, error)
 
     def _log(self, event: Event) -> None:
@@ -181,7 +181,7 @@ class Reporter:
         if logger.isEnabledFor(level):
             facts = {name: value for name, value in _facts(event) if value is not None}
             said = " ".join(f"{name}={value:{'.3f' if name == 'seconds' else ''}}" for name, value in facts.items())
-            fields = {"s2sauth": {"event": event.name, **facts}}  # one name of ours beside the record's own
+            fields = {"s2sauth": {"event": event.name, **facts}}  # one name beside the record's own
             logger.log(level, "%s: %s [%s]", event.name, text, said, extra=fields)
 
     def _interval_over(self, name: EventName, key: str) -> bool:

@@ -1,4 +1,4 @@
-"""A cached token, its age and what that means. Two clocks, because each one alone has served dead tokens."""
+"""A cached token, its age and what that means. Two clocks, because each one alone would serve dead tokens."""
 
 from enum import Enum
 from math import inf
@@ -29,14 +29,14 @@ STEP = 1.0
 SLEW = 0.001
 """The part of the time passed that an adjustment may make: NTP slews by 0.0005 at most (adjtimex)."""
 LARGE_STEP = 60.0
-"""Seconds beyond which somebody should look at the machine's clock: every margin of ours is shorter."""
+"""Seconds beyond which an operator should look at the machine's clock: every margin here is shorter."""
 
 
 def clock_step(before: Instant, now: Instant) -> float | None:
     """Seconds by which the wall clock was set between two moments, against the clock since boot; None if it was not.
 
-    Negative when it was set back. Where the clock since boot misses suspended time, so looks a suspended machine; and
-    everywhere a restored snapshot.
+    Negative when it was set back. A restored snapshot looks the same, and so does a suspended machine where the clock
+    since boot misses suspended time.
     """
     passed = now.boot - before.boot
     apart = now.wall - before.wall - passed
@@ -51,14 +51,14 @@ class Freshness(Enum):
     STALE = "stale"
     """Handed out while one caller's flight renews it."""
     EXPIRED = "expired"
-    """Not handed out: its life is over but for the margin, or there is none."""
+    """Not handed out: it has expired, or will within the margin; or there is no token."""
 
 
 @final
 class Entry:
     """A cached token with the instants at which it changes, computed once, when it arrives.
 
-    Afterwards three things happen to an entry, each at most once and from any thread: it is suspected, it is accepted,
+    After that, three things may happen to it, each at most once and from any thread: it is suspected, it is accepted,
     and a later entry follows it. None of them can be lost or undone, so no lock is needed.
     """
 
@@ -104,9 +104,9 @@ class Entry:
         self.forced = forced
         """It replaced a token that was suspected or rejected."""
         self.suspected = False
-        """An API rejected it, or somebody called `invalidate()`: still handed out, but no longer without a look."""
+        """An API rejected it, or `invalidate()` was called: still handed out, but no longer by the cached path."""
         self.accepted = False
-        """The API that rejected the token before took this one."""
+        """The API that rejected the previous token has accepted this one."""
         self.next: Once[Entry] = Once()
         """The entry that followed it in the cache."""
         self.fresh_until_wall = asked_at.wall + self.renew_after
@@ -114,7 +114,7 @@ class Entry:
 
     @classmethod
     def nothing(cls, number: int) -> "Entry":
-        """The end of all tokens of this flight and earlier ones: no token, and never fresh."""
+        """Ends the tokens of this flight and all earlier ones: it has no token, and is never fresh."""
         entry = object.__new__(cls)
         entry.number, entry.life, entry.usable_for = number, 0.0, 0.0
         entry.next = Once()
@@ -122,13 +122,13 @@ class Entry:
         return entry
 
     def follow_with(self, entry: "Entry") -> bool:
-        """Let `entry` follow this one, which the cached path no longer hands out; False if another one does already."""
+        """Let `entry` follow this one, which the cached path no longer hands out; False if another already does."""
         if first := self.next.set(entry):
             self.fresh_until_wall = -inf
         return first
 
     def suspect(self) -> None:
-        """The cached path no longer hands it out without a look."""
+        """Mark it as suspected; the cached path no longer hands it out."""
         self.suspected = True
         self.fresh_until_wall = -inf
 
@@ -165,5 +165,5 @@ def cut_margin(life: float, policy: RenewalPolicy, issued_life: float | None = N
 
 
 def is_short(entry: Entry, min_ttl: float, now: Instant) -> bool:
-    """Whether a new token would have the life that this one lacks; one that lives shorter anyhow would not."""
+    """Whether a new token would have the life that this one lacks; not if no token lives that long."""
     return entry.left(now) < min_ttl < entry.life

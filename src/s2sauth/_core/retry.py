@@ -17,7 +17,7 @@ class Backoff(Record):
     growth: float = 2.0
 
     def after(self, failures: int) -> float:
-        """The pause when so many failures came before, without jitter."""
+        """The pause after this many earlier failures, without jitter."""
         return min(self.cap, self.base * self.growth ** min(failures, 32))  # beyond every cap, and never an overflow
 
 
@@ -26,9 +26,9 @@ UNREACHABLE: Final = Backoff(0.2, inf)
 THROTTLED: Final = Backoff(0.5, 4.0)
 """The same when the server throttles; the deadline ends them."""
 STALE: Final = Backoff(5.0, 60.0)
-"""Between two flights while a token can be used meanwhile."""
+"""Between two flights while a usable token is cached."""
 OUTAGE: Final = Backoff(0.5, 30.0)
-"""Between two flights without one."""
+"""Between two flights when no usable token is cached."""
 REFUSED: Final = Backoff(1.0, 60.0)
 """Between two flights when the request was refused; the first pause is up to REFUSED_SPREAD times as long."""
 REFUSED_SPREAD: Final = 5.0
@@ -37,11 +37,11 @@ CONNECT_TIMEOUT: Final = 2.0
 READ_TIMEOUT: Final = 4.0
 BACKGROUND_LIMIT: Final = 2.0
 SHORTEST_LIMIT: Final = 0.05
-"""An attempt is given at least this long; 0 would mean another thing to an HTTP client."""
+"""An attempt gets at least this long; 0 would mean something else to an HTTP client."""
 
 
 Timeouts = tuple[float, float]
-"""Of one attempt, in seconds: to connect, and to read."""
+"""The limits of one attempt, in seconds: to connect, and to read."""
 
 
 def timeouts(left: float) -> Timeouts:
@@ -83,12 +83,12 @@ class Cooldown(Record):
     at: Instant
     pause: float
     repeated: int
-    """How many of its kind came before it, without a success."""
+    """How many failures of its kind came before it without a success between them."""
     with_token: bool
-    """A usable token was cached: says nothing to a caller who has none."""
+    """A usable token was cached, so this does not apply to a caller without one."""
 
     def left(self, now: Instant) -> float:
-        """Seconds for which it still holds; 0 or less when it no longer does."""
+        """Seconds for which it is still in force; 0 or less when it is over."""
         return self.pause - elapsed(self.at, now)
 
 
@@ -96,22 +96,22 @@ class LastFailure(Record):
     """The latest failure of a key."""
 
     number: int
-    """The number of its flight: a token of this flight or a later one makes it void."""
+    """The number of its flight: once this flight or a later one has brought a token, it no longer counts."""
     error: str | None
     """Class name or OAuth code."""
     cooldown: Cooldown | None
-    """For how long no token request is made."""
+    """The pause in which no token request is made."""
 
 
 Cooldowns = tuple[Cooldown | None, Cooldown | None]
-"""Of the key and of the client."""
+"""The cooldown of the key and that of the client."""
 
 
 def in_force(cooldowns: Cooldowns, now: Instant, *, with_token: bool) -> Cooldown | None:
-    """The cooldown that holds longest, or None: a token request may be made.
+    """The cooldown that lasts longest, or None if a token request may be made.
 
-    To a caller without a usable token (`with_token` false) a failure that came while there was one says nothing:
-    nobody waited for that flight.
+    For a caller without a usable token (`with_token` is false), a failure that came while there was one does not count:
+    no caller waited for that flight.
     """
     held = [
         each for each in cooldowns if each is not None and each.left(now) > 0 and (with_token or not each.with_token)
@@ -156,9 +156,9 @@ def cooldown_of_key(
     policy: RenewalPolicy,
     chance: float,
 ) -> Cooldown | None:
-    """What a failed flight leaves behind for its key; the cooldown before it, if it leaves nothing new.
+    """The cooldown that a failed flight leaves for its key; the one before it, if it leaves no new one.
 
-    A flight that nobody waited for began with a usable token, though that may have expired since.
+    A flight that no caller waited for began with a usable token, which may have expired since.
     """
     usable_left = 0.0 if cached is None else max(0.0, cached.usable_left(now))
     if cached is not None and (usable_left > 0 or not waited_for):
@@ -184,14 +184,14 @@ class ForcedBudget(Record):
     at: Instant
     """When the latest one started."""
     interval: float
-    """Seconds from there until the next one may."""
+    """Seconds from then until the next one may start."""
     number: int
     """The flight's number."""
     base: float
     """The interval without doubling."""
 
     def wait(self, cached: Entry, now: Instant) -> float:
-        """Seconds until the next one may start; the interval counts undoubled once the replacement was accepted."""
+        """Seconds until the next one may start; once the replacement was accepted, the undoubled interval counts."""
         accepted = cached.accepted and cached.number == self.number
         return (self.base if accepted else self.interval) - elapsed(self.at, now)
 
@@ -201,8 +201,8 @@ def forced_now(
 ) -> ForcedBudget:
     """The record of a forced renewal that starts now, of flight `number`.
 
-    If the token that it replaces came from a forced renewal itself and no API accepted it, the interval doubles. Not
-    `for_life`, when nothing is wrong with that token but that it lives too short for a caller.
+    If the token that it replaces came from a forced renewal itself and no API accepted it, the interval doubles; but
+    not `for_life`, when nothing is wrong with that token except that it expires too soon for a caller.
     """
     base = min(policy.forced_renewal_every, policy.window(replaced.life))
     rejected_again = last is not None and replaced.forced and not for_life and not replaced.accepted
