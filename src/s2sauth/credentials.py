@@ -1,4 +1,4 @@
-"""CognitoClientCredentials: one object that gets, keeps and renews tokens. Wiring; nothing is decided here."""
+"""CognitoClientCredentials: one object that gets, caches and renews tokens. It only wires; it decides nothing."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping

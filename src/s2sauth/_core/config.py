@@ -1,4 +1,4 @@
-"""Arguments become settings, or one error that lists every mistake and repeats no value."""
+"""Turns arguments into settings, or into one error that lists every mistake and repeats no value."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,7 +26,7 @@ from .settings import Api, AuthMethod, Settings
 from .values import Secret, scope_set
 
 MAX_SCOPES = 50
-"""That GetClientToken takes (its API reference)."""
+"""The most that GetClientToken takes (its API reference)."""
 
 
 _UNCHECKED: Final = object()
@@ -143,7 +143,7 @@ def _api_endpoint(domain: object, region: str | None, token_url: object, mistake
         try:
             return from_region(region or UNKNOWN_REGION)
         except ValueError as wrong:
-            mistakes.found.append(("region", str(wrong)))  # another Region's name is not what helps
+            mistakes.found.append(("region", str(wrong)))  # to name another Region would not help
             return ""
     return _parsed(
         "token_url", token_url, from_api_url, region, mistakes, form=FORMS["token_url with get_client_token"]
@@ -256,7 +256,7 @@ _CLOCK = ("wall", "monotonic", "boottime", "wait", "random")
 def wrong_objects(
     *, policy: object, store: object, http_client: object, on_event: object, clock: object
 ) -> Iterator[tuple[str, str]]:
-    """The field and the text of each mistake in the arguments that are objects: whether each can do its part."""
+    """The field and the text of each mistake in the arguments that are objects, such as a clock without `wait`."""
     if not isinstance(policy, RenewalPolicy):
         yield "policy", f"is of type {type(policy).__name__}; use RenewalPolicy(deadline=5.0) or leave it out"
     if store is not None and (wrong := store_url.mistake(store)):

@@ -16,11 +16,11 @@ class Decision(Enum):
     RENEW = auto()
     """Hand out the cached token and start its renewal."""
     REPLACE = auto()
-    """Wait for another token than the cached one, which is suspected; if none comes, hand out the cached one."""
+    """Wait for a token other than the cached one, which is suspected; if none comes, hand out the cached one."""
     FETCH = auto()
     """Wait for a token: there is none to hand out."""
     FAIL = auto()
-    """Raise the remembered failure: there is no token, and it is not time for another try."""
+    """Raise the remembered failure: there is no token, and it is too early for another try."""
 
 
 @final
@@ -44,7 +44,7 @@ class Known:
         self.entry = entry
         """The cached token."""
         self.cooldowns = cooldowns
-        """The failures remembered of the key and of the client."""
+        """The remembered failures of the key and of the client."""
         self.budget = budget
         """Of forced renewals; None before the first."""
 

@@ -10,7 +10,7 @@
      +-- CredentialsClosed         used after close()
 
 `cls(*error.args)` rebuilds every one of them with all its fields, which is what pickle does, so they travel through
-Celery and multiprocessing unharmed. A message never holds a token, a secret or an answer's body.
+Celery and multiprocessing unharmed. A message never contains a token, a secret or an answer's body.
 
 Each has a note (PEP 678) that leads to its part of docs/errors.md: it is in a traceback, and not in str(error).
 """
@@ -151,7 +151,7 @@ class CredentialsClosed(S2SAuthError):
 
 
 for _error in [one for one in vars().values() if isinstance(one, type) and issubclass(one, S2SAuthError)]:
-    _error.__module__ = "s2sauth"  # where callers import it from, which is what a traceback shows
+    _error.__module__ = "s2sauth"  # callers import it from there, so a traceback shows that name
 
 
 class Cause(Enum):
@@ -160,17 +160,17 @@ class Cause(Enum):
     UNREACHABLE = auto()
     """Connection failure, time-out, 408, 425, 5xx: tried again a few times."""
     THROTTLED = auto()
-    """429 or TooManyRequestsException: tried again as long as the deadline holds."""
+    """429 or TooManyRequestsException: tried again until the deadline."""
     UNTRUSTED = auto()
     """The server's certificate is not trusted: no retry helps."""
     CLIENT_REFUSED = auto()
-    """The client id or secret was refused, which holds for every scope set."""
+    """The client id or secret was refused, which applies to every scope set."""
     REQUEST_REFUSED = auto()
-    """This request was refused or its answer unusable, which holds for this key only."""
+    """This request was refused or its answer unusable, which applies to this key only."""
     MISUSE = auto()
-    """Our own caller's fault (secret source, http_client, proxy variables): remembered as an outage is."""
+    """The caller's own fault (secret source, http_client, proxy variables): remembered like an outage."""
     ELSEWHERE = auto()
-    """Nothing failed: another process is renewing the token, and this one has a usable token meanwhile."""
+    """Nothing failed: another process is renewing the token, and this one has a usable token until then."""
     CLOSED = auto()
     """close() was called."""
 

@@ -11,7 +11,7 @@ AuthMethod = Literal["auto", "client_secret_basic", "client_secret_post"]
 
 
 class Settings(Record):
-    """What identifies a token: all that goes on the wire but the secret, validated and in one canonical form."""
+    """What identifies a token: everything that is sent except the secret, validated and in one canonical form."""
 
     token_url: str
     client_id: str
@@ -22,16 +22,16 @@ class Settings(Record):
     strict: bool
     api: Api = "oauth2"
     cognito: bool = False
-    """Whether this is a user pool of Cognito as far as one can tell, whose ids and scopes have a known form."""
+    """Whether this is, as far as one can tell, a Cognito user pool, whose ids and scopes have a known form."""
     encodes_basic: bool = False
     """Whether Basic form-encodes id and secret (RFC 6749 2.3.1): with "client_secret_basic", except for Cognito."""
 
     def __repr__(self) -> str:
-        return f"<Settings of {self.client_id} at {self.token_url}>"  # client_metadata may hold what is private
+        return f"<Settings of {self.client_id} at {self.token_url}>"  # client_metadata may be private
 
 
 def key(settings: Settings) -> str:
-    """All that the settings put on the wire, in one text: different tokens never share a key (CVE-2025-26620)."""
+    """Everything that the settings put on the wire, as text: different tokens never share a key (CVE-2025-26620)."""
     wire = (
         settings.api,
         settings.token_url,

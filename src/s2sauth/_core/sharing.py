@@ -1,4 +1,4 @@
-"""Decisions of processes that share a store: which token to take, who asks for one, how long the others wait.
+"""Decisions of processes that share a store: which token to take, which one asks for it, how long the others wait.
 
 All times in seconds, `chance` from [0, 1).
 """
@@ -12,33 +12,33 @@ from .record import Record
 from .retry import SHORTEST_LIMIT, Backoff, Cooldown
 
 LEASE_PART = 0.25
-"""The lease lasts this part of the policy's deadline: long enough for nearly every token request, and two holders may
-die one after the other before all others stop waiting, and would ask at once."""
+"""The lease lasts this part of the policy's deadline: long enough for nearly every token request. Two holders in a row
+may die before the other processes stop waiting, which would then all ask at once."""
 RESERVED_PART = 0.4
-"""The last part of a flight's time is not spent on waiting for a lease's holder: it is for a request of its own."""
+"""The last part of a flight's time is not spent on waiting for the holder of a lease: it is for its own request."""
 POLL = Backoff(0.1, 0.25, growth=1.5)
 """Between two looks into the store while another process has the lease."""
 LOOK_AGAIN = 1.0
-"""With a token in hand nobody waits for the lease's holder; what it brought is looked for after this time, or after an
-eighth of the renewal window."""
+"""While a usable token is cached, no flight waits for the lease's holder; it looks for the holder's token after this
+time, or after an eighth of the renewal window."""
 CONNECTING = 1.0
-"""The first operation of a flight may have to connect; and while somebody waits for a token, a slow store may still be
-quicker than the token endpoint, and is cheaper."""
+"""The first operation of a flight may have to connect. And while a caller waits for a token, a slow store may still be
+faster than the token endpoint, and it is cheaper."""
 CIRCUIT = Backoff(5.0, 60.0)
 """How long a store that failed is skipped."""
 
 
 class Verdict(Enum):
-    """What a token that lies in the store is good for."""
+    """What to do with a token from the store."""
 
     TAKE = auto()
-    """It is used, and nobody is asked."""
+    """Use it; no request is needed."""
     RETIRE = auto()
-    """It is the one that an API rejected: the store is told, and a new one is asked for."""
+    """It is the one that an API rejected: mark it in the store, and request another."""
     FALL_BACK = auto()
-    """It is suspected: used only while nothing better comes."""
+    """It is suspected: use it only until a better one comes."""
     PASS = auto()
-    """It is over, or no newer than the one in hand."""
+    """Ignore it: it has expired, or is no newer than the cached one."""
 
 
 def judge(found: Entry, *, cached: Entry | None, replaces: Entry | None, now: Instant, min_ttl: float = 0.0) -> Verdict:
@@ -62,17 +62,17 @@ def lease_seconds(policy: RenewalPolicy) -> float:
 
 
 def may_wait(left: float, limit: float) -> bool:
-    """Whether a flight with `left` of its `limit` waits on for the lease's holder, rather than ask for itself."""
+    """Whether a flight with `left` of its `limit` goes on waiting for the lease's holder, instead of asking itself."""
     return left > RESERVED_PART * limit
 
 
 def poll_delay(polls: int, chance: float) -> float:
-    """Until the next look into the store, after so many."""
+    """The time until the next look into the store, after this many."""
     return POLL.after(polls) * (0.5 + chance / 2)
 
 
 def left_to_another(now: Instant, *, window: float, chance: float) -> Cooldown:
-    """What is remembered when another process has the lease and a usable token is cached."""
+    """The pause when another process has the lease and a usable token is cached."""
     failure = Failure.unavailable(Cause.ELSEWHERE, "another process is renewing this token")
     return Cooldown(failure, now, min(LOOK_AGAIN, window / 8) * (0.5 + chance / 2), repeated=0, with_token=True)
 
@@ -80,20 +80,20 @@ def left_to_another(now: Instant, *, window: float, chance: float) -> Cooldown:
 def store_limit(left: float, *, first: bool, waited_for: bool, policy: RenewalPolicy) -> float:
     """How long one operation of the store may take in a flight that has `left` until its deadline."""
     limit = max(policy.store_timeout, CONNECTING) if first or waited_for else policy.store_timeout
-    # A late flight only hands in what it still has: nobody waits for it.
+    # A flight past its deadline only writes what it still has: no caller waits for it.
     return limit if left <= 0 else max(SHORTEST_LIMIT, min(limit, left / 2))
 
 
 class Circuit(Record):
-    """The store failed: it is left alone for a while."""
+    """The store failed: it is skipped for a while."""
 
     at: Instant
     pause: float
     repeated: int
-    """How many failures came before it, without a success."""
+    """How many failures came before it without a success between them."""
 
     def left(self, now: Instant) -> float:
-        """Seconds for which it is left alone; 0 or less when it may be tried again."""
+        """Seconds for which it is skipped; 0 or less when it may be tried again."""
         return self.pause - elapsed(self.at, now)
 
 

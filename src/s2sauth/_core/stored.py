@@ -1,7 +1,7 @@
-"""A token as bytes for the shared store and back, and the name under which it lies there.
+"""A token as bytes for the shared store and back, and the name under which it is stored.
 
-Both change together with FORMAT, which is part of the name: versions of the library that write differently do not see
-each other's entries, so neither can harm the other's.
+Both change together with FORMAT, which is part of the name: versions of the library with different formats do not see
+each other's entries, so neither can damage the other's.
 """
 
 import hmac
@@ -17,7 +17,7 @@ FORMAT = "s2sauth:1"
 
 
 class Stored:
-    """A token as it lies in the store, which no repr shows."""
+    """A token as it is stored; no repr shows it."""
 
     __slots__ = ("asked_at", "issued", "suspected")
 
@@ -27,12 +27,12 @@ class Stored:
         self.asked_at = asked_at
         """The moment before its request, in seconds since the epoch, by the clock of the machine that sent it."""
         self.suspected = suspected
-        """An API rejected it, or somebody called `invalidate()`."""
+        """An API rejected it, or `invalidate()` was called."""
 
     def age(self, now: float, left: float) -> float:
         """Its age when the wall clock says `now` and the store says that the entry stays for `left` seconds.
 
-        The larger of what the two clocks say: neither a wrong clock of the reader or the writer nor an entry that was
+        The larger of what the two clocks say: neither a wrong clock, of the reader or the writer, nor an entry that was
         put back makes a token younger.
         """
         return max(0.0, now - self.asked_at, self.issued.lifetime - left)
@@ -42,12 +42,12 @@ class Stored:
 
 
 def associated_data(settings: Settings) -> bytes:
-    """What an entry belongs to, and cannot be decrypted without: no entry of another key is ever used."""
+    """What an entry is bound to, and cannot be decrypted without: no entry of another key is ever used."""
     return f"{FORMAT} {key(settings)}".encode()
 
 
 def name(naming_key: bytes, settings: Settings) -> str:
-    """The store's key for the tokens of these settings; to whoever lacks `naming_key` it tells nothing."""
+    """The store's key for the tokens of these settings; without `naming_key` it reveals nothing."""
     return f"{FORMAT}:{hmac.digest(naming_key, associated_data(settings), 'sha256').hex()}"
 
 
@@ -64,7 +64,7 @@ def dump(stored: Stored) -> bytes:
 
 
 def load(data: bytes, settings: Settings) -> Stored | None:
-    """What was dumped, checked like an answer of the token endpoint; None for all else. Never raises."""
+    """What was dumped, checked like an answer of the token endpoint; None for anything else. Never raises."""
     members = json_object(data) or {}
     asked_at, suspected = members.get("asked_at"), members.get("suspected")
     if not isinstance(asked_at, float) or not is_number(asked_at) or not isinstance(suspected, bool):
