@@ -161,14 +161,14 @@ class CognitoClientCredentials(Closing):
     def get_token(
         self, *, min_ttl: float = 0.0, timeout: float | None = None, rejected: AccessToken | None = None
     ) -> AccessToken:
-        """The cached token, else a new one.
+        """The cached token, or a new one.
 
         Args:
             min_ttl: seconds of life that the token must still have, for a long upload. A token with less is replaced
                 within the budget of forced renewals; beyond it, or when tokens do not live that long, the newest one
                 comes back, with the event `min_ttl_not_met`.
-            timeout: seconds to wait at most; None is the policy's `deadline`, which is also the most. 0 takes what is
-                cached. It shortens the wait, never the token request.
+            timeout: seconds to wait at most; None is the policy's `deadline`, which is also the maximum. 0 takes what
+                is cached. It shortens the wait, never the token request.
             rejected: a token that an API answered 401 to: waits for another one, within the budget of forced renewals;
                 beyond it the cached one comes back.
 
@@ -215,9 +215,9 @@ class CognitoClientCredentials(Closing):
     def warm(self) -> bool:
         """Get ready ahead of the first call, in a Lambda function's init phase or when a service starts.
 
-        Imports what a token request needs and gets a token; False if none is to be had now, and later calls try again.
-        With SnapStart it gets none, since every clone of the snapshot would have it. Raises what `get_token()` raises,
-        but for TokenUnavailable: an outage keeps no service from starting.
+        Imports what a token request needs and fetches a token; False if none is available now, and later calls try
+        again. With SnapStart it fetches none, since every clone of the snapshot would have it. Raises what
+        `get_token()` raises, except TokenUnavailable: an outage must not keep a service from starting.
         """
         prepare(self._engine)
         if _snapstart.is_coming():
@@ -238,7 +238,7 @@ class CognitoClientCredentials(Closing):
         Args:
             *origins: where the token may go, at least one: `"https://api.example.com"`; a path is ignored. `ANY_ORIGIN`
                 lifts the list, not the https rule.
-            allow_http: lets the listed http origins through (a service mesh, docker compose); loopback needs no leave.
+            allow_http: lets the listed http origins through (a service mesh, docker compose); loopback works without.
 
         Raises:
             ConfigurationError: no origin, or one that is no http(s) URL.
@@ -275,7 +275,7 @@ class CognitoClientCredentials(Closing):
         return view
 
     def invalidate(self, token: AccessToken | str, /) -> None:
-        """If this token is still the cached one, the next call may renew it, within the budget of forced renewals."""
+        """If this token is still the cached one, the next call may replace it, within the budget of forced renewals."""
         entry = self._slot.newest
         known = token if isinstance(token, str) else token.access_token
         is_cached = entry is not None and entry.token.access_token == known
@@ -303,7 +303,7 @@ class CognitoClientCredentials(Closing):
         return state(self._engine, self._slot)
 
     def close(self) -> None:
-        """Forget the tokens; whoever waits, and every later call, gets CredentialsClosed. Closes all views too."""
+        """Drop the tokens; waiting callers and all later calls get CredentialsClosed. Closes all views too."""
         self._engine.close(self._slot.id)
 
     def __repr__(self) -> str:
