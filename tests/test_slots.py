@@ -34,7 +34,7 @@ def test_a_new_slot_knows_nothing_and_has_cost_nothing() -> None:
     held = empty_slot()
     assert held.id == key_id(held.settings)
     assert (held.newest, held.cooldown, held.last_error, held.budget) == (None,) * 4
-    assert (held.token_requests, held.tokens_billed) == (0, 0)
+    assert (held.token_requests, held.tokens_billed, held.entry.number) == (0, 0, 0)
 
 
 @given(st.permutations([1, 2, 3, 4, 5, 6]))
@@ -256,6 +256,23 @@ def test_the_latest_flight_is_the_last_of_those_that_followed() -> None:
     held.flight.next.set(second)
     second.next.set(third)
     assert held.latest is third
+
+
+def test_flight_that_a_caller_decides_on_during_close_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes between the look at the latest flight and its end."""
+    held, decided = Held(), Flight(1, limit=(START, 8.0), waited_for=True)
+    latest, ended = held.slot.flight, Flight.ended
+
+    def meddling(number: int, outcome: Failure) -> Flight:
+        latest.next.set(decided)
+        return ended(number, outcome)
+
+    monkeypatch.setattr(Flight, "ended", meddling)
+    held.engine.close("0123abcd")
+    assert isinstance(decided.outcome, Failure)
+    assert decided.outcome.cause is Cause.CLOSED
+    assert decided.next.get(None) is held.slot.latest
+    assert not held.slot.latest.flying
 
 
 # The map of slots.

@@ -865,3 +865,50 @@ def test_a_query_names_nothing_twice(name: str) -> None:
     value = {"grant_type": "client_credentials", "scope": "{scope}", "aws_client_metadata": "%7B%7D"}[name]
     text = refused(domain=None, token_url=f"{TOKEN_URL}?{name}={value}&x=1&{name}={value}", scopes="a")
     assert text.startswith(f"token_url: names {name} more than once in its query, which RFC 6749 3.2 forbids")
+
+
+OTHER_API = 'use the whole https URL, as "https://cognito-idp-fips.us-east-1.amazonaws.com"'
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (
+            {"scopes": "openid"},
+            (
+                "scopes: contain openid, which belong to signed-in users: client_credentials cannot have them. Likely "
+                "cause: this is the setting of a web login. Ask for scopes of a resource server, such as "
+                '"demo/read.file", or for none'
+            ),
+        ),
+        (
+            {"client_id": "-"},
+            (
+                "client_id: contains a character that no id of Cognito has, which are letters, digits, _ and + (if "
+                "this server is not Cognito, give token_url in place of domain and region); use the app client's id, as "
+                '"1h57kf5cpq17m0eml12EXAMPLE"'
+            ),
+        ),
+        ({"domain": None, "api": "get_client_token", "token_url": 7}, f"token_url: is of type int; {OTHER_API}"),
+        (
+            {"domain": None, "api": "get_client_token", "token_url": "https://a b"},
+            f"token_url: holds white space or an invisible character; {OTHER_API}",
+        ),
+        (
+            {"domain": None, "api": "get_client_token", "auth_method": "client_secret_post"},
+            (
+                'auth_method: is for api="oauth2" only: GetClientToken has one way; use "auto" or '
+                '"client_secret_basic" or "client_secret_post"'
+            ),
+        ),
+    ],
+    ids=["scopes of users", "no id of Cognito", "no URL", "a blank in the URL", "another way"],
+)
+def test_what_cognito_does_not_take_is_told_word_by_word(given: dict[str, Any], text: str) -> None:
+    """With what to do."""
+    assert refused(**{"domain": "demo", "region": "eu-central-1", **given}) == text
+
+
+def test_an_id_may_be_as_long_as_cognitos_longest() -> None:
+    """128 characters."""
+    assert made(domain="demo", region="eu-central-1", client_id="a" * 128).client_id == "a" * 128

@@ -261,3 +261,9 @@ def test_many_threads_agree_on_the_value_of_a_cell() -> None:
         for thread in threads:
             thread.join()
         assert [mine for mine, first in told if first] == [cell.get(None)]
+
+
+def test_an_entry_is_neither_suspected_nor_accepted_at_first() -> None:
+    """And nothing is usable where there is no entry."""
+    assert (entry().suspected, entry().accepted) == (False, False)
+    assert Entry.nothing(7).usable_for == 0.0

@@ -677,3 +677,41 @@ def test_a_store_is_an_object_that_can_do_its_part_or_a_url(store: object) -> No
 def test_what_is_no_store_is_told_why(store: object, wrong: str) -> None:
     """By its type, never by its value."""
     assert mistake(store) == wrong
+
+
+def test_one_variable_with_scopes_of_users_is_left_to_the_check_of_scopes() -> None:
+    """Only beside another variable is it worth a word of its own."""
+    assert from_environment("", {**COMPLETE, "COGNITO_SCOPES": "openid"}).scopes == "openid"
+
+
+@pytest.mark.parametrize(
+    "aliases",
+    [
+        {"APP_CLIENT_ID": "a b", "COGNITO_CLIENT_ID": "b a"},
+        {"COGNITO_SCOPE": "demo/a\tdemo/b", "COGNITO_SCOPES": "demo/a demo/b"},
+    ],
+    ids=["ids", "scopes"],
+)
+def test_aliases_that_mean_different_things_clash(aliases: dict[str, str]) -> None:
+    """The order of words matters but for scopes, and a tab is no space."""
+    with pytest.raises(ConfigurationError, match="both are set and differ"):
+        from_environment("", {**COMPLETE, **aliases})
+
+
+def test_an_explicit_argument_wins_with_the_other_api_too() -> None:
+    """GetClientToken needs no domain; what is given stays given."""
+    environ = {**COMPLETE, "COGNITO_API": "get_client_token", "COGNITO_REGION": "eu-central-1", "COGNITO_SCOPES": "a"}
+    assert from_environment("", environ, frozenset({"scopes"})).scopes is None
+
+
+@pytest.mark.parametrize("module", ["redis.client", "valkey.client"])
+def test_a_client_of_a_server_is_told_to_be_wrapped(module: str) -> None:
+    """It is the likeliest mistake."""
+    client = type("Client", (), {"__module__": module})()
+    assert mistake(client) == "is a client, not a store; use s2sauth.stores.redis.RedisStore(client)"
+
+
+def test_only_the_closest_argument_is_meant() -> None:
+    """None that is far off."""
+    assert argument("scope", ["scopes", "store", "strict"]) == "scopes"
+    assert argument("timeout", ["domain", "region"]) is None

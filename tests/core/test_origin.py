@@ -489,3 +489,32 @@ def test_loopback_websocket_that_is_not_listed_is_told_so() -> None:
     """TLS is not what is missing there."""
     text = parse_origins(["https://api.example"], allow_http=False).explain("ws", b"127.0.0.1", 8080)
     assert "ws://127.0.0.1:8080, which is not one of the listed origins" in text
+
+
+@pytest.mark.parametrize(
+    ("item", "wrong"),
+    [
+        ("", "is empty: check the setting that it comes from"),
+        ("*", WILDCARD),
+        ("https://a.example,https://b.example", SEVERAL),
+        (
+            "https://[fe80::1%eth0]",
+            "contains an IPv6 zone id, which no origin has: use a host name, or an address without one",
+        ),
+    ],
+    ids=["empty", "wildcard", "several", "zone"],
+)
+def test_what_is_wrong_with_an_origin_is_told_word_by_word(item: str, wrong: str) -> None:
+    """With what to do, and the form."""
+    with pytest.raises(ConfigurationError) as caught:
+        parse_origins([item], allow_http=False)
+    form = 'list the services that may see the token, as httpx_auth("https://files.example.com")'
+    assert str(caught.value) in (f"origins: {wrong}; {form}", f"origins: number 1 {wrong}; {form}")
+
+
+def test_two_single_characters_are_one_string_and_one_is_not() -> None:
+    """`httpx_auth(*"ab")` was meant without the star."""
+    for items, told in ((["a", "b"], True), (["a"], False)):
+        with pytest.raises(ConfigurationError) as caught:
+            parse_origins(items, allow_http=False)
+        assert ("leave out the *" in str(caught.value)) is told

@@ -998,3 +998,10 @@ def test_mistakes_are_named(given: dict[str, Any], wrong: str) -> None:
 def test_the_endpoint_can_be_another_one(given: str, url: str) -> None:
     """Then the Region need not be said."""
     assert made(token_url=given, region=None).token_url == url
+
+
+@pytest.mark.parametrize("coding", ["identity", "identity,", "identity,identity", " , identity"])
+def test_no_encoding_by_another_name_is_none(coding: str) -> None:
+    """RFC 9110 8.4.1: identity says that there is none."""
+    found = read_answer(answer(200, GOOD, {"content-encoding": coding}), settings(), Secret("s" * 40))
+    assert isinstance(found, Issued)

@@ -794,3 +794,15 @@ def test_a_record_travels_and_shows_its_fields() -> None:
     """By pickle, and in a repr."""
     assert pickle.loads(pickle.dumps(Point(1, 2))) == Point(1, 2)
     assert repr(Point(1, 2)) == "Point(x=1, y=2)"
+
+
+@pytest.mark.parametrize("scopes", ["\t", ["\t"]], ids=["text", "list"])
+def test_a_scope_of_white_space_is_told_what_separates_scopes(scopes: str | list[str]) -> None:
+    """It is not empty."""
+    with pytest.raises(ConfigurationError, match="contains a tab or a line break: separate scopes by spaces"):
+        scope_set(scopes)
+
+
+def test_a_scope_may_be_a_single_letter() -> None:
+    """Any one."""
+    assert scope_set("X") == ("X",)

@@ -58,6 +58,21 @@ def test_another_token_than_the_cached_one_is_not_suspected(
     assert "token_suspected" not in names(events)
 
 
+def test_only_the_cached_token_can_be_confirmed(credentials: CognitoClientCredentials, clock: ManualClock) -> None:
+    """An answer to an earlier one says nothing about this one: the next replacement still waits twice as long."""
+    old = credentials.get_token()
+    clock.advance(60)
+    new = credentials.get_token(rejected=old)
+    credentials.confirm(old)
+    clock.advance(60)
+    newest = credentials.get_token(rejected=new)
+    assert newest is not new
+    clock.advance(119)
+    assert credentials.get_token(rejected=newest) is newest
+    credentials.confirm(newest)
+    assert credentials.get_token(rejected=newest) is not newest
+
+
 def test_invalidate_without_a_token_is_nothing(credentials: CognitoClientCredentials, fake: FakeCognito) -> None:
     """There is none to suspect."""
     credentials.invalidate("whatever")
