@@ -885,8 +885,8 @@ OTHER_API = 'use the whole https URL, as "https://cognito-idp-fips.us-east-1.ama
             {"client_id": "-"},
             (
                 "client_id: contains a character that no id of Cognito has, which are letters, digits, _ and + (if "
-                "this server is not Cognito, give token_url in place of domain and region); use the app client's id, as "
-                '"1h57kf5cpq17m0eml12EXAMPLE"'
+                "this server is not Cognito, give token_url in place of domain and region); use the app client's id, "
+                'as "1h57kf5cpq17m0eml12EXAMPLE"'
             ),
         ),
         ({"domain": None, "api": "get_client_token", "token_url": 7}, f"token_url: is of type int; {OTHER_API}"),
