@@ -4,6 +4,7 @@ import argparse
 import time
 from statistics import median
 from timeit import timeit
+from typing import Any
 
 from _engines import ENGINES, Engine, missing
 from _members import SLOW, Answer, Calls, Fleet, Make
@@ -122,20 +123,9 @@ class Counted:
         self._inner = MemoryStore()
         self.calls = 0
 
-    def get(self, key: str) -> Found | None:
+    def __getattr__(self, name: str) -> Any:
         self.calls += 1
-        return self._inner.get(key)
-
-    def put(self, key: str, value: bytes, *, replaces: bytes | None, seconds: float) -> bool:
-        self.calls += 1
-        return self._inner.put(key, value, replaces=replaces, seconds=seconds)
-
-    def delete(self, key: str, value: bytes) -> None:
-        self.calls += 1
-        self._inner.delete(key, value)
-
-    def close(self) -> None:
-        self.calls += 1
+        return getattr(self._inner, name)
 
 
 def cached_calls(rounds: int) -> tuple[float, float, int]:

@@ -9,7 +9,6 @@ import gc
 import inspect
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,15 +17,13 @@ from typing import Any
 
 import httpx
 from _support import Report, command, progress
-from stampede import settle
+from stampede import Crowd, settle
 
 import s2sauth
 from s2sauth import CognitoClientCredentials
 from s2sauth.testing import FakeCognito, ManualClock
 
 CALLERS = 40
-
-
 OURS = str(Path(s2sauth.__file__).parent)
 
 
@@ -95,22 +92,13 @@ def lives(call: Callable[[], object]) -> int:
 
 def crowd(fake: FakeCognito, auth: httpx.Auth) -> tuple[int, int]:
     """Token requests and failed calls of threads that start together."""
-    barrier, failed = threading.Barrier(CALLERS), []
+
+    def call() -> None:
+        with httpx.Client(auth=auth, timeout=30) as client:
+            client.get(fake.api_url + "/files").raise_for_status()
+
     fake.clear_records()
-
-    def run() -> None:
-        barrier.wait()
-        try:
-            with httpx.Client(auth=auth, timeout=30) as client:
-                client.get(fake.api_url + "/files").raise_for_status()
-        except Exception as error:  # noqa: BLE001  # counted
-            failed.append(error)
-
-    members = [threading.Thread(target=run) for _ in range(CALLERS)]
-    for member in members:
-        member.start()
-    for member in members:
-        member.join()
+    failed = Crowd.of_threads(CALLERS).call(call).failed
     return fake.counts()["token_requests"], len(failed)
 
 

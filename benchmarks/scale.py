@@ -6,7 +6,6 @@ take turns within a round, and a figure is the median of the rounds' ratios.
 
 import asyncio
 import ssl
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import Any
 import httpx
 from _support import Report, cognito_over_tls, command, progress
 from hot_path import CONSTANT, URL, Memory
+from stampede import Crowd
 
 from s2sauth import CognitoClientCredentials
 
@@ -48,33 +48,17 @@ SHORT = Plan(3, 400, (1, 8, 64), (1, 100, 1_000))
 
 
 def in_threads(clients: dict[str, httpx.Client], url: str) -> Run:
-    """Threads on one client, from the moment at which all stand ready until the last one is done."""
+    """Threads on one client."""
 
     def run(variant: str, callers: int, each: int) -> float:
-        client = clients[variant]
-        ended: list[float] = []
-        failed: list[httpx.HTTPError] = []
-        ready = threading.Barrier(callers + 1)
-
         def member() -> None:
-            ready.wait()
-            try:
-                for _ in range(each):
-                    client.get(url).raise_for_status()
-            except httpx.HTTPError as error:
-                failed.append(error)
-            ended.append(time.perf_counter())
+            for _ in range(each):
+                clients[variant].get(url).raise_for_status()
 
-        members = [threading.Thread(target=member) for _ in range(callers)]
-        for one in members:
-            one.start()
-        ready.wait()
-        began = time.perf_counter()
-        for one in members:
-            one.join()
-        if failed:
-            raise RuntimeError(f"{variant}: a call failed") from failed[0]
-        return callers * each / (max(ended) - began)
+        crowd = Crowd.of_threads(callers).call(member)
+        if crowd.failed:
+            raise RuntimeError(f"{variant}: a call failed") from crowd.failed[0]
+        return callers * each / crowd.took
 
     return run
 

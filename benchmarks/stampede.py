@@ -44,10 +44,25 @@ class Crowd:
         """The longest call."""
         return max(ended - began for began, ended in self.calls)
 
+    @classmethod
+    def of_threads(cls, number: int) -> "Crowd":
+        """So many threads, and no tasks."""
+        return cls(threads=number, loops=0, trio_tasks=0)
+
+    @property
+    def failed(self) -> list[Exception]:
+        """What was raised."""
+        return [result for result in self.results if isinstance(result, Exception)]
+
+    @property
+    def served(self) -> int:
+        """How many calls returned."""
+        return len(self.results) - len(self.failed)
+
     def __len__(self) -> int:
         return self.threads + self.loops * self.tasks_per_loop + self.trio_tasks
 
-    def call(self, get: Callable[[], object], aget: Callable[[], Awaitable[object]]) -> "Crowd":
+    def call(self, get: Callable[[], object], aget: Callable[[], Awaitable[object]] | None = None) -> "Crowd":
         """All at once; returns when the last has its answer."""
 
         def note(began: float, result: object) -> None:
@@ -63,6 +78,7 @@ class Crowd:
             note(began, result)
 
         async def aone() -> None:
+            assert aget is not None  # where there are tasks
             began = time.perf_counter()
             try:
                 result: object = await aget()
@@ -112,11 +128,10 @@ def call_all(credentials: CognitoClientCredentials, crowd: Crowd) -> Crowd:
     return crowd.call(credentials.get_token, credentials.aget_token)
 
 
-def hand_written_threads(environ: dict[str, str], threads: int) -> tuple[float, list[str]]:
-    """In a process of its own: how long the last of the threads took, and the classes of what was raised."""
+def hand_written_threads(environ: dict[str, str], threads: int) -> float:
+    """In a process of its own: how long the last of the threads took."""
     os.environ.update(environ)
-    crowd = Crowd(threads=threads, loops=0, trio_tasks=0).call(hand_written.get_token, hand_written.aget_token)
-    return crowd.took, [type(result).__name__ for result in crowd.results if isinstance(result, Exception)]
+    return Crowd.of_threads(threads).call(hand_written.get_token).took
 
 
 def cold(report: Report) -> None:
@@ -130,11 +145,10 @@ def cold(report: Report) -> None:
         ours = fake.counts()["token_requests"]
         fake.clear_records()
         progress(f"cold: {BY_HAND} threads, hand-written")
-        theirs_took, _ = in_own_process(hand_written_threads, fake.environ, BY_HAND)
+        theirs_took = in_own_process(hand_written_threads, fake.environ, BY_HAND)
         theirs = fake.counts()["token_requests"]
-    served = sum(not isinstance(result, Exception) for result in crowd.results)
     report.row(f"cold, {len(crowd):,} callers (1): token requests", s2sauth=ours, exactly=1, hand_written=theirs)
-    report.row("  served", s2sauth=served, exactly=len(crowd))
+    report.row("  served", s2sauth=crowd.served, exactly=len(crowd))
     report.row("  the last one after", s2sauth=crowd.took, unit="s", hand_written=theirs_took)
     report.row("  of the hand-written", s2sauth=crowd.took / theirs_took, at_most=0.25, unit="x")
     report.note(
@@ -152,9 +166,8 @@ def one_loop(report: Report) -> None:
             call_all(credentials, crowd)
         requests = fake.counts()["token_requests"]
     floor = Crowd(threads=0, loops=1, tasks_per_loop=10_000, trio_tasks=0).call(object, partial(asyncio.sleep, LATENCY))
-    served = sum(not isinstance(result, Exception) for result in crowd.results)
     report.row("cold, 10,000 tasks: token requests", s2sauth=requests, exactly=1)
-    report.row("  served", s2sauth=served, exactly=len(crowd))
+    report.row("  served", s2sauth=crowd.served, exactly=len(crowd))
     report.row("  the last one after", s2sauth=crowd.took, unit="s", floor=floor.took)
     report.row("  of tasks that only sleep", s2sauth=crowd.took / floor.took, at_most=4.0, unit="x")
 
@@ -177,9 +190,8 @@ def renewal(report: Report) -> None:
                 kept.append(all(result is token for result in crowd.results))
         fake.clear_records()
         progress(f"renewal: {BY_HAND} threads, hand-written")
-        theirs_took, _ = in_own_process(
-            hand_written_threads, fake.environ, 200
-        )  # for them a renewal is another cold start
+        # For them a renewal is another cold start.
+        theirs_took = in_own_process(hand_written_threads, fake.environ, BY_HAND)
         theirs = fake.counts()["token_requests"]
     report.row(
         f"renewal, the same callers ({rounds} times): token requests",
@@ -218,7 +230,7 @@ def failing(report: Report) -> None:
         requests = fake.counts()["token_requests"]
         fake.clear_records()
         progress(f"503: {BY_HAND} threads, hand-written")
-        theirs_took, _ = in_own_process(hand_written_threads, fake.environ, BY_HAND)
+        theirs_took = in_own_process(hand_written_threads, fake.environ, BY_HAND)
         theirs = fake.counts()["token_requests"]
     failed = sum(isinstance(result, TokenUnavailable) for result in crowd.results)
     attempts = RenewalPolicy().attempts
@@ -242,8 +254,8 @@ def first_calls(whose: str, environ: dict[str, str], clients: int) -> tuple[int,
     def first_call() -> object:
         return gets.pop()()
 
-    crowd = Crowd(threads=clients, loops=0, trio_tasks=0).call(first_call, hand_written.aget_token)
-    return sum(not isinstance(result, Exception) for result in crowd.results), crowd.took
+    crowd = Crowd.of_threads(clients).call(first_call)
+    return crowd.served, crowd.took
 
 
 def throttled(report: Report) -> None:

@@ -77,7 +77,7 @@ def record() -> str:
 
     def run(get: Callable[[], object]) -> dict[str, Any]:
         fake.clear_records()
-        crowd = Crowd(threads=200, loops=0, trio_tasks=0).call(get, hand_written.aget_token)
+        crowd = Crowd.of_threads(200).call(get)
         calls = [(round(began * 1000), round(ended * 1000)) for began, ended in crowd.calls]
         calls.sort(key=lambda call: (call[1], call[0]))  # the first to be served first
         return {"token_requests": fake.counts()["token_requests"], "calls": calls}

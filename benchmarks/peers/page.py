@@ -15,7 +15,6 @@ from pages import DOCS, filled, keep, table  # likewise
 PAGE = DOCS / "how-it-compares.md"
 TABLE = DOCS / "reference" / "peers.json"
 IMAGES = DOCS / "images"
-MARK = "scripts/peers --docs"
 Report = dict[str, Any]
 """The table of a command under benchmarks/, as its `--json` has it."""
 PICTURES = {
@@ -160,33 +159,19 @@ def _compared(report: Report) -> list[list[dict[str, Any]]]:
     return [rows for rows in _wholes(report) if len(rows) == 2]
 
 
-WHERE = """\
-`benchmarks/where.py`: each line is one more thing that the hook does, and what a call through a client with a transport
-in memory takes longer for it; the lines add up to the whole. A negative one is saved: httpx runs a request without auth
-through two generators. A static header is the floor. What lies between it and the hook buys that the token goes to
-listed origins only, that the caller's own request never holds it, and that it is a valid one. A line that spreads
-around nothing is too small to be seen beside a whole call.
-
-Not ours to remove: httpx sets a header, and reads all of them again when it looks for cookies, whosever they are; the
-copy of the request costs half of a new one. A token costs two clocks, since either alone has served dead tokens. Of a
-cold start the imports are httpx's but for ours, which has no module that a first call does not use. The CA file is read
-for the caller's client and for that of the token requests, the second time beside the first, on a thread.
-"""
-SCALE = "`benchmarks/scale.py`: calls a second, as a share of those of a client without auth in the same round.\n"
-
-
-def figures(data: dict[str, Any]) -> str:
-    """What stands between the two marks of the page."""
+def figures(data: dict[str, Any]) -> dict[str, str]:
+    """What stands between the marks of the page."""
     versions = "; ".join(f"{name}: {version}" for name, version in data["versions"].items())
     pictures = "\n".join(f"![{title}](images/{name})\n" for name, (_, title) in PICTURES.items())
     short = "A short run, with fewer callers and rounds than the rows say. " if data["short"] else ""
     about_where, about_scale = (data[name]["notes"][-1].replace(" us.", " µs.") for name in ("where", "scale"))
-    return (
-        f"{short}Taken on {data['date']} with {data['python']}. {versions}.\n\n{text(data)}\n{pictures}\n"
-        f"### Rows where another one is first\n\n{_not_first(data)}\n\n"
-        f"## Where the time goes\n\n{WHERE}\n{where(data['where'])}\n{about_where}\n\n"
-        f"## Scale\n\n{SCALE}\n{scale(data['scale'])}\n{about_scale}\n\n![{SCALE_TITLE}](images/{SCALE_PICTURE})\n"
-    )
+    parts = {
+        "rows": f"{short}Taken on {data['date']} with {data['python']}. {versions}.\n\n{text(data)}\n{pictures}",
+        "not first": _not_first(data) + "\n",
+        "where": f"{where(data['where'])}\n{about_where}\n",
+        "scale": f"{scale(data['scale'])}\n{about_scale}\n\n![{SCALE_TITLE}](images/{SCALE_PICTURE})\n",
+    }
+    return {f"scripts/peers --docs: {name}": part for name, part in parts.items()}
 
 
 def drawn(title: str, cells: dict[str, dict[str, Any]]) -> str:
@@ -213,7 +198,7 @@ def files(data: dict[str, Any]) -> dict[Path, str]:
     for name, (what, title) in PICTURES.items():
         row = next((one for one in data["rows"] if one["what"] == what), {"cells": {}})
         made[IMAGES / name] = drawn(title, {who: one for who, one in row["cells"].items() if one["number"] is not None})
-    return made | {PAGE: filled(PAGE.read_text(encoding="utf-8"), {MARK: figures(data)})}
+    return made | {PAGE: filled(PAGE.read_text(encoding="utf-8"), figures(data))}
 
 
 def write(data: dict[str, Any], *, check: bool = False) -> int:

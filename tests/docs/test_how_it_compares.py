@@ -45,7 +45,7 @@ def test_a_row_where_another_one_is_first_says_why() -> None:
     for row in changed["rows"]:
         if row["what"] in page.REASONS:
             row["cells"]["s2sauth"]["number"] = 1e9
-    lines = [line for line in page.figures(changed).splitlines() if line.startswith("- ")]
+    lines = [line for line in "".join(page.figures(changed).values()).splitlines() if line.startswith("- ")]
     assert sum(any(line.startswith(f"- {what}: ") for what in page.REASONS) for line in lines) == len(page.REASONS)
     assert all("{" not in line and len(line) > 100 for line in lines if line[2:].partition(": ")[0] in page.REASONS)
 
