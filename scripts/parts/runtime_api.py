@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -23,22 +24,8 @@ from .server import Server
 _PATIENCE = 20.0  # seconds; a process takes 0.3 s to come for its first invocation
 
 
-class _Invocation:
-    def __init__(self, event: object, limit: float) -> None:
-        self.id = str(uuid.uuid4())
-        self.body = json.dumps(event).encode()
-        self.until = time.time() + limit
-        self.done = threading.Event()
-        self.payload: Any = None
-        self.failed = False
-
-
-class _Poll:
-    """A process that came for its next invocation, and waits."""
-
-    def __init__(self) -> None:
-        self.given = threading.Event()
-        self.invocation: _Invocation | None = None
+_Invocation = tuple[str, bytes, float]
+"""Its id, the event as JSON, and until when it must be answered, in seconds since the epoch."""
 
 
 class RuntimeApi:
@@ -49,8 +36,9 @@ class RuntimeApi:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._polls: list[_Poll] = []
-        self._under_way: dict[str, _Invocation] = {}
+        self._polls: list[Future[_Invocation | None]] = []
+        """Of the processes that came for their next invocation, and wait."""
+        self._under_way: dict[str, Future[Any]] = {}
         self._restored = threading.Event()
         self._closing = False
         self.snapshots = 0
@@ -70,7 +58,7 @@ class RuntimeApi:
         with self._changed:
             self._closing = True
             for poll in self._polls:
-                poll.given.set()
+                poll.set_result(None)
         self._restored.set()
         self._server.shutdown()
         self._thread.join()
@@ -90,17 +78,15 @@ class RuntimeApi:
     def invoke(self, event: object = None, *, limit: float = 3.0) -> Any:
         """What the next process in turn answers within `limit` seconds, else HandlerFailed."""
         self.wait_until(lambda: self.idle > 0)
-        invocation = _Invocation(event, limit)
+        name = str(uuid.uuid4())
+        answer = self._under_way[name] = Future[Any]()
         with self._changed:
-            self._under_way[invocation.id] = invocation
             poll = self._polls.pop(0)
-            poll.invocation = invocation
-            poll.given.set()
-        if not invocation.done.wait(limit):
-            raise HandlerFailed(f"no answer within {limit:g} s")
-        if invocation.failed:
-            raise HandlerFailed(invocation.payload)
-        return invocation.payload
+        poll.set_result((name, json.dumps(event).encode(), time.time() + limit))
+        try:
+            return answer.result(limit)
+        except TimeoutError:
+            raise HandlerFailed(f"no answer within {limit:g} s") from None
 
     def restore(self) -> None:
         """Let the processes that were stored go on."""
@@ -108,14 +94,13 @@ class RuntimeApi:
 
     def next(self) -> _Invocation | None:
         """Wait for an invocation; None at the end."""
-        poll = _Poll()
+        poll = Future[_Invocation | None]()
         with self._changed:
             if self._closing:
                 return None
             self._polls.append(poll)
             self._changed.notify_all()
-        poll.given.wait()
-        return poll.invocation
+        return poll.result()
 
     def stored(self) -> None:
         """Wait for the restore."""
@@ -130,10 +115,11 @@ class RuntimeApi:
         if name in ("init", "restore"):
             self.init_error = payload
             return
-        invocation = self._under_way.pop(name)
-        invocation.payload = payload
-        invocation.failed = kind == "error"
-        invocation.done.set()
+        answer = self._under_way.pop(name)
+        if kind == "error":
+            answer.set_exception(HandlerFailed(payload))
+        else:
+            answer.set_result(payload)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -149,15 +135,13 @@ class _Handler(BaseHTTPRequestHandler):
         if invocation is None:
             self.close_connection = True
             return
-        self._answer(
-            200,
-            invocation.body,
-            {
-                "Lambda-Runtime-Aws-Request-Id": invocation.id,
-                "Lambda-Runtime-Deadline-Ms": str(int(invocation.until * 1000)),
-                "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-central-1:123456789012:function:caller",
-            },
-        )
+        name, body, until = invocation
+        headers = {
+            "Lambda-Runtime-Aws-Request-Id": name,
+            "Lambda-Runtime-Deadline-Ms": str(int(until * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:eu-central-1:123456789012:function:caller",
+        }
+        self._answer(200, body, headers)
 
     def do_POST(self) -> None:
         payload = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
