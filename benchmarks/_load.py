@@ -7,7 +7,7 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from copy import copy
@@ -94,6 +94,34 @@ class Call:
         return (self.ended - self.due) * 1000
 
 
+class Calls(list[Call]):
+    """Those of one service, in the order in which they were due."""
+
+    @property
+    def failed(self) -> int:
+        """How many were not answered 200."""
+        return sum(call.outcome != "200" for call in self)
+
+    @property
+    def outcomes(self) -> str:
+        """`"398 × 200, 2 × ReadTimeout"`"""
+        return ", ".join(f"{n} × {outcome}" for outcome, n in Counter(call.outcome for call in self).most_common())
+
+    @property
+    def p99(self) -> float:
+        """The milliseconds within which 99 percent of them ended."""
+        return sorted(call.ms for call in self)[ceil(len(self) * 0.99) - 1]
+
+    def after(self, at: float) -> "Calls":
+        """Those that were due after that moment."""
+        return Calls(call for call in self if call.due > at)
+
+
+Before = Callable[[int], object]
+"""Called with the number of a call, or of a turn of several services, from 0, before it begins."""
+NOTHING: Before = lambda _: None  # noqa: E731  # a default
+
+
 class Service:
     """A service that calls `fake`'s API. With the pasted lines one in a process, since they have one cache."""
 
@@ -156,30 +184,24 @@ class Service:
         return httpx.Client(**self._client)
 
     def calls(
-        self,
-        mode: Mode,
-        count: int,
-        *,
-        per_second: float,
-        path: str = "/files",
-        before: Callable[[int], object] = lambda _: None,
-    ) -> list[Call]:
+        self, mode: Mode | None, count: int, *, per_second: float, path: str = "/files", before: Before = NOTHING
+    ) -> Calls:
         """Make `count` calls, each begun when it is due, whatever became of those before it.
 
-        `before` is called with a call's number, from 0, before it begins.
+        `mode` None: each is begun when the one before it is answered.
         """
         if mode == "tasks":
             return asyncio.run(self.acalls(count, per_second=per_second, path=path, before=before))
-        return in_turns([self], count, per_second=per_second, path=path, before=before)[0]
+        if mode == "threads":
+            return in_turns([self], count, per_second=per_second, path=path, before=before)[0]
+        made = Calls()
+        with self.client() as client:
+            for n in range(count):
+                before(n)
+                made.append(self.call(client, path, time.perf_counter()))
+        return made
 
-    async def acalls(
-        self,
-        count: int,
-        *,
-        per_second: float,
-        path: str = "/files",
-        before: Callable[[int], object] = lambda _: None,
-    ) -> list[Call]:
+    async def acalls(self, count: int, *, per_second: float, path: str = "/files", before: Before = NOTHING) -> Calls:
         """`calls` from tasks of the running loop."""
         async with httpx.AsyncClient(**self._client) as client:
             made = []
@@ -189,16 +211,7 @@ class Service:
                 await asyncio.sleep(max(0.0, due - time.perf_counter()))
                 before(n)
                 made.append(asyncio.create_task(self._acall(client, path, due)))
-            return await asyncio.gather(*made)
-
-    def one_by_one(self, count: int, *, path: str, before: Callable[[int], object]) -> list[Call]:
-        """The same, each begun when the one before it is answered."""
-        made: list[Call] = []
-        with self.client() as client:
-            for n in range(count):
-                before(n)
-                made.append(self.call(client, path, time.perf_counter()))
-        return made
+            return Calls(await asyncio.gather(*made))
 
     def call(self, client: httpx.Client, path: str, due: float) -> Call:
         """Make one call with this client, which `client()` made."""
@@ -219,20 +232,13 @@ class Service:
 
 
 def in_turns(
-    services: Sequence[Service],
-    count: int,
-    *,
-    per_second: float,
-    path: str = "/files",
-    before: Callable[[int], object] = lambda _: None,
-) -> list[list[Call]]:
+    services: Sequence[Service], count: int, *, per_second: float, path: str = "/files", before: Before = NOTHING
+) -> list[Calls]:
     """`count` calls of each service, from threads: one of the first, one of the second, and so on, over again.
 
-    Each begins when it is due, whatever became of those before it; so many `per_second` of each. `before` is called
-    with the number of the turn, from 0, before it begins.
+    Each begins when it is due, whatever became of those before it; so many `per_second` of each.
     """
     made: list[list[Future[Call]]] = [[] for _ in services]
-    every = 1 / per_second
     with ExitStack() as stack:
         clients = [stack.enter_context(service.client()) for service in services]
         # As many workers as calls: none waits for a free one. A worker that is idle is used before another is started.
@@ -240,30 +246,9 @@ def in_turns(
         began = time.perf_counter()
         for n in range(count):
             for place, (service, client) in enumerate(zip(services, clients, strict=True)):
-                due = began + (n + place / len(services)) * every
+                due = began + (n + place / len(services)) / per_second
                 time.sleep(max(0.0, due - time.perf_counter()))
                 if place == 0:
                     before(n)
                 made[place].append(pool.submit(service.call, client, path, due))
-        return [[call.result() for call in calls] for calls in made]
-
-
-def failed(calls: Iterable[Call]) -> int:
-    """How many were not answered 200."""
-    return sum(call.outcome != "200" for call in calls)
-
-
-def failed_of(calls: Collection[Call]) -> str:
-    """`"84 of 400"`"""
-    return f"{failed(calls)} of {len(calls)}"
-
-
-def outcomes(calls: Iterable[Call]) -> str:
-    """`"398 × 200, 2 × ReadTimeout"`"""
-    return ", ".join(f"{n} × {outcome}" for outcome, n in Counter(call.outcome for call in calls).most_common())
-
-
-def percentile(calls: Iterable[Call], percent: float) -> float:
-    """The milliseconds within which so many percent of the calls ended."""
-    times = sorted(call.ms for call in calls)
-    return times[ceil(len(times) * percent / 100) - 1]
+        return [Calls(call.result() for call in calls) for calls in made]

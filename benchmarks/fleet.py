@@ -12,7 +12,6 @@ from _support import Report, command, in_own_process, progress
 
 from s2sauth import CognitoClientCredentials, RenewalPolicy
 from s2sauth._core.sharing import POLL, lease_seconds
-from s2sauth.stores import Found
 from s2sauth.testing import FakeCognito, MemoryStore
 
 LATENCY = 0.3

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 
-from _load import DOWN, Service, SkippingClock, failed, failed_of, in_turns, outcomes, percentile, together
+from _load import DOWN, Calls, Service, SkippingClock, in_turns, together
 from _support import Report, command, in_own_process, progress
 
 from s2sauth import Event
@@ -27,10 +27,7 @@ FLOOR = "constant header"
 class Run:
     """What became of the calls."""
 
-    failed: int
-    p99: float
-    """Milliseconds."""
-    outcomes: str
+    calls: Calls
     token_requests: int
     """Those that reached the token endpoint after the first token."""
     failed_renewals: int
@@ -69,9 +66,7 @@ def ours() -> dict[str, Run]:
         calls = in_turns(list(services.values()), CALLS, per_second=CALLS / SECONDS, before=before)
         return {
             kind: Run(
-                failed(made),
-                percentile(made, 99),
-                outcomes(made),
+                made,
                 fakes[kind].counts()["token_requests"],
                 sum(event.name == "renewal_failed" for event in events[kind]),
                 services[kind].usable_for(),
@@ -91,7 +86,7 @@ def pasted(kind: str, start: Barrier) -> tuple[str, int]:
         if kind in DOWN:
             DOWN[kind](fake)
         calls = service.calls("threads", PASTED_CALLS, per_second=CALLS / SECONDS)
-        return failed_of(calls), fake.counts()["token_requests"]
+        return f"{calls.failed} of {len(calls)}", fake.counts()["token_requests"]
 
 
 def figures(report: Report) -> None:
@@ -103,20 +98,24 @@ def figures(report: Report) -> None:
 
     usual, floor = runs[NONE], runs[FLOOR]
     report.row(
-        f"{NONE}: calls failed", s2sauth=usual.failed, exactly=0, hand_written=theirs[NONE][0], floor=floor.failed
+        f"{NONE}: calls failed",
+        s2sauth=usual.calls.failed,
+        exactly=0,
+        hand_written=theirs[NONE][0],
+        floor=floor.calls.failed,
     )
     report.row(f"{NONE}: renewals", s2sauth=usual.token_requests, exactly=1, hand_written=theirs[NONE][1])
-    report.row(f"{NONE}: p99", s2sauth=usual.p99, unit="ms", floor=floor.p99)
+    report.row(f"{NONE}: p99", s2sauth=usual.calls.p99, unit="ms", floor=floor.calls.p99)
     for kind in DOWN:
         run = runs[kind]
         # What is refused reaches no server; of the others each counts only if the server saw it as well.
         tried = run.failed_renewals if kind == "refused" else min(run.failed_renewals, run.token_requests)
         report.row(f"{kind}: renewals tried and failed", s2sauth=tried, at_least=RENEWALS)
-        report.row(f"{kind}: calls failed", s2sauth=run.failed, exactly=0, hand_written=theirs[kind][0])
-        report.row(f"{kind}: p99", s2sauth=run.p99, unit="ms")
-        report.row(f"{kind}: p99 against {NONE}", s2sauth=run.p99 / usual.p99, at_most=2.0, unit="x")
-        if run.failed:
-            report.note(f"{kind}, s2sauth: {run.outcomes}")
+        report.row(f"{kind}: calls failed", s2sauth=run.calls.failed, exactly=0, hand_written=theirs[kind][0])
+        report.row(f"{kind}: p99", s2sauth=run.calls.p99, unit="ms")
+        report.row(f"{kind}: p99 against {NONE}", s2sauth=run.calls.p99 / usual.calls.p99, at_most=2.0, unit="x")
+        if run.calls.failed:
+            report.note(f"{kind}, s2sauth: {run.calls.outcomes}")
     least = min(runs[kind].left for kind in DOWN)
     report.note(f"At the end of the outages the token in hand was good for {least:.0f} s more, or longer.")
     report.note("A constant header needs no token endpoint: its calls know no outage.")

@@ -5,7 +5,7 @@ from multiprocessing.synchronize import Barrier
 from typing import Any
 
 import hand_written
-from _load import MODES, Mode, Service, Way, failed, outcomes, together
+from _load import MODES, Mode, Service, Way, together
 from _support import Report, command, progress
 
 from s2sauth.testing import FakeCognito
@@ -44,14 +44,14 @@ def run(way: Way, mode: Mode, seconds: int, start: Barrier) -> Run:
         calls = service.calls(mode, PER_SECOND * seconds, per_second=PER_SECOND)
         counts = fake.counts()
     answered = min(call.ended for call in calls)
-    later = [call.ms for call in calls if call.due > answered]
+    later = [call.ms for call in calls.after(answered)]
     return Run(
         counts["token_requests"],
-        failed(calls),
+        calls.failed,
         counts["api_401"],
         sum(ms > 100 for ms in later),
         max(later),
-        outcomes(calls),
+        calls.outcomes,
     )
 
 

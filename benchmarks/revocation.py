@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 
 import httpx
-from _load import DOWN, MODES, Call, Mode, Service, SkippingClock, Way, failed, outcomes, percentile, together
+from _load import DOWN, MODES, Calls, Mode, Service, SkippingClock, Way, together
 from _support import Report, command, progress
 
 from s2sauth import CognitoClientCredentials
@@ -50,20 +50,17 @@ def revoked(way: Way, mode: Mode | None, path: str, start: Barrier) -> Revoked:
                 fake.revoke()
 
         start.wait(30)
-        if mode is None:
-            calls = service.one_by_one(CALLS, path=path, before=before)
-        else:
-            calls = service.calls(mode, CALLS, per_second=PER_SECOND, path=path, before=before)
+        calls = service.calls(mode, CALLS, per_second=PER_SECOND, path=path, before=before)
         counts = fake.counts()
     later = calls[REVOKED_AT:]
     through = min((call.ended for call in later if call.outcome == "200"), default=0.0)
     return Revoked(
         counts["token_requests"],
-        failed(calls),
-        failed(call for call in later if call.due > through),
+        calls.failed,
+        Calls(later).after(through).failed,
         counts["api_401"],
         max(call.ms for call in later),
-        outcomes(calls),
+        calls.outcomes,
     )
 
 
@@ -91,8 +88,8 @@ def always_unauthorized(accepted_elsewhere: bool, every: int, start: Barrier) ->
 class Beside:
     """What became of the calls to two APIs while the token endpoint was down."""
 
-    healthy: list[Call]
-    broken: list[Call]
+    healthy: Calls
+    broken: Calls
     token_requests: int
     """Made, whether they reached the token endpoint or not."""
 
@@ -114,7 +111,7 @@ def beside(kind: str, start: Barrier) -> Beside:
             if n % 25 == 0 and credentials.state().next_renewal_in is not None:
                 clock.skip(61.0)
 
-        async def both() -> list[list[Call]]:
+        async def both() -> list[Calls]:
             return await asyncio.gather(
                 service.acalls(2 * CALLS, per_second=PER_SECOND, before=before),
                 service.at(other.api_url).acalls(2 * CALLS // 5, per_second=PER_SECOND / 5),
@@ -139,10 +136,10 @@ def figures(report: Report) -> None:
     progress("an API that always answers 401 beside a healthy one, while the token endpoint is down")
     for kind, run in zip(DOWN, together(beside, *((kind,) for kind in DOWN)), strict=True):
         what = f"always 401, token endpoint down ({kind}):"
-        report.row(f"{what} calls to a healthy API failed", s2sauth=failed(run.healthy), exactly=0)
-        report.row(f"{what} p99 of them", s2sauth=percentile(run.healthy, 99), unit="ms")
+        report.row(f"{what} calls to a healthy API failed", s2sauth=run.healthy.failed, exactly=0)
+        report.row(f"{what} p99 of them", s2sauth=run.healthy.p99, unit="ms")
         report.row(f"{what} token requests, all in vain", s2sauth=run.token_requests, at_least=1)
-        report.note(f"{what} healthy API {outcomes(run.healthy)}; other API {outcomes(run.broken)}.")
+        report.note(f"{what} healthy API {run.healthy.outcomes}; other API {run.broken.outcomes}.")
 
 
 def revocation(report: Report) -> None:
