@@ -128,7 +128,7 @@ def figures(report: Report) -> None:
     revocation(report)
 
     progress("an API that always answers 401: an hour of injected time")
-    every = 5 if report.ci else 1
+    every = 10 if report.ci else 1
     alone, with_another = together(always_unauthorized, (False, every), (True, every))
     report.row(f"always 401: tokens in an hour of calls, one every {every} s", s2sauth=alone, at_most=9)
     report.row("always 401, while another API takes the tokens: the same", s2sauth=with_another, at_most=9)
