@@ -343,12 +343,13 @@ def test_order_of_scopes_and_metadata_is_none(join: Make, fake: FakeCognito, pla
 
 
 NEXT_VERSION = """
-    import ssl, sys, time
+    import ssl, sys
     import s2sauth._core.stored
     s2sauth._core.stored.FORMAT = "s2sauth:2"
     import httpx
     from s2sauth import CognitoClientCredentials
     from s2sauth.stores import _sealed
+    from s2sauth.testing import wait_for_renewals
     assert _sealed.FORMAT == "s2sauth:2"
 
     events = []
@@ -361,9 +362,7 @@ NEXT_VERSION = """
             http_client=lambda: httpx.Client(verify=context, trust_env=False),
         )
         print(credentials.get_token().access_token[-20:])
-        flight = credentials._slot.flight
-        while flight.thread is not None:
-            time.sleep(0.001)  # the thread's last step, of which nobody is told
+        wait_for_renewals(credentials)
     assert "store_entry_refused" not in events and "store_failed" not in events, events
 """
 

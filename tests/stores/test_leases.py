@@ -41,9 +41,10 @@ SCOPES = "demo/read.file demo/write.file"
 """Those of the environment that FakeCognito makes."""
 
 ONE = """
-    import ssl, sys, time
+    import ssl, sys
     import httpx
     from s2sauth import CognitoClientCredentials, RenewalPolicy, S2SAuthError
+    from s2sauth.testing import wait_for_renewals
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     url, deadline = sys.stdin.readline().split()
@@ -59,18 +60,17 @@ ONE = """
         print(credentials.get_token().access_token[-20:], flush=True)
     except S2SAuthError as error:
         print(type(error).__name__, flush=True)
-    flight = credentials._slot.flight
-    while flight.thread is not None:
-        time.sleep(0.001)  # the thread's last step, of which nobody is told
+    wait_for_renewals(credentials)
     print("landed", flush=True)
     sys.stdin.readline()
 """
 """One process of a fleet, which asks for a token when it is told to."""
 
 CREW = """
-    import ssl, sys, threading, time
+    import ssl, sys, threading
     import httpx
     from s2sauth import CognitoClientCredentials
+    from s2sauth.testing import wait_for_renewals
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for url in iter(sys.stdin.readline, ""):
@@ -92,9 +92,7 @@ CREW = """
         barrier.wait(30)
         for thread in threads:
             thread.join()
-        flight = credentials._slot.flight
-        while flight.thread is not None:
-            time.sleep(0.001)  # the thread's last step, of which nobody is told
+        wait_for_renewals(credentials)
         print(len(tokens), *{token[-20:] for token in tokens}, flush=True)
 """
 """A process of fifty threads that all ask at once, cold, again and again."""
