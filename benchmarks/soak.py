@@ -116,8 +116,11 @@ class Soak:
         ]
 
 
-def soak(seconds: float, warm_up: float, seed: int) -> Soak:
-    """Run for so many seconds; what the process holds is looked at after the warm-up and at the end."""
+def soak(seconds: float, warm_up: float, seed: int, faults: int = 0) -> Soak:
+    """Run for so many seconds, and until so many faults are over.
+
+    What the process holds is looked at after the warm-up and at the end.
+    """
     seen: list[Call | Stall] = []
     token_requests: list[TokenRequest] = []
     api_requests: list[ApiRequest] = []
@@ -133,13 +136,13 @@ def soak(seconds: float, warm_up: float, seed: int) -> Soak:
         service = InOwnProcess(serve, fake.environ, str(secrets), tls.cafile, seed, theirs)
         theirs.close()
         began = 0.0
-        for length in (warm_up, seconds - warm_up):
+        for length, at_least in ((warm_up, 0), (seconds - warm_up, faults)):
             orders.send("start")
             seen += orders.recv()  # it runs
             began = began or time.time() - 0.5
             saboteur.start()
             until = time.monotonic() + length
-            while time.monotonic() < until:
+            while time.monotonic() < until or len(saboteur.done) < at_least:
                 seen += orders.recv()
             saboteur.pause()
             orders.send("stop")
@@ -164,7 +167,7 @@ def figures(report: Report) -> None:
     seed: int = random.SystemRandom().randrange(10**6) if options.seed is None else options.seed
     warm_up = min(60.0, seconds / 3)
     progress(f"{seconds:g} s with seed {seed}")
-    run = soak(seconds, warm_up, seed)
+    run = soak(seconds, warm_up, seed, options.faults)
 
     promised = run.promised()
     served = [call.outcome == "200" for call in run.calls]
@@ -249,6 +252,7 @@ def drawn(run: Soak, seed: int) -> str:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The command's own options."""
     parser.add_argument("--seconds", type=float, help="how long; default 600, with --ci 20")
+    parser.add_argument("--faults", type=int, default=0, help="go on until so many are over")
     parser.add_argument("--seed", type=int, help="of the faults; default: any, and it is printed")
     parser.add_argument("--svg", type=Path, default=CHART, help="where to draw it; default: .cache/soak.svg")
 

@@ -79,7 +79,7 @@ def test_threads_and_loops_of_all_kinds_share_one_flight(make: Make, fake: FakeC
         assert len(tokens) == 1
         assert len(woken) == 25
         spread.append(max(woken) - min(woken))
-    assert min(spread) < 0.05
+    assert min(spread) < 1  # nothing but the flight wakes them: a deadline would be 8 s
     assert fake.counts()["token_requests"] == 5
 
 

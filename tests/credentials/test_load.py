@@ -15,6 +15,7 @@ import pytest
 import s2sauth
 from s2sauth import CognitoClientCredentials, TokenUnavailable
 from s2sauth.testing import FakeCognito
+from tests.support.clocks import FileClock
 from tests.support.fleet import Answer, Process, busiest_second, callers_fly, issue
 from tests.support.scripts import Running
 from tests.support.settled import settled
@@ -155,9 +156,11 @@ FUNCTION = """
     import json, os, sys, time
     import httpx
     from s2sauth import CognitoClientCredentials
+    from tests.support.clocks import FileClock
 
     FILES = os.environ["FILES_SERVICE_URL"]
-    credentials = CognitoClientCredentials.from_env()
+    clock = FileClock(os.environ["TIME"]) if "TIME" in os.environ else None
+    credentials = CognitoClientCredentials.from_env(clock=clock)
     files = httpx.Client(base_url=FILES, auth=credentials.httpx_auth(FILES))
 
     def handler():
@@ -192,17 +195,18 @@ def test_lambda_function(fake: FakeCognito) -> None:
 
 
 @pytest.mark.fault(159)
-def test_lambda_function_frozen_past_the_end_of_the_life() -> None:
-    """A token of a second, and a freeze of more: the next invocation fetches one and sends no dead one. 1.1 s of it."""
-    with FakeCognito(expires_in=1) as short:
-        environ = {**os.environ, **short.environ, "AWS_LAMBDA_FUNCTION_NAME": "caller"}
+def test_lambda_function_frozen_past_the_end_of_the_life(tmp_path: Path) -> None:
+    """Frozen for longer than its token is valid: the next invocation fetches one and sends no dead one."""
+    clock = FileClock(tmp_path / "time")
+    with FakeCognito(clock=clock) as short:
+        environ = {**os.environ, **short.environ, "AWS_LAMBDA_FUNCTION_NAME": "caller", "TIME": str(tmp_path / "time")}
         with Running(FUNCTION, environ) as function:
             function.hear()
             for _ in range(2):
                 function.tell("{}")
                 assert function.hear() == "200 1"
                 function.freeze()
-                threading.Event().wait(1.1)  # nothing but time to wait for
+                clock.advance(3601)
                 function.thaw()
         counts = short.counts()
         assert (counts["token_requests"], counts["api_requests"], counts["api_dead"]) == (2, 2, 0)

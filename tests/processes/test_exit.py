@@ -136,7 +136,7 @@ def test_token_at_exit(fake: FakeCognito, version: str, handler: str) -> None:
     fake.set_latency(0.1)
     good, seconds = run(dedent(ASK) + dedent(handler), {**fake.environ, **variables}, executable=executable).split()
     assert good == "True"
-    assert float(seconds) < LIMIT
+    assert float(seconds) < 4  # less than a read time-out or a deadline, on a busy machine
     assert fake.counts()["token_requests"] == 1
 
 

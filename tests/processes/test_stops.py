@@ -1,76 +1,84 @@
 """Processes that stood still: stopped, frozen, restored."""
 
-import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from s2sauth import CognitoClientCredentials
 from s2sauth.testing import FakeCognito, ManualClock
+from tests.support.clocks import FileClock
 from tests.support.scripts import Running
 from tests.support.worlds import World
 
 Make = Callable[..., CognitoClientCredentials]
 
 ASKING = """
-    import s2sauth, sys, time
-    credentials = s2sauth.CognitoClientCredentials.from_env(policy=s2sauth.RenewalPolicy(deadline=0.3, attempts=1))
+    import os, sys
+    from s2sauth import CognitoClientCredentials, RenewalPolicy, S2SAuthError
+    from tests.support.clocks import FileClock
+
+    policy = RenewalPolicy(deadline=100, attempts=1)
+    credentials = CognitoClientCredentials.from_env(policy=policy, clock=FileClock(os.environ["TIME"]))
     credentials.httpx_auth("https://api.example.com")
     for line in sys.stdin:
-        began = time.monotonic()
         try:
-            token = credentials.get_token()
-            print("token", token.access_token[-9:], 0 < token.remaining() <= 1, flush=True)
-        except s2sauth.S2SAuthError as error:
-            print(type(error).__name__, time.monotonic() - began, flush=True)
+            print(credentials.get_token().access_token[-9:], flush=True)
+        except S2SAuthError as error:
+            print(type(error).__name__, flush=True)
 """
 
 
-def stand_still(seconds: float) -> None:
-    """Nothing to wait for but time itself: the process under test is stopped, and so is whatever could tell."""
-    threading.Event().wait(seconds)
+class Asking(Running):
+    """A program that asks for a token when it is told to, and sees a time that the test moves."""
+
+    def __init__(self, fake: FakeCognito, time: Path) -> None:
+        self.clock = FileClock(time)
+        super().__init__(ASKING, {**fake.environ, "TIME": str(time)})
+
+    def stands_still_for(self, seconds: float) -> None:
+        """SIGSTOP, as a debugger or a container's pause does."""
+        self.freeze()
+        self.clock.advance(seconds)
+        self.thaw()
+
+    def asks(self) -> str:
+        """The end of its token, or the name of the error."""
+        self.tell()
+        return self.hear()
 
 
 @pytest.fixture
-def short() -> Iterator[FakeCognito]:
-    """An endpoint with the machine's clock, whose tokens live for a second."""
-    with FakeCognito(expires_in=1) as running:
-        yield running
+def process(fake: FakeCognito, tmp_path: Path) -> Iterator[Asking]:
+    """It waits to be told."""
+    with Asking(fake, tmp_path / "time") as asking:
+        yield asking
 
 
 @pytest.mark.fault(64)
-def test_process_stopped_past_the_end_of_the_life_sends_another_token(short: FakeCognito) -> None:
-    """SIGSTOP, as a debugger or a container's pause does: on wake there is another token. Stopped for a life, 1.1 s."""
-    with Running(ASKING, short.environ) as process:
-        process.tell()
-        old = process.hear()
-        process.freeze()
-        stand_still(1.1)
-        process.thaw()
-        process.tell()
-        new = process.hear()
-    assert [line.split()[::2] for line in (old, new)] == [["token", "True"]] * 2
+def test_process_stopped_past_the_end_of_the_life_sends_another_token(process: Asking, fake: FakeCognito) -> None:
+    """On wake there is another token."""
+    old = process.asks()
+    process.stands_still_for(3600)
+    new = process.asks()
     assert old != new
-    assert short.counts()["token_requests"] == 2
+    assert not new.startswith("Token")
+    assert fake.counts()["token_requests"] == 2
 
 
 @pytest.mark.fault(64)
-def test_caller_of_a_stopped_process_fails_once_and_at_once(short: FakeCognito) -> None:
-    """Its deadline is past when it wakes: it fails once and at once, and the next call is served. Stopped for 0.4 s."""
-    short.gate()
-    with Running(ASKING, short.environ) as process:
-        process.tell()
-        short.wait_for_token_requests()
-        process.freeze()
-        stand_still(0.4)
-        process.thaw()
-        failed, seconds = process.hear().split()
-        short.release()
-        assert failed == "TokenUnavailable"
-        assert float(seconds) < 3.5  # a read time-out, which is 4 s, was not waited for
-        while not (line := (process.tell(), process.hear())[1]).startswith("token"):
-            assert float(line.split()[1]) < 0.3  # the failure is remembered for half a second at most
-    assert short.counts()["token_requests"] == 2
+def test_caller_of_a_stopped_process_fails_once_and_at_once(process: Asking, fake: FakeCognito) -> None:
+    """Its deadline is past when it wakes: it waits no more for an answer that has no end; then a call is served."""
+    fake.drip(0.02)
+    process.tell()
+    fake.wait_for_token_requests()
+    process.stands_still_for(101)
+    assert process.hear() == "TokenUnavailable"
+    fake.recover()
+    assert process.asks() == "TokenUnavailable"  # the failure is remembered, for half a second at most
+    process.clock.advance(1)
+    assert not process.asks().startswith("Token")
+    assert fake.counts()["token_requests"] == 2
 
 
 @pytest.fixture

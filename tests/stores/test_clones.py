@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from parts.valkey import KeyValueServer
-from s2sauth import CognitoClientCredentials, Event
+from s2sauth import CognitoClientCredentials, Event, RenewalPolicy
 from s2sauth.stores.redis import RedisStore
 from s2sauth.testing import FakeCognito
 from tests.support.clocks import MovedClock
@@ -18,6 +18,9 @@ from tests.support.store_faults import failures
 from tests.support.worlds import GetToken, Threads
 
 Make = Callable[..., CognitoClientCredentials]
+
+UNHURRIED = RenewalPolicy(deadline=100, store_timeout=20)
+"""A busy machine is within these limits, and within the lease, when it forks and looks into a store."""
 
 
 @pytest.fixture
@@ -33,7 +36,7 @@ def test_clones_connect_anew(make: Make, fake: FakeCognito, events: list[Event],
     A second, for which a fork waits when a token request is under way.
     """
     store = RedisStore.from_url(server.url)
-    member = make(store=store)
+    member = make(store=store, policy=UNHURRIED)
     fake.gate()
     caller = Threads().start([GetToken(member)])
     fake.wait_for_token_requests(1)
@@ -59,12 +62,14 @@ def test_clones_connect_anew(make: Make, fake: FakeCognito, events: list[Event],
 
 
 @pytest.mark.fault(121)
-def test_clone_in_mid_flight_gets_a_token_of_its_own(make: Make, fake: FakeCognito, server: KeyValueServer) -> None:
+def test_clone_in_mid_flight_takes_the_token_of_its_parent(
+    make: Make, fake: FakeCognito, server: KeyValueServer
+) -> None:
     """The parent has the lease, and its request is out: a child waits for it like any other, then takes its token.
 
     A second, as above.
     """
-    member = make(store=server.url)
+    member = make(store=server.url, policy=UNHURRIED)
     member.httpx_auth(fake.api_url)
     fake.gate(times=1)
     caller = Threads().start([GetToken(member)])
@@ -104,7 +109,7 @@ def test_clones_have_nonces_of_their_own(make: Make, fake: FakeCognito, server: 
 @pytest.mark.fault(121)
 def test_clones_have_leases_of_their_own(make: Make, fake: FakeCognito, server: KeyValueServer) -> None:
     """Cold copies of one object ask all at once: one has the lease, and all get its token."""
-    member = make(store=server.url)
+    member = make(store=server.url, policy=UNHURRIED)
     member.httpx_auth(fake.api_url)
     fake.set_latency(0.1)
 

@@ -35,8 +35,8 @@ from tests.support.worlds import GetToken, Threads, World
 
 Make = Callable[..., CognitoClientCredentials]
 
-DEADLINE = 2.0
-"""Of processes whose lease of 0.6 s is waited for."""
+DEADLINE = 4.0
+"""Of processes whose lease of 1.2 s is waited for."""
 SCOPES = "demo/read.file demo/write.file"
 """Those of the environment that FakeCognito makes."""
 
@@ -151,7 +151,7 @@ def test_holder_killed_in_mid_request_delays_the_next_until_its_lease_ends(
 ) -> None:
     """By SIGKILL: the next one waits for the lease to end, asks itself, and is within its deadline.
 
-    A second, for an interpreter and its lease; so are the next two.
+    A second and a half, for an interpreter and its lease; so are the next two.
     """
     member = join(policy=RenewalPolicy(deadline=DEADLINE), clock=None)
     member.httpx_auth(fake.api_url)
@@ -207,7 +207,7 @@ def test_sleeper_does_not_release_the_lease_of_the_next_one(join: Make, fake: Fa
     seal = seal_of(join(), fake)
     fake.gate(times=1)
     with Running(ONE, fake.environ) as holder:
-        asking(holder, place, 0.6)
+        asking(holder, place, DEADLINE)
         fake.wait_for_token_requests(1)
         holder.freeze()
         eventually(lambda: place.store.put(seal.lease, LEASED, replaces=None, seconds=60.0))

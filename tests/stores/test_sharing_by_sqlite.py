@@ -59,7 +59,7 @@ def mode(path: Path) -> int:
 def test_locked_for_long(join: Make, fake: FakeCognito, events: list[Event], path: Path) -> None:
     """A token within the deadline, one warning; when the file is free again it is whole."""
     token = cold(join())
-    member = join(policy=RenewalPolicy(deadline=0.6))
+    member = join(policy=RenewalPolicy(deadline=2.0))
     with held(path) as holder:
         assert member.get_token().access_token != token
         landed(member)
@@ -188,7 +188,7 @@ def write_no_more_than(limit: int) -> None:
 @pytest.mark.parametrize("limit", [0, 4_096, 8_192], ids=["no byte", "a page", "two pages"])
 def test_disk_is_full(join: Make, fake: FakeCognito, events: list[Event], path: Path, limit: int) -> None:
     """As for a child that may write no more: a token and a warning, and whoever has room finds the file whole."""
-    member = join(policy=RenewalPolicy(deadline=1.0))  # a lease that could not be given back lasts 0.3 s
+    member = join(policy=RenewalPolicy(deadline=2.0))  # a lease that could not be given back lasts 0.5 s
     member.httpx_auth(fake.api_url)
 
     def child() -> tuple[int, list[str | None]]:
@@ -347,7 +347,7 @@ def test_fork_with_the_file_open(
 ) -> None:
     """In the midst of a parent's transaction: the child has a token of its own, and the parent's write is whole."""
     token = cold(join())
-    member = join(policy=RenewalPolicy(deadline=0.6))
+    member = join(policy=RenewalPolicy(deadline=2.0))
     member.httpx_auth(fake.api_url)
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")

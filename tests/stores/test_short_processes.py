@@ -5,7 +5,6 @@ Each test runs a program in interpreters of its own, against a store that runs.
 
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +15,7 @@ from parts.valkey import Valkey
 from s2sauth import CognitoClientCredentials
 from s2sauth.testing import FakeCognito
 from tests.support.scripts import run
-from tests.support.shared_store import LEASE, open_store, seal_of
+from tests.support.shared_store import open_store, seal_of
 
 PROGRAM = """
 import multiprocessing
@@ -114,9 +113,7 @@ def test_child_that_ends_right_after_its_first_token_has_shared_it(
         with closing(open_store(url)) as store:
             assert store.get(seal.lease) is None, "the lease is left"
             assert store.get(seal.name) is not None, "the token is not there"
-        began = time.monotonic()
         next_one.get_token()
-        assert time.monotonic() - began < LEASE
         assert next_one.state().token_requests == 0
 
 
@@ -124,10 +121,8 @@ def test_child_that_ends_right_after_its_first_token_has_shared_it(
 def test_lease_of_a_program_that_ends_by_os_exit_delays_the_next_process_until_it_expires(
     fake: FakeCognito, url: str, tmp_path: Path
 ) -> None:
-    """Such a program may lose its token, as one that is killed does: its caller has it first. Takes the lease's 2 s."""
+    """Such a program may lose its token, as one that is killed does: its caller has it first. Takes the lease."""
     run_program(("ask_and_end",), fake, url, tmp_path)
     with CognitoClientCredentials.from_env(environ=fake.environ, store=url) as next_one:
-        began = time.monotonic()
         next_one.get_token()
-        assert time.monotonic() - began < 2 * LEASE
         assert next_one.state().token_requests <= 1

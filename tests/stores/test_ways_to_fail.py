@@ -19,7 +19,7 @@ from tests.support.store_faults import dynamodb_url, frozen, held, saying, silen
 
 Make = Callable[..., CognitoClientCredentials]
 
-DEADLINE = 2.0
+DEADLINE = 4.0
 
 
 @pytest.fixture(scope="module")
@@ -246,7 +246,7 @@ def test_caller_gets_its_token_whatever_the_store_does(
 ) -> None:
     """Cold: within the deadline. STALE: the token in hand, at once, and a new one comes in the background.
 
-    What hangs takes 1 s, half of the deadline; a server without TLS 1 s more, the second time, in the background.
+    What hangs takes 1 s; a server without TLS 1 s more, the second time, in the background.
     """
     with way(patient, tmp_path) as store:
         member = make(store=store, policy=RenewalPolicy(deadline=DEADLINE))
@@ -260,7 +260,7 @@ def test_caller_gets_its_token_whatever_the_store_does(
         assert member.state().freshness is Freshness.STALE
         began = time.monotonic()
         assert member.get_token() is token
-        assert time.monotonic() - began < 0.25  # at once, on a busy machine
+        assert time.monotonic() - began < 0.9  # less than what hangs takes
     landed(member)
     assert member.get_token() is not token
     idle(member)

@@ -2,6 +2,7 @@
 
 import random
 import time
+from pathlib import Path
 from typing import Any
 
 from s2sauth.testing import ManualClock
@@ -69,3 +70,31 @@ class Passing(ManualClock):  # type: ignore[misc]  # final for users; one of its
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+class FileClock:
+    """Its time is the number in a file: a test moves it, and a program sees it too. Chance is always a half."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        if not self._path.exists():
+            self._path.write_text("1e9")
+
+    def monotonic(self) -> float:
+        return float(self._path.read_text())
+
+    wall = boottime = monotonic
+
+    def wait(self, lock: Any, seconds: float, /) -> None:
+        until = self.monotonic() + seconds
+        while not lock.acquire(timeout=0.01) and self.monotonic() < until:
+            pass
+
+    def random(self) -> float:
+        return 0.5
+
+    def advance(self, seconds: float) -> None:
+        """It is so much later."""
+        later = self._path.with_suffix(".later")
+        later.write_text(str(self.monotonic() + seconds))
+        later.replace(self._path)  # at once: the program may be reading it
