@@ -147,8 +147,12 @@ class Reporter:
         seconds: float | None = None,
         attempt: int | None = None,
         error: str | None = None,
+        advice: str | None = None,
     ) -> None:
-        """Report one event. Events that a handler causes on the same thread, by asking for a token, are dropped."""
+        """Report one event; `advice` is for the log alone.
+
+        Events that a handler causes on the same thread, by asking for a token, are dropped.
+        """
         if self._on_event is None and not logger.isEnabledFor(_EVENTS[name][0]):
             return  # nobody listens
         me = (this_process(), get_ident())  # a thread of a forked child may have the same ident as one of the parent's
@@ -157,15 +161,15 @@ class Reporter:
         self._inside.add(me)
         try:
             event = Event(name, self._clock.wall(), key, seconds, attempt, error)
-            contextvars.Context().run(self._tell, event, begun_by.get(None))
+            contextvars.Context().run(self._tell, event, advice, begun_by.get(None))
         finally:
             self._inside.discard(me)
 
-    def _tell(self, event: Event, caller: contextvars.Context | None) -> None:
+    def _tell(self, event: Event, advice: str | None, caller: contextvars.Context | None) -> None:
         if caller is not None:
             begun_by.set(caller)
         try:
-            self._log(event)
+            self._log(event, advice)
             if self._on_event is not None:
                 self._on_event(event)
         except BaseException as error:  # whatever a handler or on_event raises must not reach a flight or a caller
@@ -173,8 +177,10 @@ class Reporter:
                 raise  # Ctrl-C, which is not theirs
             self._complain(event, error)
 
-    def _log(self, event: Event) -> None:
+    def _log(self, event: Event, advice: str | None) -> None:
         level, text = _EVENTS[event.name]
+        if advice is not None:
+            text = f"{text}. {advice}"
         small_step = event.name == "clock_stepped" and abs(event.seconds or 0.0) <= LARGE_STEP
         if level == WARNING and (small_step or not self._interval_over(event.name, event.key)):
             level = DEBUG

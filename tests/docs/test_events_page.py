@@ -36,7 +36,11 @@ def reported() -> dict[str, set[str]]:
                 continue
             called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
             if called in ("_report", "_report_once", "report", "Finding"):
-                found.setdefault(str(node.args[0].value), set()).update(str(word.arg) for word in node.keywords)
+                found.setdefault(str(node.args[0].value), set()).update(
+                    str(word.arg)
+                    for word in node.keywords
+                    if word.arg != "advice"  # for the log alone
+                )
     return found
 
 

@@ -126,7 +126,9 @@ NOWHERE = "http://127.0.0.1:9"
 NOWHERE_TLS = "https://127.0.0.1:9"
 STORES = {
     "file": "sqlite:///{folder}/tokens.db",
-    "no file": "sqlite:///{folder}/missing/tokens.db",
+    "no folder yet": "sqlite:///{folder}/missing/tokens.db",
+    "no file": "sqlite:///{folder}/missing/missing/tokens.db",
+    "file for all": "sqlite:////tmp/tokens.db",
     "server": "redis://127.0.0.1:{valkey}",
     "no server": "redis://127.0.0.1:9",
     "no server, TLS": "rediss://127.0.0.1:9",

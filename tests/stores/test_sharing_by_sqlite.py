@@ -173,7 +173,7 @@ def test_file_of_another_user(make: Make, fake: FakeCognito, events: list[Event]
     path.touch(0o600)
     os.chown(path, NOBODY, NOBODY)
     assert cold(make(store=f"sqlite:///{path}"))
-    assert failures(events) == ["PermissionError"]
+    assert failures(events) == ["UnsafeFile"]
     assert path.stat().st_size == 0
 
 
@@ -298,7 +298,7 @@ def test_file_that_others_can_read_is_refused(
     cold(join())
     path.chmod(open_to)
     assert cold(join())
-    assert failures(events) == ["PermissionError"]
+    assert failures(events) == ["UnsafeFile"]
     assert mode(path) == open_to
     assert fake.counts()["token_requests"] == 2
 

@@ -1,4 +1,7 @@
-"""What is special to a file."""
+"""What is special to a file.
+
+The private `make`: no test can have another process make the file just between the look and the making.
+"""
 
 import os
 import sqlite3
@@ -12,9 +15,11 @@ from typing import Any
 import pytest
 
 from s2sauth.stores import sqlite
+from s2sauth.stores._private_file import make
 from s2sauth.stores.base import MAX_VALUE
 from s2sauth.stores.sqlite import SQLiteStore
 from s2sauth.testing import ManualClock
+from tests.support.clocks import RealClock
 from tests.support.interpreters import interpreter
 from tests.support.scripts import run
 
@@ -89,7 +94,9 @@ class TestTheFile:
         ):
             with pytest.raises(PermissionError) as caught:
                 use()
-            assert str(caught.value) == f"{written} can be used by other users; chmod 600 {written}"
+            assert str(caught.value) == (
+                f"{written} is refused, because other users can read or write it. Run: chmod 600 {written}"
+            )
 
         written.chmod(0o600)
         assert store.get(KEY) is not None
@@ -103,7 +110,7 @@ class TestTheFile:
         else:
             monkeypatch.setattr(os, "geteuid", lambda: FOREIGN)
 
-        with pytest.raises(PermissionError, match="belongs to another user; give the store a file of its own"):
+        with pytest.raises(PermissionError, match=r"it belongs to another user\. Use a path where no file is yet\.$"):
             store.get(KEY)
 
     def test_a_link_is_followed(self, tmp_path: Path, written: Path) -> None:
@@ -146,15 +153,6 @@ class TestTheFile:
 
         assert store.get(KEY) is not None
 
-    def test_its_folder_is_not_made(self, tmp_path: Path) -> None:
-        """A mistyped path shall not fill a disk; until there is a folder there is nothing in it."""
-        store = SQLiteStore(tmp_path / "none" / "tokens.db")
-
-        assert store.get(KEY) is None
-        with pytest.raises(FileNotFoundError):
-            store.put(KEY, b"value", replaces=None, seconds=LONG)
-        assert list(tmp_path.iterdir()) == []
-
     def test_reading_makes_no_file(self, store: SQLiteStore, tmp_path: Path) -> None:
         """Nor removing."""
         assert store.get(KEY) is None
@@ -170,10 +168,10 @@ class TestTheFile:
         assert store.put(KEY, b"value", replaces=None, seconds=LONG)
 
     def test_the_second_of_two_makers_takes_the_file_of_the_first(
-        self, store: SQLiteStore, written: Path, tmp_path: Path
+        self, store: SQLiteStore, path: Path, written: Path, tmp_path: Path
     ) -> None:
         """Both saw that there was none. Nothing else is left behind."""
-        store._make()
+        make(path)
 
         assert store.get(KEY) is not None
         assert list(tmp_path.iterdir()) == [written]
@@ -182,7 +180,7 @@ class TestTheFile:
         self, store: SQLiteStore, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """It would be readable for others."""
-        monkeypatch.setattr(store, "_is_there", lambda: True)
+        monkeypatch.setattr(sqlite, "is_there", lambda path: True)
 
         with pytest.raises(sqlite3.OperationalError, match="unable to open"):
             store.get(KEY)
@@ -276,7 +274,7 @@ class TestLocks:
         with opened(written, "BEGIN IMMEDIATE"):
             store.get(KEY)
             store.put(KEY, b"other", replaces=None, seconds=LONG)
-            store._make()
+            make(written)
             done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=False)
 
         assert "database is locked" in done.stderr
@@ -324,6 +322,30 @@ class TestLocks:
         found = store.get(KEY)
         assert found is not None
         assert found.value == b"quicker"
+
+
+ENDLESS = """
+    CREATE TRIGGER endless BEFORE INSERT ON s2sauth BEGIN
+        SELECT count(*) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n);
+    END
+"""
+
+
+@pytest.mark.fault(194)
+class TestTime:
+    """No statement takes longer than the store may."""
+
+    def test_a_trigger_without_an_end_is_ended(self, written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """By SQLite itself, after a second, here less: no thread hangs in it for ever. What was there stays."""
+        changed(written, ENDLESS)
+        monkeypatch.setattr(sqlite, "_LIMIT", 0.05)
+        store = SQLiteStore(written, clock=RealClock())
+
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            store.put(KEY, b"other", replaces=b"value", seconds=LONG)
+
+        with opened(written) as connection:
+            assert connection.execute("SELECT value FROM s2sauth").fetchall() == [(b"value",)]
 
 
 class TestClocks:

@@ -125,7 +125,14 @@ def _(_: Valkey, __: Path) -> Generator[str]:
 
 @way("sqlite: no folder")
 def _(_: Valkey, path: Path) -> Generator[str]:
-    yield f"sqlite:///{path}/missing/tokens.db"
+    yield f"sqlite:///{path}/missing/missing/tokens.db"
+
+
+@way("sqlite: a folder for all")
+def _(_: Valkey, path: Path) -> Generator[str]:
+    (path / "open").mkdir()
+    (path / "open").chmod(0o1777)
+    yield f"sqlite:///{path}/open/tokens.db"
 
 
 @way("sqlite: a file for a folder")

@@ -11,7 +11,7 @@ from .._core.sharing import Circuit, opened
 from .._fork_guard import hold_off_forks, thread_ends
 from .._process import Process, this_process
 from ..events import Reporter
-from .base import Store
+from .base import Store, UnsafeFile
 
 T = TypeVar("T")
 
@@ -48,7 +48,8 @@ class Guarded:
         done, error = self._within(seconds, operation)
         if error is not None:
             self._circuit = circuit = opened(circuit, now=self._now(), chance=self._clock.random())
-            self._report("store_failed", key, seconds=circuit.pause, error=type(error).__name__)
+            advice = str(error) if isinstance(error, UnsafeFile) else None  # other texts may hold a password
+            self._report("store_failed", key, seconds=circuit.pause, error=type(error).__name__, advice=advice)
             del error  # its traceback has this frame
             raise StoreUnusable
         if circuit is not None:

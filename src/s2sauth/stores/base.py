@@ -15,6 +15,10 @@ MAX_VALUE = 32 * 1024
 """Bytes. A value of ours is shorter: a token of 16 KiB, in JSON, encrypted, in base64."""
 
 
+class UnsafeFile(PermissionError):
+    """Other users could change the store's file. The text is ours: it says what to do, and may be logged."""
+
+
 class Found(Record):
     """What lies under a key."""
 

@@ -2,17 +2,21 @@
 
 import os
 import sqlite3
-import stat
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import final
 
 from .._clock import Clock, SystemClock
+from ._private_file import is_there, make
 from .base import MAX_VALUE, Found
 
 _BUSY = 1.0
 """Seconds for which SQLite itself waits for another process's lock."""
+_LIMIT = 1.0
+"""Seconds after which an operation starts no more steps: a trigger that somebody added to the table may never end."""
+_STEPS = 1_000
+"""Steps of SQLite's virtual machine between two looks at the clock: some microseconds."""
 
 # "wall" and "boot" are the moments at which a row has outlived its seconds, by either clock.
 _CREATE = "CREATE TABLE IF NOT EXISTS s2sauth (key TEXT PRIMARY KEY, value BLOB, wall REAL, boot REAL) WITHOUT ROWID"
@@ -30,8 +34,9 @@ _CLEAR = "DELETE FROM s2sauth WHERE wall <= ? OR boot <= ?"
 class SQLiteStore:
     """A file that processes of one machine share, `SQLiteStore("/var/lib/files-service/tokens.db")`.
 
-    It is made with mode 0600 when it is first written to; its folder has to be there. PermissionError for a file that
-    others can read, or that belongs to another user. Nothing stays open between operations, so a fork does no harm.
+    The first write makes it with mode 0600, and its folder with mode 0700; the folder above must exist. PermissionError
+    for a file that other users can read, and for a folder that they can write to, such as /tmp: in "/tmp/files-service"
+    it is safe. Nothing stays open between operations, so a fork does no harm.
     Not for several machines on one network file system: they do not have the same boot-time clock.
     """
 
@@ -41,7 +46,7 @@ class SQLiteStore:
 
     def get(self, key: str) -> Found | None:
         """What lies under `key`; takes no lock that keeps others from writing."""
-        if not self._is_there():
+        if not is_there(self._path):
             return None
         with self._connection() as connection:
             return self._find(connection, key)
@@ -49,8 +54,8 @@ class SQLiteStore:
     def put(self, key: str, value: bytes, *, replaces: bytes | None, seconds: float) -> bool:
         """Write `value`; a lock is asked for only if that could succeed."""
         wall, boot = self._clock.wall() + seconds, self._clock.boottime() + seconds
-        if not self._is_there():
-            self._make()
+        if not is_there(self._path):
+            make(self._path)
         with self._connection() as connection:
             if not self._is_free(connection, key, value, replaces):
                 return False
@@ -64,7 +69,7 @@ class SQLiteStore:
 
     def delete(self, key: str, value: bytes) -> None:
         """Remove `value`; a lock is asked for only if it is there."""
-        if not self._is_there():
+        if not is_there(self._path):
             return
         with self._connection() as connection:
             if self._holds(connection, key, value):
@@ -75,40 +80,13 @@ class SQLiteStore:
     def close(self) -> None:
         """Nothing: each operation has closed what it opened."""
 
-    def _is_there(self) -> bool:
-        """Whether there is a file. PermissionError if it is not this user's alone."""
-        try:
-            infos = os.lstat(self._path), os.stat(self._path)  # noqa: PTH116  # a link must be ours, and what it leads to
-        except FileNotFoundError:
-            return False
-        if hasattr(os, "geteuid"):
-            if any(info.st_uid != os.geteuid() for info in infos):
-                raise PermissionError(f"{self._path} belongs to another user; give the store a file of its own")
-            if stat.S_IMODE(infos[-1].st_mode) & 0o077:
-                raise PermissionError(f"{self._path} can be used by other users; chmod 600 {self._path}")
-        return True
-
-    def _make(self) -> None:
-        """Make an empty file with mode 0600, unless another process was quicker.
-
-        Under another name first: closing a file drops all locks that this process holds on it, those of SQLite in
-        another thread, too. And SQLite would make it with the mode that the umask allows.
-        """
-        new = self._path.with_name(f"{self._path.name}.{os.urandom(8).hex()}")
-        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        try:
-            new.chmod(0o600)  # whatever the umask
-            os.link(new, self._path)
-        except FileExistsError:
-            pass
-        finally:
-            new.unlink()
-
     @contextmanager
     def _connection(self) -> Generator[sqlite3.Connection]:
         # mode=rw: a file that has gone meanwhile is not made anew by SQLite. isolation_level: BEGIN is ours to say.
         connection = sqlite3.connect(f"{self._path.as_uri()}?mode=rw", timeout=_BUSY, isolation_level=None, uri=True)
+        until = self._clock.monotonic() + _LIMIT
         try:
+            connection.set_progress_handler(lambda: self._clock.monotonic() > until, _STEPS)
             connection.execute("PRAGMA synchronous = NORMAL")
             yield connection
         finally:
