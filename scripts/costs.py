@@ -19,7 +19,7 @@ from pages import DOCS, ROOT, filled, keep, table
 
 sys.path.append(str(ROOT / "benchmarks"))
 
-from _price import DAYS  # found by the line above
+from _price import DAYS, TABLE_SOURCE, table_dollars  # found by the line above
 
 TABLE = DOCS / "reference" / "costs.json"
 PAGE = DOCS / "costs.md"
@@ -128,6 +128,17 @@ def store(data: Data) -> str:
     return _by_life(data, names, ways=("ALL",))
 
 
+def store_price(data: Data) -> str:
+    """What a DynamoDB table asks for that; each operation counted as a consistent read, and the writes beside it."""
+    amounts = []
+    for life in LIVES:
+        row = _row(data, "ALL", life)
+        amounts.append(money(DAYS * table_dollars(row["store_day"], row["minted"])))
+    return table(["tokens of", *LIVES.values()], [["DynamoDB on demand, a month", *amounts]], numbers=True) + (
+        f"\nAt most, in US East, at the [prices]({TABLE_SOURCE}) since November 2024.\n"
+    )
+
+
 def made(data: Data) -> str:
     """Where the numbers are from."""
     return (
@@ -144,6 +155,7 @@ PARTS = {
     "down": down,
     "store down": store_down,
     "store": store,
+    "store price": store_price,
     "made": made,
 }
 

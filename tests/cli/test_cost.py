@@ -40,6 +40,40 @@ def test_the_first_sentence_of_the_costs_page(run: Run) -> None:
         assert shared["dollars_a_month"] == pytest.approx(first["ALL"]["reckoned"], abs=0.01)
 
 
+def test_the_table_has_a_price_of_its_own(run: Run) -> None:
+    """Each process looks once for each token; the writes are a few cents more. In dollars, on demand."""
+    fleet = ("--processes", "10000", "--store", "dynamodb")
+    reckoned = run("cost", "--json", *fleet).json
+    looks = reckoned["tokens_a_month"] * 10_000
+    assert reckoned["table_dollars_a_month"] == pytest.approx(looks * 0.125e-6, abs=0.01)
+    out = run("cost", *fleet).out
+    assert "table, dollars a month  1.22 at most, beside the tokens" in out
+    assert "$0.125 for a million reads and $0.625 for a million writes" in out
+    assert "https://aws.amazon.com/dynamodb/pricing/on-demand/" in out
+
+
+@pytest.mark.parametrize("store", ["none", "sqlite", "redis"])
+def test_the_others_have_no_price_of_this_kind(store: str, run: Run) -> None:
+    """A file costs nothing; a server of Redis is paid by the hour, which is said."""
+    arguments = ("cost", "--processes", "500", "--store", store)
+    reckoned = run(*arguments, "--json").json
+    assert reckoned["table_dollars_a_month"] is None
+    assert ("the Redis or Valkey server" in reckoned["not_included"]) is (store == "redis")
+    assert "table" not in run(*arguments).out
+
+
+def test_what_is_not_included_is_said(run: Run) -> None:
+    """And that others may buy tokens, too: both are on the page."""
+    reckoned = run("cost", "--processes", "500", "--store", "redis", "--json").json
+    out = run("cost", "--processes", "500", "--store", "redis").out
+    assert f"Not included: {'; '.join(reckoned['not_included'])}." in out
+    assert f"Warning: {reckoned['warning']}." in out
+    page = (Path(__file__).resolve().parents[2] / "docs/costs.md").read_text("utf-8")
+    for what in ("Data transfer", "fee for the app client", "Redis or Valkey server", "OpenDcrGrantTypes"):
+        assert what in page
+        assert what.lower() in out.lower()
+
+
 def test_quota(run: Run) -> None:
     """More than the quota at once is said."""
     out = run("cost", "--processes", "151").out

@@ -25,7 +25,25 @@ AWS, service quotas of Amazon Cognito, "Rate of ClientAuthentication requests" (
 DAYS: Final = 365 / 12
 """Of a month."""
 
+TABLE_READ: Final = 0.125e-6
+TABLE_WRITE: Final = 0.625e-6
+"""Dollars for one request unit of a DynamoDB table on demand, US East (N. Virginia), since November 2024.
+
+A unit reads up to 4 KB consistently, twice as much otherwise, or writes up to 1 KB.
+"""
+
+TABLE_SOURCE: Final = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
+"""Where AWS publishes them; "November 2024" is when it halved them."""
+
+TABLE_WRITES: Final = 4
+"""Units for each new token: the lease, the entry of 1.3 KB, which takes two, and the end of the lease."""
+
 
 def dollars(tokens: float) -> float:
     """What so many tokens cost."""
     return tokens * DOLLARS
+
+
+def table_dollars(looks: float, tokens: float) -> float:
+    """What a DynamoDB table costs at most for so many looks at an entry, and so many new entries."""
+    return looks * TABLE_READ + tokens * TABLE_WRITES * TABLE_WRITE
