@@ -8,9 +8,9 @@ A command is a file beside this one:
         with FakeCognito.spawn(latency=0.1) as fake:
             progress("200 threads")
             ...
-            report.row("cold: token requests", s2sauth=1, exactly=1, hand_written=200)
-            report.row("cold: all served", s2sauth=0.31, at_most=1.0, unit="s")
-            report.row("for comparison", s2sauth=0.2)  # without a requirement
+            report.row("cold: token requests", 1, exactly=1, hand_written=200)
+            report.row("cold: all served", 0.31, at_most=1.0, unit="s")
+            report.row("for comparison", 0.2)  # without a requirement
 
     if __name__ == '__main__':  # child processes import the file too
         command("What many callers at once cost", figures)
@@ -29,10 +29,12 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import Any, NoReturn
 
 import certifi
@@ -46,6 +48,8 @@ sys.path.append(str(ROOT / "scripts"))  # for `from parts import …` in the com
 
 Value = float | str | None
 """A number, a text that says more than a number, or nothing."""
+Times = Mapping[str, list[float]]
+"""By name what was measured, a figure for each round."""
 
 _DIGITS = {"us": 2, "ms": 1, "s": 2, "x": 3}
 """Shown behind the point, by unit."""
@@ -93,8 +97,8 @@ class Report:
     def row(
         self,
         what: str,
-        *,
         s2sauth: Value,
+        *,
         at_most: float | None = None,
         at_least: float | None = None,
         exactly: float | None = None,
@@ -120,6 +124,26 @@ class Report:
                 and (at_most is None or s2sauth <= at_most)
             )
         self.rows.append(Row(what, ", ".join(required), s2sauth, hand_written, floor, unit, ok, spread))
+
+    def parts(
+        self, what: str, times: Times, unit: str = "us", *, at_most: float | None = None, alone: bool = False
+    ) -> None:
+        """The whole, which is what the last of these takes more than the first, and unless `alone` each step to it.
+
+        `at_most`: the last one takes at most so many times as long as the first.
+        """
+
+        def row(what: str, low: list[float], high: list[float]) -> None:
+            steps = [b - a for a, b in zip(low, high, strict=True)]
+            self.row(what, median(steps), spread=(min(steps), max(steps)), unit=unit)
+
+        rungs = list(times.values())
+        row(what, rungs[0], rungs[-1])
+        if at_most is not None:
+            ratio = median(b / a for a, b in zip(rungs[0], rungs[-1], strict=True))
+            self.row(f"  with all of them, of {next(iter(times))}", ratio, at_most=at_most, unit="x")
+        for (_, low), (name, high) in pairwise(() if alone else times.items()):
+            row(f"  {name}", low, high)
 
     def note(self, text: str) -> None:
         """Add a line below the table."""
@@ -241,6 +265,24 @@ def in_own_process(function: Callable[..., Any], *arguments: Any, timeout: float
     Raises RuntimeError, with the child's traceback, if it raised, and TimeoutError after `timeout` seconds.
     """
     return InOwnProcess(function, *arguments).result(timeout)
+
+
+def side_by_side(function: Callable[..., Any], *runs: tuple[Any, ...], timeout: float = 120.0) -> list[Any]:
+    """The same for each of `runs`, all at the same time: they share the machine's moods that way."""
+    processes = [InOwnProcess(function, *arguments) for arguments in runs]
+    return [process.result(timeout) for process in processes]
+
+
+def together(function: Callable[..., Any], *runs: tuple[Any, ...]) -> list[Any]:
+    """`side_by_side`; each run gets a barrier besides, to wait at when it is set up.
+
+    None takes its figures while others still start.
+    """
+    start = multiprocessing.get_context("spawn").Barrier(len(runs))
+    try:
+        return side_by_side(function, *((*arguments, start) for arguments in runs))
+    finally:
+        start.abort()  # if one has failed, the others need not wait for it
 
 
 class InOwnProcess:

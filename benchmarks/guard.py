@@ -1,7 +1,6 @@
 """Exact counts that no busy machine changes: what a change made dearer fails here, by the number that grew.
 
-What `get_token()` calls and writes with a token in hand is counted by hot_path.py; here are the instructions, the
-memory, the locks, the tokens of a small crowd, and the modules.
+The tokens of a small crowd, what `get_token()` and the hook do with a token in hand, and the modules.
 """
 
 import dis
@@ -12,7 +11,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from types import FrameType
+from types import BuiltinFunctionType, FrameType
 from typing import Any
 
 import httpx
@@ -27,38 +26,79 @@ CALLERS = 40
 OURS = str(Path(s2sauth.__file__).parent)
 
 
-def traced(call: Callable[[], object]) -> tuple[int, int]:
-    """How many instructions of ours one call runs, and how often anybody's code takes a lock or enters a `with`."""
-    instructions = locks = 0
+class Traced:
+    """What one call does, instruction by instruction."""
 
-    def trace(frame: FrameType, event: str, _: object) -> Any:
-        nonlocal instructions, locks
-        frame.f_trace = trace
+    def __init__(self, call: Callable[[], object]) -> None:
+        self.frames = 0
+        """Of Python, that were entered."""
+        self.instructions = 0
+        """Of s2sauth."""
+        self.locks = 0
+        """How often anybody's code takes a lock, or enters a `with`."""
+        self.calls: list[str] = []
+        """The names by which things that are not Python were called."""
+        self.writes: list[str] = []
+        """Of attributes, items and globals; a local variable is nobody else's."""
+        self._code: dict[Any, dict[int, dis.Instruction]] = {}
+        self._loaded = ""
+        here = inspect.currentframe()
+        assert here is not None
+        here.f_trace_opcodes = True  # 3.12: settrace() looks at this frame for whether instructions are wanted
+        sys.settrace(self._trace)
+        try:
+            call()
+        finally:
+            sys.settrace(None)
+        sys.setprofile(self._profile)
+        try:
+            call()
+        finally:
+            sys.setprofile(None)
+
+    def _trace(self, frame: FrameType, event: str, _: object) -> Any:
+        frame.f_trace = self._trace  # 3.13: before the next line, or it does nothing
         frame.f_trace_opcodes = True
-        if event == "opcode":
-            instructions += frame.f_code.co_filename.startswith(OURS)
-            # `with lock:` is no call that a profile sees.
-            locks += dis.opname[frame.f_code.co_code[frame.f_lasti]] in {"BEFORE_WITH", "LOAD_SPECIAL"}
-        return trace
+        if event == "call":
+            if self.frames and self.calls:
+                self.calls.pop()  # what was called is Python, and seen from inside
+            self.frames += 1
+            self._code[frame.f_code] = {one.offset: one for one in dis.get_instructions(frame.f_code)}
+        elif event == "opcode":
+            self.instructions += frame.f_code.co_filename.startswith(OURS)
+            self._note(self._code[frame.f_code][frame.f_lasti])
+        return self._trace
 
-    def profile(_: FrameType, event: str, called: Any) -> None:
-        nonlocal locks
-        locks += event == "c_call" and getattr(called, "__name__", "") in {"acquire", "__enter__"}
+    def _note(self, instruction: dis.Instruction) -> None:
+        name = instruction.opname
+        if name.startswith(("CALL", "BEFORE_WITH", "LOAD_SPECIAL")):
+            self.calls.append(self._loaded)
+            self.locks += not name.startswith("CALL")  # `with lock:` is no call that a profile sees
+        elif name.startswith(("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL")):
+            self._loaded = str(instruction.argval)
+        elif name.startswith(("STORE_", "DELETE_")) and not name.startswith(("STORE_FAST", "DELETE_FAST")):
+            self.writes.append(f"{name} {instruction.argval}")
 
-    here = inspect.currentframe()
-    assert here is not None
-    here.f_trace_opcodes = True  # 3.12: settrace() looks at this frame for whether instructions are wanted
-    sys.settrace(trace)
-    try:
-        call()
-    finally:
-        sys.settrace(None)
-    sys.setprofile(profile)
-    try:
-        call()
-    finally:
-        sys.setprofile(None)
-    return instructions, locks
+    def _profile(self, _: FrameType, event: str, called: Any) -> None:
+        self.locks += event == "c_call" and getattr(called, "__name__", "") in {"acquire", "__enter__"}
+
+
+def reads_a_clock(function: object) -> bool:
+    """Whether this is a function of `time`, perhaps with its argument filled in."""
+    if isinstance(function, partial):
+        function = function.func
+    return isinstance(function, BuiltinFunctionType) and function.__module__ == "time"
+
+
+def get_token(report: Report, credentials: CognitoClientCredentials) -> None:
+    """What `get_token()` calls and writes with a token in hand."""
+    seen = Traced(credentials.get_token)
+    called = [getattr(credentials, name, None) for name in seen.calls]
+    report.row("get_token(), cached: Python frames", seen.frames, exactly=1)
+    report.row("  C calls", len(called), exactly=2)
+    report.row("  of these, that read a clock (no lock among them)", sum(map(reads_a_clock, called)), exactly=2)
+    report.row("  writes to an attribute, an item or a global", len(seen.writes), exactly=0)
+    report.note("C calls: " + ", ".join(f"{name} {what!r}" for name, what in zip(seen.calls, called, strict=True)))
 
 
 def kept(call: Callable[[], object]) -> int:
@@ -133,32 +173,33 @@ def figures(report: Report) -> None:
                 fake.wait_for_token_requests()
                 requests = fake.counts()["token_requests"]
             expected = 0 if what == "on a cached token" else 1
-            report.row(f"{CALLERS} threads, {what}: token requests", s2sauth=requests, exactly=expected)
-            report.row("  failed calls", s2sauth=failed, exactly=0)
+            report.row(f"{CALLERS} threads, {what}: token requests", requests, exactly=expected)
+            report.row("  failed calls", failed, exactly=0)
         settle(credentials)
     with FakeCognito.spawn() as fake, CognitoClientCredentials.from_env(environ=fake.environ) as credentials:
         progress("what one call does")
         auth = credentials.httpx_auth(fake.api_url)
         credentials.get_token()
+        get_token(report, credentials)
         request = httpx.Request("GET", fake.api_url + "/files")
         sent = partial(_sent, auth, request)
         for what, call, expected in (
             ("get_token(), cached", credentials.get_token, GET_TOKEN),
             ("the hook, cached", sent, HOOK),
         ):
-            instructions, locks = traced(call)
-            count(report, f"{what}: instructions of s2sauth", instructions, expected["instructions"])
-            report.row("  locks taken, or a `with` entered", s2sauth=locks, exactly=0)
+            seen = Traced(call)
+            count(report, f"{what}: instructions of s2sauth", seen.instructions, expected["instructions"])
+            report.row("  locks taken, or a `with` entered", seen.locks, exactly=0)
             count(report, "  blocks of memory while its result lives", lives(call), expected["blocks"])
-            report.row("  blocks of memory kept after 1,000 calls", s2sauth=kept(call), at_most=5)
+            report.row("  blocks of memory kept after 1,000 calls", kept(call), at_most=5)
     for what, code, most in (
         ("`import s2sauth`", "import s2sauth", IMPORTED),
         ("`import s2sauth` and the first hook", HOOKED_CODE, HOOKED),
     ):
         ours, others = modules(code)
-        report.row(f"modules of s2sauth: {what}", s2sauth=ours, exactly=most)
+        report.row(f"modules of s2sauth: {what}", ours, exactly=most)
         if code == "import s2sauth":
-            report.row("  modules of other packages", s2sauth=others, exactly=0)
+            report.row("  modules of other packages", others, exactly=0)
 
 
 def _sent(auth: Any, request: httpx.Request) -> object:
@@ -168,9 +209,9 @@ def _sent(auth: Any, request: httpx.Request) -> object:
 def count(report: Report, what: str, found: int, expected: int) -> None:
     """Exact on the CPython on which it was counted; others count a little differently."""
     if sys.version_info[:2] == COUNTED_ON:
-        report.row(what, s2sauth=found, exactly=expected)
+        report.row(what, found, exactly=expected)
     else:
-        report.row(what, s2sauth=found, at_most=expected * 1.5)
+        report.row(what, found, at_most=expected * 1.5)
 
 
 COUNTED_ON = (3, 11)

@@ -1,109 +1,32 @@
-"""What a call costs when the token is in hand: `get_token()` itself, and the hook before an in-memory transport."""
+"""What a call costs when the token is in hand, and where each microsecond of it goes: parts that add up.
+
+A hook is a ladder: each rung does one thing more than the one below it, and the difference is what that thing costs.
+All rungs are the `auth` of a real client before a transport that answers from memory, and take turns: a step costs more
+there than in a loop of its own, since the processor has other things to remember as well.
+"""
 
 import asyncio
-import dis
-import inspect
 import os
-import sys
 import time
 import timeit
 from collections.abc import Callable, Generator, Mapping
 from functools import partial
-from operator import sub, truediv
 from statistics import median
-from types import BuiltinFunctionType, FrameType
 from typing import Any
 
 import hand_written
 import httpx
-from _support import Report, command, progress
+from _support import Report, Times, command, progress
 
-from s2sauth import CognitoClientCredentials
+from s2sauth import AccessToken, CognitoClientCredentials
 from s2sauth._clock import SystemClock
+from s2sauth._hooks.rules import _patience
 from s2sauth.testing import FakeCognito
 
 URL = "https://files.example.com/files"
-ROUNDS, SHORT_ROUNDS = 25, 9
-BLOCKS = 30
-"""Short blocks of calls in a round: the shortest is one in which nothing else ran."""
 CALLS = 20
+"""Of one block: the shortest of several short blocks is one in which nothing else ran."""
 CONSTANT = {"Authorization": "Bearer constant"}
-
-
-class Steps:
-    """What one call of a method does, instruction by instruction: frames entered, calls of other things, writes."""
-
-    def __init__(self, method: Callable[[], object]) -> None:
-        self.frames = 0
-        self.calls: list[str] = []
-        """The names by which things that are not Python were called."""
-        self.writes: list[str] = []
-        """Of attributes, items and globals; a local variable is nobody else's."""
-        self._instructions: dict[Any, dict[int, dis.Instruction]] = {}
-        self._loaded = ""
-        here = inspect.currentframe()
-        assert here is not None
-        here.f_trace_opcodes = True  # 3.12: settrace() looks at this frame for whether instructions are wanted
-        sys.settrace(self._trace)
-        try:
-            method()
-        finally:
-            sys.settrace(None)
-
-    def _trace(self, frame: FrameType, event: str, _: object) -> Any:
-        if event == "call":
-            if self.frames:
-                self.calls.pop()  # what was called is Python, and seen from inside
-            self.frames += 1
-            frame.f_trace = self._trace  # 3.13: before the next line, or it does nothing
-            frame.f_trace_opcodes = True
-            self._instructions[frame.f_code] = {one.offset: one for one in dis.get_instructions(frame.f_code)}
-        elif event == "opcode":
-            self._note(self._instructions[frame.f_code][frame.f_lasti])
-        return self._trace
-
-    def _note(self, instruction: dis.Instruction) -> None:
-        name = instruction.opname
-        if name.startswith(("CALL", "BEFORE_WITH", "LOAD_SPECIAL")):
-            self.calls.append(self._loaded)
-        elif name.startswith(("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL")):
-            self._loaded = str(instruction.argval)
-        elif name.startswith(("STORE_", "DELETE_")) and not name.startswith(("STORE_FAST", "DELETE_FAST")):
-            self.writes.append(f"{name} {instruction.argval}")
-
-
-def reads_a_clock(function: object) -> bool:
-    """Whether this is a function of `time`, perhaps with its argument filled in."""
-    if isinstance(function, partial):
-        function = function.func
-    return isinstance(function, BuiltinFunctionType) and function.__module__ == "time"
-
-
-def cached_read(report: Report, credentials: CognitoClientCredentials) -> None:
-    """`get_token()` with a FRESH token: time, and what it does."""
-    progress("get_token()")
-    number = 20_000
-    ours, wall, boot, theirs, floor = (
-        min(timeit.repeat(function, number=number, repeat=ROUNDS)) / number * 1e6
-        for function in (
-            credentials.get_token,
-            SystemClock.wall,
-            SystemClock.boottime,
-            hand_written.get_token,
-            partial(CONSTANT.get, "Authorization"),
-        )
-    )
-    seen = Steps(credentials.get_token)
-    called = [getattr(credentials, name, None) for name in seen.calls]
-    report.row("get_token(), cached", s2sauth=ours, hand_written=theirs, floor=floor, unit="us")
-    report.row(
-        "  of the two clock reads that it cannot do without", s2sauth=ours / (wall + boot), at_most=3.0, unit="x"
-    )
-    report.row("  Python frames", s2sauth=seen.frames, exactly=1)
-    report.row("  C calls", s2sauth=len(called), exactly=2)
-    report.row("  of these, that read a clock (no lock among them)", s2sauth=sum(map(reads_a_clock, called)), exactly=2)
-    report.row("  writes to an attribute, an item or a global", s2sauth=len(seen.writes), exactly=0)
-    report.note("C calls: " + ", ".join(f"{name} {what!r}" for name, what in zip(seen.calls, called, strict=True)))
 
 
 class Memory(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -126,10 +49,9 @@ class ConstantAuth(httpx.Auth):
 
 Block = Callable[[], float]
 """Makes calls, and returns the microseconds that one took."""
-Times = Mapping[str, list[float]]
 
 
-def calls(call: Callable[[], object], number: int = CALLS) -> Block:
+def calls(call: Callable[[], object], number: int) -> Block:
     """A block of these."""
 
     def block() -> float:
@@ -141,33 +63,26 @@ def calls(call: Callable[[], object], number: int = CALLS) -> Block:
     return block
 
 
-def requests(
-    runner: asyncio.Runner | None,
-    headers: Callable[[], Any] | None = None,
-    *,
-    auth: httpx.Auth | None = None,
-    of_all: dict[str, str] | None = None,
-) -> Block:
+def requests(runner: asyncio.Runner | None, each: Callable[[], Any] | None = None, **options: Any) -> Block:
     """A block of calls of an `httpx.Client` before a transport in memory, with a runner of an `httpx.AsyncClient`.
 
-    `headers` gives those of one call, `of_all` are the client's own.
+    `each` gives the headers of one call, `options` are the client's.
     """
-    options: dict[str, Any] = {"auth": auth, "headers": of_all}
     if runner is None:
         client = httpx.Client(transport=Memory(), **options)
-        return calls(lambda: client.get(URL, headers=headers and headers()))
+        return calls(lambda: client.get(URL, headers=each and each()), CALLS)
     tasks = httpx.AsyncClient(transport=Memory(), **options)
 
     async def block() -> float:
         began = time.perf_counter()
         for _ in range(CALLS):
-            await tasks.get(URL, headers=headers and await headers())
+            await tasks.get(URL, headers=each and await each())
         return (time.perf_counter() - began) / CALLS * 1e6
 
     return lambda: runner.run(block())
 
 
-def interleaved(blocks: Mapping[str, Block], rounds: int, number: int = BLOCKS) -> Times:
+def interleaved(blocks: Mapping[str, Block], rounds: int, number: int) -> Times:
     """Microseconds of each, one figure a round: the shortest of so many blocks, which take turns."""
     times: dict[str, list[float]] = {name: [] for name in blocks}
     for _ in range(rounds):
@@ -180,57 +95,156 @@ def interleaved(blocks: Mapping[str, Block], rounds: int, number: int = BLOCKS) 
     return times
 
 
-def hook(report: Report, kind: str, auth: httpx.Auth, runner: asyncio.Runner | None) -> None:
-    """What each way of authorisation adds to a call."""
-    progress(f"the hook, {kind}")
-    rounds = interleaved(
-        {
-            "none": requests(runner),
-            "s2sauth": requests(runner, auth=auth),
-            "hand-written": requests(runner, hand_written.aheaders if runner else hand_written.headers),
-            "static header": requests(runner, of_all=CONSTANT),
-            "constant auth": requests(runner, auth=ConstantAuth()),
-        },
-        SHORT_ROUNDS if report.ci else ROUNDS,
+NONE, HAND_WRITTEN, STATIC = "no auth", "the hand-written lines", "a static header"
+CONSTANT_AUTH = "an httpx.Auth that sets a constant header"
+TOKEN = "get(timeout=patience(request))"
+STEPS = {
+    "one generator of ours for the two of httpx.Auth": "yield request",
+    "the URL's origin, looked up in the list": "check(request); yield request",
+    "the request's time-outs: how long a token may be waited for": "check(request); patience(request); yield request",
+    "the cached token": f"check(request); {TOKEN}; yield request",
+    "a copy of the request: an object with the same attributes": f"check(request); {TOKEN}; yield shell(request)",
+    "a copy of its headers and extensions, by httpx": f"check(request); {TOKEN}; yield copy(request)",
+    "the header, which httpx encodes, and reads again when it looks for cookies": (
+        f"check(request); {TOKEN}; yield headed(copy(request))"
+    ),
+    "whether it replaced one of the caller's; the token's own value": f"check(request); yield sent(request, {TOKEN})",
+    "the answer's status; errors are caught": "",
+}
+"""What each rung does more than the one below it, and its flow; the last one is the hook itself."""
+
+
+def _shell(request: Any) -> Any:
+    shell: Any = object.__new__(request.__class__)
+    shell.__dict__ = request.__dict__.copy()
+    return shell
+
+
+def _headed(copy: Any) -> Any:
+    copy.headers["Authorization"] = CONSTANT["Authorization"]
+    return copy
+
+
+def hook(auth: Any, tokens: CognitoClientCredentials, runner: asyncio.Runner | None = None) -> dict[str, Block]:
+    """The hook of a blocking client, with a runner of an async one: no auth, the steps, and what it is compared to."""
+    attribute, get, kind = "sync_auth_flow", tokens.get_token, "def"
+    if runner is not None:
+        attribute, get, kind = "async_auth_flow", tokens.aget_token, "async def"
+    names = {
+        "check": auth._check_origin, "patience": _patience, "get": get, "shell": _shell, "copy": auth._copy,
+        "headed": _headed, "sent": auth._sent,
+    }  # fmt: skip
+
+    def rung(body: str) -> Block:
+        rung_auth: Any = httpx.Auth()
+        found = dict(names)
+        if runner is not None:
+            body = body.replace(TOKEN, f"(await {TOKEN})")
+        exec(f"{kind} flow(request): {body or 'yield'}", found)  # the two kinds differ in three words
+        setattr(rung_auth, attribute, found["flow"] if body else getattr(auth, attribute))
+        return requests(runner, auth=rung_auth)
+
+    return {
+        NONE: requests(runner),
+        **{name: rung(body) for name, body in STEPS.items()},
+        HAND_WRITTEN: requests(runner, hand_written.aheaders if runner else hand_written.headers),
+        STATIC: requests(runner, headers=CONSTANT),
+        CONSTANT_AUTH: requests(runner, auth=ConstantAuth()),
+    }
+
+
+class Probe:
+    """`get_token()` with less and less left out."""
+
+    __slots__ = ("_boot", "_slot", "_wall")
+
+    def __init__(self, credentials: CognitoClientCredentials) -> None:
+        self._slot, self._wall, self._boot = credentials._slot, credentials._wall, credentials._boot
+
+    def nothing(
+        self, *, min_ttl: float = 0.0, timeout: float | None = None, rejected: AccessToken | None = None
+    ) -> None: ...
+
+    def entry(
+        self, *, min_ttl: float = 0.0, timeout: float | None = None, rejected: AccessToken | None = None
+    ) -> AccessToken:
+        entry = self._slot.entry
+        if entry is not None and rejected is None and not min_ttl:
+            return entry.token
+        raise AssertionError(timeout)
+
+    def wall(
+        self, *, min_ttl: float = 0.0, timeout: float | None = None, rejected: AccessToken | None = None
+    ) -> AccessToken:
+        entry = self._slot.entry
+        if entry is not None and rejected is None and not min_ttl and self._wall() < entry.fresh_until_wall:
+            return entry.token
+        raise AssertionError(timeout)
+
+
+def get_token(credentials: CognitoClientCredentials) -> dict[str, Block]:
+    """`auth_headers()`, which is `get_token()` and a dict."""
+    probe = Probe(credentials)
+    rungs: dict[str, Callable[[], object]] = {
+        "an empty loop": int,
+        "the call of a method": probe.nothing,
+        "the cached entry, read; no argument asks for another": probe.entry,
+        "the wall clock": probe.wall,
+        "the clock since boot": credentials.get_token,
+        "the dict of auth_headers(), and its own call": credentials.auth_headers,
+    }
+    return {name: calls(call, 1_000) for name, call in rungs.items()}
+
+
+def cached_read(report: Report, credentials: CognitoClientCredentials) -> None:
+    """`get_token()` with a FRESH token."""
+    progress("get_token()")
+    number = 20_000
+    ours, wall, boot, theirs, floor = (
+        min(timeit.repeat(function, number=number, repeat=25)) / number * 1e6
+        for function in (
+            credentials.get_token,
+            SystemClock.wall,
+            SystemClock.boottime,
+            hand_written.get_token,
+            partial(CONSTANT.get, "Authorization"),
+        )
     )
-    added, ratio = (
-        {name: median(map(than, times, rounds["none"])) for name, times in rounds.items()} for than in (sub, truediv)
-    )
-    report.row(
-        f"a call through the hook, {kind}: more than without auth",
-        s2sauth=added["s2sauth"],
-        unit="us",
-        hand_written=added["hand-written"],
-        floor=added["static header"],
-    )
-    report.row(
-        "  of a call without auth",
-        s2sauth=ratio["s2sauth"],
-        at_most=1.25 if report.ci else 1.20,
-        unit="x",
-        hand_written=ratio["hand-written"],
-        floor=ratio["static header"],
-    )
-    report.row(
-        "  with an httpx.Auth that sets a constant header", s2sauth=None, floor=added["constant auth"], unit="us"
-    )
-    report.note(f"A call without auth, {kind}: {min(rounds['none']):.0f} us.")
+    report.row("get_token(), cached", ours, hand_written=theirs, floor=floor, unit="us")
+    report.row("  of the two clock reads that it cannot do without", ours / (wall + boot), at_most=3.0, unit="x")
 
 
 def figures(report: Report) -> None:
     """The table."""
-    with FakeCognito.spawn() as fake, CognitoClientCredentials.from_env(environ=fake.environ) as credentials:
+    rounds, blocks, most = (5, 30, 1.25) if report.ci else (25, 60, 1.20)
+    with (
+        FakeCognito.spawn() as fake,
+        CognitoClientCredentials.from_env(environ=fake.environ) as credentials,
+        asyncio.Runner() as runner,
+    ):
         os.environ.update(fake.environ)
         credentials.get_token()
         hand_written.get_token()
         cached_read(report, credentials)
-        auth = credentials.httpx_auth(URL)
-        hook(report, "sync", auth, None)
-        with asyncio.Runner() as runner:
-            hook(report, "async", auth, runner)
-    rounds = SHORT_ROUNDS if report.ci else ROUNDS
-    report.note(f"Medians of {rounds} interleaved rounds of the difference between the shortest of {BLOCKS} blocks.")
+        auth: Any = credentials.httpx_auth(URL)
+        for kind, ladder in (
+            ("a blocking client", hook(auth, credentials)),
+            ("an async client", hook(auth, credentials, runner)),
+        ):
+            progress(f"the hook of {kind}")
+            times = interleaved(ladder, rounds, blocks)
+            steps = {name: times[name] for name in (NONE, *STEPS)}
+            report.parts(f"a call with the hook, {kind}: more than without auth", steps, at_most=most)
+            for other in (HAND_WRITTEN, STATIC, CONSTANT_AUTH):
+                report.parts(f"  for comparison: {other}", {NONE: times[NONE], other: times[other]}, alone=True)
+            report.note(f"A call without auth, {kind}: {median(times[NONE]):.1f} us.")
+        progress("auth_headers()")
+        report.parts("auth_headers()", interleaved(get_token(credentials), rounds, blocks))
+    report.note(
+        f"Medians of {rounds} interleaved rounds, least and most in brackets; a round is the shortest of {blocks} "
+        "blocks. Parts add up within a round, their medians nearly so."
+    )
 
 
 if __name__ == "__main__":
-    command("Hot path: what a call costs when the token is in hand", figures)
+    command("Hot path: what a call costs when the token is in hand, and where that goes", figures)

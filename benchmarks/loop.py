@@ -42,9 +42,7 @@ def delays(whose: str, loop: str, environ: dict[str, str]) -> tuple[float, float
     aget: Callable[[], Awaitable[object]] = hand_written.aget_token
     if whose == "s2sauth":
         credentials = CognitoClientCredentials.from_env()
-        credentials.httpx_auth(
-            environ["FILES_SERVICE_URL"]
-        )  # a service makes its hook at start-up, before its loop runs
+        credentials.httpx_auth(environ["FILES_SERVICE_URL"])  # a service makes its hook before its loop runs
         aget = credentials.aget_token
 
     async def main() -> tuple[float, float]:
@@ -59,17 +57,17 @@ def figures(report: Report) -> None:
     processes = 3 if report.ci else 7
     with cognito_over_tls(latency=LATENCY) as (_, environ):
         for loop in ("asyncio", "uvloop"):
-            idle, fetching = dict[str, float](), dict[str, float]()
+            medians: list[list[float]] = []
             for whose in ("s2sauth", "hand-written"):
                 progress(f"{loop}, {whose}: {processes} processes")
                 found = [in_own_process(delays, whose, loop, environ) for _ in range(processes)]
-                idle[whose], fetching[whose] = (1000 * median(column) for column in zip(*found, strict=True))
-            ours, theirs = "s2sauth", "hand-written"
-            report.row(f"{loop}: longest delay while idle", s2sauth=idle[ours], hand_written=idle[theirs], unit="ms")
-            report.row("  during one cold fetch", s2sauth=fetching[ours], hand_written=fetching[theirs], unit="ms")
-            added = {whose: fetching[whose] - idle[whose] for whose in (ours, theirs)}
-            report.row("  more than when idle", s2sauth=added[ours], hand_written=added[theirs], unit="ms")
-            report.row("  of what the hand-written add", s2sauth=added[ours] / added[theirs], at_most=0.1, unit="x")
+                medians.append([1000 * median(column) for column in zip(*found, strict=True)])
+            (idle, fetching), (their_idle, their_fetching) = medians
+            added, their_added = fetching - idle, their_fetching - their_idle
+            report.row(f"{loop}: longest delay while idle", idle, hand_written=their_idle, unit="ms")
+            report.row("  during one cold fetch", fetching, hand_written=their_fetching, unit="ms")
+            report.row("  more than when idle", added, hand_written=their_added, unit="ms")
+            report.row("  of what the hand-written add", added / their_added, at_most=0.1, unit="x")
     report.note(f"Medians of {processes} processes; TLS with a private CA, 100 ms token latency, one waiter.")
 
 

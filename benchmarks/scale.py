@@ -92,17 +92,11 @@ def compare(report: Report, what: str, run: Run, callers: int, plan: Plan, *, at
     def ratios(name: str) -> list[float]:
         return [one / none for one, none in zip(rates[name], rates["none"], strict=True)]
 
-    ours = ratios("s2sauth")
-    report.row(
-        what,
-        s2sauth=median(ours),
-        at_least=at_least,
-        floor=median(ratios("static header")),
-        spread=(min(ours), max(ours)),
-        unit="x",
-    )
+    ours, floor = ratios("s2sauth"), median(ratios("static header"))
+    spread = min(ours), max(ours)
+    report.row(what, median(ours), at_least=at_least, floor=floor, spread=spread, unit="x")
     middle = {name: round(median(rates[name])) for name in VARIANTS}
-    report.row("  calls a second", s2sauth=middle["s2sauth"], floor=middle["static header"])
+    report.row("  calls a second", middle["s2sauth"], floor=middle["static header"])
 
 
 def variants(make: Callable[..., Any], auth: httpx.Auth, header: dict[str, str], **options: Any) -> dict[str, Any]:
@@ -143,7 +137,7 @@ def figures(report: Report) -> None:
             compare(report, f"{ON_SOCKETS} tasks, sockets", run, ON_SOCKETS, plan.on_sockets())
             for client in clients.values():
                 runner.run(client.aclose())
-            report.row("token requests for all of it", s2sauth=fake.counts()["token_requests"], exactly=1)
+            report.row("token requests for all of it", fake.counts()["token_requests"], exactly=1)
     report.note(
         f"Calls a second against no auth in the same round: medians of {plan.rounds} rounds, least and most in "
         "brackets; floor is a constant header. In memory; with sockets over TLS, each caller on its own connection."

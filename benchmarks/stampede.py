@@ -1,6 +1,5 @@
 """Many callers at once: cold, at renewal, on a failing endpoint, on a throttling one."""
 
-import asyncio
 import os
 import threading
 import time
@@ -9,9 +8,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
 
+import anyio
 import hand_written
-import trio
-from _support import InOwnProcess, Report, command, in_own_process, private_ca, progress
+from _support import Report, command, in_own_process, private_ca, progress, side_by_side
 
 from s2sauth import CognitoClientCredentials, RenewalPolicy, TokenUnavailable
 from s2sauth.testing import FakeCognito, ManualClock
@@ -49,6 +48,11 @@ class Crowd:
         """So many threads, and no tasks."""
         return cls(threads=number, loops=0, trio_tasks=0)
 
+    @classmethod
+    def of_tasks(cls, number: int, loops: int = 1) -> "Crowd":
+        """So many tasks on each of these asyncio loops, and no threads."""
+        return cls(threads=0, loops=loops, tasks_per_loop=number, trio_tasks=0)
+
     @property
     def failed(self) -> list[Exception]:
         """What was raised."""
@@ -62,6 +66,10 @@ class Crowd:
     def __len__(self) -> int:
         return self.threads + self.loops * self.tasks_per_loop + self.trio_tasks
 
+    def ask(self, credentials: CognitoClientCredentials) -> "Crowd":
+        """All ask this object for a token at once."""
+        return self.call(credentials.get_token, credentials.aget_token)
+
     def call(self, get: Callable[[], object], aget: Callable[[], Awaitable[object]] | None = None) -> "Crowd":
         """All at once; returns when the last has its answer."""
 
@@ -69,7 +77,8 @@ class Crowd:
             self.calls.append((max(0.0, began - zero), time.perf_counter() - zero))
             self.results.append(result)
 
-        def one() -> None:
+        def thread() -> None:
+            start.wait(PATIENCE)
             began = time.perf_counter()
             try:
                 result: object = get()
@@ -77,7 +86,7 @@ class Crowd:
                 result = error
             note(began, result)
 
-        async def aone() -> None:
+        async def task() -> None:
             assert aget is not None  # where there are tasks
             began = time.perf_counter()
             try:
@@ -86,46 +95,27 @@ class Crowd:
                 result = error
             note(began, result)
 
-        def thread() -> None:
+        async def loop(tasks: int) -> None:
             start.wait(PATIENCE)
-            one()
+            async with anyio.create_task_group() as group:
+                for _ in range(tasks):
+                    group.start_soon(task)
 
-        def asyncio_loop() -> None:
-            async def main() -> None:
-                start.wait(PATIENCE)
-                await asyncio.gather(*(aone() for _ in range(self.tasks_per_loop)))
-
-            asyncio.run(main())
-
-        def trio_loop() -> None:
-            async def main() -> None:
-                start.wait(PATIENCE)
-                async with trio.open_nursery() as nursery:
-                    for _ in range(self.trio_tasks):
-                        nursery.start_soon(aone)
-
-            trio.run(main)
-
-        bodies = [thread] * self.threads + [asyncio_loop] * self.loops + [trio_loop] * bool(self.trio_tasks)
+        in_asyncio = partial(anyio.run, loop, self.tasks_per_loop)
+        in_trio = partial(anyio.run, loop, self.trio_tasks, backend="trio")
+        bodies = [thread] * self.threads + [in_asyncio] * self.loops + [in_trio] * bool(self.trio_tasks)
         start = threading.Barrier(len(bodies) + 1)
         threads = [threading.Thread(target=body, daemon=True) for body in bodies]
-        for one_thread in threads:
-            one_thread.start()
+        for one in threads:
+            one.start()
         zero = time.perf_counter()
         start.wait(PATIENCE)
-        for one_thread in threads:
-            one_thread.join(PATIENCE)
+        for one in threads:
+            one.join(PATIENCE)
         self.took = time.perf_counter() - zero
-        if len(self.results) != len(self):
-            raise TimeoutError(
-                f"{len(self) - len(self.results)} of {len(self)} callers still wait after {PATIENCE:g} s"
-            )
+        if waiting := len(self) - len(self.results):
+            raise TimeoutError(f"{waiting} of {len(self)} callers still wait after {PATIENCE:g} s")
         return self
-
-
-def call_all(credentials: CognitoClientCredentials, crowd: Crowd) -> Crowd:
-    """The crowd asks this object."""
-    return crowd.call(credentials.get_token, credentials.aget_token)
 
 
 def hand_written_threads(environ: dict[str, str], threads: int) -> float:
@@ -134,23 +124,33 @@ def hand_written_threads(environ: dict[str, str], threads: int) -> float:
     return Crowd.of_threads(threads).call(hand_written.get_token).took
 
 
+def by_hand(fake: FakeCognito) -> tuple[int, float]:
+    """Token requests of the hand-written lines on as many threads, and how long the last one took."""
+    progress(f"{BY_HAND} threads, hand-written")
+    fake.clear_records()
+    took = in_own_process(hand_written_threads, fake.environ, BY_HAND)
+    return fake.counts()["token_requests"], took
+
+
+def ask_cold(fake: FakeCognito, crowd: Crowd) -> int:
+    """The token requests of a crowd that asks an object without a token."""
+    with CognitoClientCredentials.from_env(environ=fake.environ) as credentials:
+        credentials.httpx_auth(fake.api_url)  # a service makes its hook at start-up
+        crowd.ask(credentials)
+    return fake.counts()["token_requests"]
+
+
 def cold(report: Report) -> None:
     """No token yet."""
     crowd = Crowd()
+    progress(f"cold: {len(crowd)} callers")
     with FakeCognito.spawn(latency=LATENCY) as fake:
-        progress(f"cold: {len(crowd)} callers")
-        with CognitoClientCredentials.from_env(environ=fake.environ) as credentials:
-            credentials.httpx_auth(fake.api_url)  # a service makes its hook at start-up
-            call_all(credentials, crowd)
-        ours = fake.counts()["token_requests"]
-        fake.clear_records()
-        progress(f"cold: {BY_HAND} threads, hand-written")
-        theirs_took = in_own_process(hand_written_threads, fake.environ, BY_HAND)
-        theirs = fake.counts()["token_requests"]
-    report.row(f"cold, {len(crowd):,} callers (1): token requests", s2sauth=ours, exactly=1, hand_written=theirs)
-    report.row("  served", s2sauth=crowd.served, exactly=len(crowd))
-    report.row("  the last one after", s2sauth=crowd.took, unit="s", hand_written=theirs_took)
-    report.row("  of the hand-written", s2sauth=crowd.took / theirs_took, at_most=0.25, unit="x")
+        ours = ask_cold(fake, crowd)
+        theirs, took = by_hand(fake)
+    report.row(f"cold, {len(crowd):,} callers (1): token requests", ours, exactly=1, hand_written=theirs)
+    report.row("  served", crowd.served, exactly=len(crowd))
+    report.row("  the last one after", crowd.took, unit="s", hand_written=took)
+    report.row("  of the hand-written", crowd.took / took, at_most=0.25, unit="x")
     report.note(
         "(1) 200 threads, 2,000 tasks on 2 asyncio loops, 500 trio tasks on one object; hand-written: 200 threads"
     )
@@ -159,17 +159,14 @@ def cold(report: Report) -> None:
 def one_loop(report: Report) -> None:
     """10,000 tasks on one cold flight."""
     progress("cold: 10,000 tasks on one loop")
-    crowd = Crowd(threads=0, loops=1, tasks_per_loop=10_000, trio_tasks=0)
+    crowd = Crowd.of_tasks(10_000)
     with FakeCognito.spawn(latency=LATENCY) as fake:
-        with CognitoClientCredentials.from_env(environ=fake.environ) as credentials:
-            credentials.httpx_auth(fake.api_url)
-            call_all(credentials, crowd)
-        requests = fake.counts()["token_requests"]
-    floor = Crowd(threads=0, loops=1, tasks_per_loop=10_000, trio_tasks=0).call(object, partial(asyncio.sleep, LATENCY))
-    report.row("cold, 10,000 tasks: token requests", s2sauth=requests, exactly=1)
-    report.row("  served", s2sauth=crowd.served, exactly=len(crowd))
-    report.row("  the last one after", s2sauth=crowd.took, unit="s", floor=floor.took)
-    report.row("  of tasks that only sleep", s2sauth=crowd.took / floor.took, at_most=4.0, unit="x")
+        requests = ask_cold(fake, crowd)
+    floor = Crowd.of_tasks(10_000).call(object, partial(anyio.sleep, LATENCY)).took
+    report.row("cold, 10,000 tasks: token requests", requests, exactly=1)
+    report.row("  served", crowd.served, exactly=len(crowd))
+    report.row("  the last one after", crowd.took, unit="s", floor=floor)
+    report.row("  of tasks that only sleep", crowd.took / floor, at_most=4.0, unit="x")
 
 
 def renewal(report: Report) -> None:
@@ -183,30 +180,18 @@ def renewal(report: Report) -> None:
                 token = credentials.get_token()
                 fake.clear_records()
                 clock.advance(3000)
-                crowd = call_all(credentials, Crowd())
+                crowd = Crowd().ask(credentials)
                 settle(credentials)
                 longest.append(crowd.longest)
                 requests.append(fake.counts()["token_requests"])
                 kept.append(all(result is token for result in crowd.results))
-        fake.clear_records()
-        progress(f"renewal: {BY_HAND} threads, hand-written")
-        # For them a renewal is another cold start.
-        theirs_took = in_own_process(hand_written_threads, fake.environ, BY_HAND)
-        theirs = fake.counts()["token_requests"]
-    report.row(
-        f"renewal, the same callers ({rounds} times): token requests",
-        s2sauth=max(requests),
-        exactly=1,
-        hand_written=theirs,
-    )
-    report.row("  rounds in which all got the token in hand", s2sauth=sum(kept), exactly=rounds)
-    report.row(
-        f"  longest call, median of {rounds}",
-        s2sauth=median(longest) * 1000,
-        unit="ms",
-        hand_written=theirs_took * 1000,
-    )
-    report.row("  of what the token endpoint takes", s2sauth=median(longest) / LATENCY, at_most=0.5, unit="x")
+        theirs, took = by_hand(fake)  # for them a renewal is another cold start
+    what = f"renewal, the same callers ({rounds} times): token requests"
+    report.row(what, max(requests), exactly=1, hand_written=theirs)
+    report.row("  rounds in which all got the token in hand", sum(kept), exactly=rounds)
+    what = f"  longest call, median of {rounds}"
+    report.row(what, median(longest) * 1000, unit="ms", hand_written=took * 1000)
+    report.row("  of what the token endpoint takes", median(longest) / LATENCY, at_most=0.5, unit="x")
 
 
 def settle(credentials: CognitoClientCredentials) -> None:
@@ -221,22 +206,16 @@ def settle(credentials: CognitoClientCredentials) -> None:
 def failing(report: Report) -> None:
     """An endpoint that answers 503."""
     crowd = Crowd()
+    progress(f"503: {len(crowd)} callers")
     with FakeCognito.spawn(latency=LATENCY) as fake:
         fake.fail(503)
-        progress(f"503: {len(crowd)} callers")
-        with CognitoClientCredentials.from_env(environ=fake.environ) as credentials:
-            credentials.httpx_auth(fake.api_url)
-            call_all(credentials, crowd)
-        requests = fake.counts()["token_requests"]
-        fake.clear_records()
-        progress(f"503: {BY_HAND} threads, hand-written")
-        theirs_took = in_own_process(hand_written_threads, fake.environ, BY_HAND)
-        theirs = fake.counts()["token_requests"]
+        requests = ask_cold(fake, crowd)
+        theirs, took = by_hand(fake)
     failed = sum(isinstance(result, TokenUnavailable) for result in crowd.results)
-    attempts = RenewalPolicy().attempts
-    report.row(f"503, {len(crowd):,} callers: token requests", s2sauth=requests, exactly=attempts, hand_written=theirs)
-    report.row("  told TokenUnavailable", s2sauth=failed, exactly=len(crowd))
-    report.row("  the last one after", s2sauth=crowd.took, at_most=DEADLINE, unit="s", hand_written=theirs_took)
+    what = f"503, {len(crowd):,} callers: token requests"
+    report.row(what, requests, exactly=RenewalPolicy().attempts, hand_written=theirs)
+    report.row("  told TokenUnavailable", failed, exactly=len(crowd))
+    report.row("  the last one after", crowd.took, at_most=DEADLINE, unit="s", hand_written=took)
 
 
 def first_calls(whose: str, environ: dict[str, str], clients: int) -> tuple[int, float]:
@@ -260,21 +239,19 @@ def first_calls(whose: str, environ: dict[str, str], clients: int) -> tuple[int,
 
 def throttled(report: Report) -> None:
     """500 clients that start at the same moment, as after a deploy."""
-    found: dict[str, tuple[int, float, int]] = {}
+    found: list[tuple[int, float, int]] = []
     # Each client would have a CPU of its own to read its CA file with; here all share two, so the file is a short one.
     with private_ca() as tls:
         for whose in ("s2sauth", "hand-written"):
             progress(f"throttled: 500 clients, {whose}")
             with FakeCognito.spawn(rate_limit=150) as fake:
-                environ = {**fake.environ, "SSL_CERT_FILE": tls.cafile}
-                processes = [InOwnProcess(first_calls, whose, environ, 250) for _ in range(2)]
-                results = [process.result() for process in processes]
-                served, took = sum(one for one, _ in results), max(one for _, one in results)
-                found[whose] = served, took, fake.counts()["token_requests"]
-    ours, theirs = found["s2sauth"], found["hand-written"]
-    report.row("500 clients, 150 tokens/s: first calls served", s2sauth=ours[0], exactly=500, hand_written=theirs[0])
-    report.row("  the last one after", s2sauth=ours[1], at_most=DEADLINE, unit="s", hand_written=theirs[1])
-    report.row("  token requests", s2sauth=ours[2], hand_written=theirs[2])
+                run = whose, {**fake.environ, "SSL_CERT_FILE": tls.cafile}, 250
+                served, took = zip(*side_by_side(first_calls, run, run), strict=True)
+                found.append((sum(served), max(took), fake.counts()["token_requests"]))
+    ours, theirs = found
+    report.row("500 clients, 150 tokens/s: first calls served", ours[0], exactly=500, hand_written=theirs[0])
+    report.row("  the last one after", ours[1], at_most=DEADLINE, unit="s", hand_written=theirs[1])
+    report.row("  token requests", ours[2], hand_written=theirs[2])
 
 
 def figures(report: Report) -> None:

@@ -79,7 +79,9 @@ def main(argv: list[str] | None = None) -> int:
         "rows": rows,
     }
     if options.docs:
-        data |= {name: _command(name, ci=options.ci) for name in ("where", "scale")}
+        hot, cold, scale = (_command(name, ci=options.ci) for name in ("hot_path", "cold_start", "scale"))
+        notes = [f"{hot['notes'][-1]} {cold['notes'][-1]}"]
+        data |= {"where": {"rows": hot["rows"] + cold["rows"], "notes": notes}, "scale": scale}
     print(page.text(data))
     if options.json:
         options.json.write_text(page.dump(data), encoding="utf-8")

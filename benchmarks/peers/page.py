@@ -37,7 +37,8 @@ REASONS = {
     "the hook, the settings and the state of each object. The certificates are what takes the others so much more: "
     "httpx-auth reads them anew for each token request, s2sauth keeps one copy for a process.",
 }
-"""What makes the first one first, and what s2sauth does instead; `{}`: a figure of where.py, by how its name begins."""
+"""What makes the first one first, and what s2sauth does instead; `{}`: a figure of hot_path.py or
+cold_start.py, by how its name begins."""
 
 
 def dump(data: dict[str, Any]) -> str:
@@ -122,9 +123,21 @@ def _wholes(report: Report) -> list[list[dict[str, Any]]]:
     return found
 
 
+WHOLES = (
+    "a call with the hook, a blocking client",
+    "a call with the hook, an async client",
+    "auth_headers()",
+    "a cold start",
+    "of it ours",
+)
+
+
 def where(report: Report) -> str:
-    """The tables of where.py."""
-    blocking, awaiting, headers, cold, ours = _wholes(report)
+    """The tables of hot_path.py and cold_start.py."""
+    wholes = {rows[0]["what"]: rows for rows in _wholes(report)}
+    blocking, awaiting, headers, cold, ours = (
+        next(rows for what, rows in wholes.items() if what.startswith(begins)) for begins in WHOLES
+    )
     names = ["**the hook, all of it**", *(row["what"].strip() for row in blocking[1:])]
     hook = [[name, _spread(a, 2), _spread(b, 2)] for name, a, b in zip(names, blocking, awaiting, strict=True)]
     header = [["**`auth_headers()`, all of it**", _spread(headers[0], 2)]]

@@ -40,7 +40,7 @@ def test_another_figure_of_where_or_scale_is_another_page() -> None:
 
 
 def test_a_row_where_another_one_is_first_says_why() -> None:
-    """With figures of where.py in the place of their names."""
+    """With figures of hot_path.py and cold_start.py in the place of their names."""
     changed = json.loads(json.dumps(DATA))
     for row in changed["rows"]:
         if row["what"] in page.REASONS:

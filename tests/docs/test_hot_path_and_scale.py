@@ -1,7 +1,8 @@
-"""benchmarks/where.py and benchmarks/scale.py: their parts add up, and they measure what they say."""
+"""benchmarks/hot_path.py, cold_start.py and scale.py: their parts add up, and they measure what they say."""
 
 import argparse
 import asyncio
+import math
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -17,8 +18,8 @@ from s2sauth.testing import FakeCognito
 sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
 support: Any = import_module("_support")
-where: Any = import_module("where")
 hot_path: Any = import_module("hot_path")
+cold_start: Any = import_module("cold_start")
 scale: Any = import_module("scale")
 
 
@@ -39,7 +40,7 @@ def report() -> Any:
 def test_the_parts_of_a_whole_add_up(report: Any) -> None:
     """The whole first, then what each rung adds, with the least and the most of the rounds."""
     times = {"nothing": [1.0, 2.0, 3.0], "one": [2.0, 4.0, 4.0], "both": [5.0, 5.0, 6.0]}
-    where.parts(report, "the whole", times, at_most=2.5)
+    report.parts("the whole", times, at_most=2.5)
     assert [(row.what, row.s2sauth, row.spread, row.ok) for row in report.rows] == [
         ("the whole", 3.0, (3.0, 4.0), None),
         ("  with all of them, of nothing", 2.5, None, True),
@@ -51,7 +52,7 @@ def test_the_parts_of_a_whole_add_up(report: Any) -> None:
 
 def test_a_whole_alone_has_no_parts(report: Any) -> None:
     """For what is there to compare with."""
-    where.parts(report, "the floor", {"nothing": [1.0], "one": [2.0]}, alone=True)
+    report.parts("the floor", {"nothing": [1.0], "one": [2.0]}, alone=True)
     assert [row.what for row in report.rows] == ["the floor"]
 
 
@@ -61,32 +62,34 @@ def test_every_rung_of_the_hook_is_a_call_of_a_client(
     """From no auth to the hook itself, for both kinds of client, and the floors."""
     auth: Any = credentials.httpx_auth(hot_path.URL)
     monkeypatch.setattr(hot_path, "CALLS", 1)
+    monkeypatch.setattr(hot_path.hand_written, "expires_at", math.inf)  # they have one, and no endpoint
+    others = (hot_path.HAND_WRITTEN, hot_path.STATIC, hot_path.CONSTANT_AUTH)
     with asyncio.Runner() as runner:
-        for ladder in (where.hook(auth, credentials), where.hook(auth, credentials, runner)):
-            times = where.interleaved(ladder, 2, 1)
-            assert list(times) == [where.NONE, *where.STEPS, where.STATIC, where.CONSTANT_AUTH]
+        for ladder in (hot_path.hook(auth, credentials), hot_path.hook(auth, credentials, runner)):
+            times = hot_path.interleaved(ladder, 2, 1)
+            assert list(times) == [hot_path.NONE, *hot_path.STEPS, *others]
             assert all(len(one) == 2 and min(one) > 0 for one in times.values())
 
 
 def test_the_probe_reads_the_same_token(credentials: CognitoClientCredentials) -> None:
     """What is left out of `get_token()` is not the token."""
-    probe = where.Probe(credentials)
+    probe = hot_path.Probe(credentials)
     assert probe.entry() is probe.wall() is credentials.get_token()
-    assert list(where.interleaved(where.get_token(credentials), 1, 1))[-1].startswith("the dict")
+    assert list(hot_path.interleaved(hot_path.get_token(credentials), 1, 1))[-1].startswith("the dict")
 
 
 def test_every_mark_of_a_cold_start_is_passed() -> None:
     """The child says as many moments as there are names for what lies between them."""
-    assert where.CHILD.count("\nmark()") == len(where.MARKS) - 1
-    assert sum(name.startswith(where.OURS) for name in where.MARKS) == 3
+    assert cold_start.FIRST_ANSWER["s2sauth"].count("\nmark()") == len(cold_start.MARKS) - 1
+    assert sum(name.startswith(cold_start.OURS) for name in cold_start.MARKS) == 3
 
 
 def test_calls_in_threads_and_tasks_are_compared(credentials: CognitoClientCredentials, report: Any) -> None:
     """A share of the calls without auth, and calls per second."""
     auth = credentials.httpx_auth(hot_path.URL)
     plan = scale.Plan(rounds=1, calls=8, threads=(4,), tasks=(4,))
-    threads = scale.variants(httpx.Client, auth, scale.CONSTANT, transport=scale.Memory())
-    tasks = scale.variants(httpx.AsyncClient, auth, scale.CONSTANT, transport=scale.Memory())
+    threads = scale.variants(httpx.Client, auth, hot_path.CONSTANT, transport=hot_path.Memory())
+    tasks = scale.variants(httpx.AsyncClient, auth, hot_path.CONSTANT, transport=hot_path.Memory())
     with asyncio.Runner() as runner:
         scale.compare(report, "4 threads", scale.in_threads(threads, hot_path.URL), 4, plan)
         scale.compare(report, "4 tasks", scale.in_tasks(tasks, hot_path.URL, runner), 4, plan)
@@ -98,6 +101,6 @@ def test_calls_in_threads_and_tasks_are_compared(credentials: CognitoClientCrede
 def test_a_call_that_fails_is_no_figure(credentials: CognitoClientCredentials) -> None:
     """A thread that raised has made no calls."""
     refused = httpx.MockTransport(lambda _: httpx.Response(500))
-    clients = scale.variants(httpx.Client, credentials.httpx_auth(hot_path.URL), scale.CONSTANT, transport=refused)
+    clients = scale.variants(httpx.Client, credentials.httpx_auth(hot_path.URL), hot_path.CONSTANT, transport=refused)
     with pytest.raises(RuntimeError, match="a call failed"):
         scale.in_threads(clients, hot_path.URL)("none", 2, 1)
