@@ -8,35 +8,35 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from . import page
 from .adapters import NAMES, SHOWN
-from .rows import ROWS, Cell, Interleaved, Peer, Row, broken
-from .world import World, world
+from .rows import ROWS, TIMED, Cell, cells, interleaved
 
 
-def _peers(names: list[str], *, ci: bool) -> tuple[list[Peer], dict[str, str]]:
-    peers, versions = [], {}
-    with world() as one:
-        for name in names:
-            facts = one.run(name, "imports")
-            peers.append(Peer(name, facts["due"], facts["tasks"], facts["hook"], ci))
-            versions[SHOWN[name]] = f"{facts['package']} {importlib.metadata.version(facts['package'])}"
-    return peers, versions
+def _version(name: str) -> str:
+    package = import_module(f"benchmarks.peers.adapters.{name}").PACKAGE
+    return f"{package} {importlib.metadata.version(package)}"
 
 
-def _cells(row: Row | Interleaved, place: World, peers: list[Peer]) -> dict[str, Cell]:
-    return row(place, peers) if isinstance(row, Interleaved) else {one.name: _cell(row, place, one) for one in peers}
-
-
-def _cell(row: Row, place: World, peer: Peer) -> Cell:
-    try:
-        return row(place, peer)
-    except Exception as error:  # noqa: BLE001  # one cell does not end the table
-        return broken(error)
+def _rows(peers: list[str], texts: list[str], *, ci: bool) -> Iterator[tuple[str, dict[str, Cell]]]:
+    """The cells of each row, or of those whose name has one of the texts."""
+    began = time.monotonic()
+    for names in [*((name,) for name in TIMED), *ROWS]:
+        if texts and not any(text in name for text in texts for name in names):
+            continue
+        print(f"... {time.monotonic() - began:3.0f} s  {'; '.join(names)}", file=sys.stderr, flush=True)
+        if names in ROWS:
+            found = {peer: cells(names, peer, ci=ci) for peer in peers}
+            for n, name in enumerate(names):
+                yield name, {peer: found[peer][n] for peer in peers}
+        else:
+            yield names[0], interleaved(TIMED[names[0]], peers, ci=ci)
 
 
 def _command(name: str, *, ci: bool) -> Any:
@@ -61,21 +61,16 @@ def main(argv: list[str] | None = None) -> int:
     if options.docs and (options.peer or options.row):
         parser.error("--docs: the page has every peer and every row")
     few = options.ci and not options.docs
-    peers, versions = _peers(options.peer or list(NAMES[:2] if few else NAMES), ci=options.ci)
-    rows = []
-    began = time.monotonic()
-    for what, row in ROWS.items():
-        if options.row and not any(text in what for text in options.row):
-            continue
-        print(f"... {time.monotonic() - began:3.0f} s  {what}", file=sys.stderr, flush=True)
-        with world() as place:
-            cells = _cells(row, place, peers)
-        rows.append({"what": what, "cells": {SHOWN[name]: asdict(cell) for name, cell in cells.items()}})
+    peers = options.peer or list(NAMES[:2] if few else NAMES)
+    rows = [
+        {"what": what, "cells": {SHOWN[name]: asdict(cell) for name, cell in found.items()}}
+        for what, found in _rows(peers, options.row, ci=options.ci)
+    ]
     data = {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "short": options.ci,
-        "versions": versions,
+        "versions": {SHOWN[name]: _version(name) for name in peers},
         "rows": rows,
     }
     if options.docs:
