@@ -22,10 +22,9 @@ LEFT, RIGHT, BARS, ROW, SPACE = 150, 20, 110, 17, 44
 """Of a chart: its margins, the height of a panel of bars and of a row, the space between panels."""
 
 
-def text(x: float, y: float, words: str, kind: str = "", *, turned: bool = False) -> str:
+def text(x: float, y: float, words: str, kind: str = "") -> str:
     """A line of words; `kind` are classes: title, head, small, end, middle."""
-    turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if turned else ""
-    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}"{turn}>{escape(words)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{kind}">{escape(words)}</text>'
 
 
 def box(colour: str, x: float, y: float, width: float, height: float, *, round_by: float = 0) -> str:
@@ -38,11 +37,6 @@ def box(colour: str, x: float, y: float, width: float, height: float, *, round_b
 def line(path: str, kind: str = "line") -> str:
     """A path that is drawn, not filled."""
     return f'<path class="{kind}" d="{path}"/>'
-
-
-def arrow(path: str) -> str:
-    """A path with a head at its end."""
-    return f'<path class="arrow" d="{path}" marker-end="url(#head)"/>'
 
 
 def legend(y: float, names: Mapping[str, str], *, x: float = 16) -> list[str]:

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Draws the pictures of docs/images anew; costs.svg is scripts/costs.py's.
+"""Draws the pictures of docs/images anew that show what is decided or measured; costs.svg is scripts/costs.py's.
+
+Those that only explain (states-of-a-slot, waiting-for-a-flight, chain-of-entries) are edited by hand.
 
 scripts/pictures.py             write
 scripts/pictures.py --check     write nothing; exit status 1 when one is not current
@@ -17,7 +19,7 @@ from typing import Any
 
 import httpx
 
-from drawing import NARROW, arrow, box, legend, line, picture, text
+from drawing import NARROW, box, legend, line, picture, text
 from pages import DOCS, ROOT, keep
 
 sys.path.append(str(ROOT / "benchmarks"))
@@ -28,9 +30,6 @@ from _world import Day, Deploy, Outage  # likewise
 from stampede import Crowd  # likewise
 
 from s2sauth import CognitoClientCredentials, Freshness, OriginNotAllowed, RenewalPolicy  # likewise
-from s2sauth._core.entry import Entry, Instant  # likewise
-from s2sauth._core.settings import Settings  # likewise
-from s2sauth._slots import Slot  # likewise
 from s2sauth.testing import FakeCognito, StaticToken  # likewise
 
 IMAGES = DOCS / "images"
@@ -265,135 +264,11 @@ def who_may_send_where() -> str:
     return picture("Who may send the token where", " ".join(said), y + 26, parts)
 
 
-def states_of_a_slot() -> str:
-    """The three states, and what leads from one to the other."""
-    places = {Freshness.EXPIRED: 58, Freshness.FRESH: 162, Freshness.STALE: 266}
-    does = {
-        Freshness.EXPIRED: ("no token, or its life is over", "callers wait for one request, all for the same"),
-        Freshness.FRESH: ("handed out from memory", "no lock, no request"),
-        Freshness.STALE: ("handed out, while one caller's flight", "renews it: nobody waits"),
-    }
-    x, wide, high = 70, NARROW - 140, 62
-    parts: list[str] = []
-    for state, y in places.items():
-        parts += [
-            box("pane", x, y, wide, high, round_by=8),
-            box(COLOUR[state], x, y, 6, high, round_by=2),
-            text(x + 18, y + 21, state.name, "head"),
-            text(x + 18, y + 38, does[state][0], "small"),
-            text(x + 18, y + 53, does[state][1], "small"),
-        ]
-    one, two, three = places.values()
-    middle = NARROW / 2
-    parts += [
-        arrow(f"M{middle} {one + high}V{two - 2}"),
-        text(middle + 8, one + high + 26, "a token arrives", "small"),
-        arrow(f"M{middle - 60} {two + high}V{three - 2}"),
-        text(middle - 66, two + high + 26, "renewal point", "small end"),
-        arrow(f"M{middle + 40} {three}V{two + high + 2}"),
-        text(middle + 48, two + high + 26, "renewed", "small"),
-        arrow(f"M{x} {three + 31}H40V{one + 31}H{x - 2}"),
-        text(32, 193, "end of life, less the margin", "small middle", turned=True),
-        arrow(f"M{x + wide} {two + 44}H{NARROW - 36}V{two + 16}H{x + wide + 2}"),
-        text(LEFT, three + high + 26, "A 401 or invalidate() makes a token suspected: it is still handed out", "small"),
-        text(LEFT, three + high + 42, "while one flight replaces it (the loop beside FRESH).", "small"),
-    ]
-    about = " ".join(f"{state.name}: {', '.join(words)}." for state, words in does.items())
-    return picture("The states of a slot", about, three + high + 58, parts)
-
-
-def waiting_for_a_flight() -> str:
-    """One flight, and what it wakes: a lock for each thread, one call into each event loop."""
-    woken = {
-        "a thread": ("its own lock", "is released"),
-        "an asyncio loop": ("one call wakes", "all its tasks"),
-        "a trio run": ("one call wakes", "all its tasks"),
-    }
-    wide, space = 126, 15
-    parts = [
-        box("good edge", LEFT, 44, RIGHT - LEFT, 66, round_by=8),
-        box("good", LEFT, 44, 6, 66, round_by=2),
-        text(LEFT + 18, 64, "The flight, on its own thread", "head"),
-        text(LEFT + 18, 82, "1. publishes the outcome, once: a token or a failure", "small"),
-        text(LEFT + 18, 99, "2. then wakes the waiters", "small"),
-    ]
-    for n, (name, words) in enumerate(woken.items()):
-        x = LEFT + n * (wide + space)
-        middle = x + wide / 2
-        tasks = (0.0,) if n == 0 else (-24.0, 0.0, 24.0)
-        parts += [
-            arrow(f"M{middle} 112V146"),
-            box("pane", x, 148, wide, 92, round_by=8),
-            text(middle, 168, name, "head middle"),
-            text(middle, 186, words[0], "small middle"),
-            text(middle, 201, words[1], "small middle"),
-            *(box("spare", middle + at - 6, 214, 12, 12, round_by=6) for at in tasks),
-        ]
-    parts += [
-        text(LEFT, 264, "A waiter 1. enlists, 2. looks whether the outcome is there, 3. waits.", "small"),
-        text(LEFT, 280, "So it either sees the outcome or is on the list of those to wake.", "small"),
-    ]
-    about = "The flight publishes its outcome, then wakes its waiters. " + " ".join(
-        f"{name}: {' '.join(words)}." for name, words in woken.items()
-    )
-    return picture("Waiting for one flight", about, 296, parts)
-
-
-def _entry(number: int) -> Entry:
-    token, asked_at = StaticToken().get_token(), Instant(0.0, 0.0)
-    return Entry(token, asked_at=asked_at, life=3600.0, policy=RenewalPolicy(), chance=0.5, number=number)
-
-
-def chain_of_entries() -> str:
-    """A real slot that keeps the entries of flights 1 and 3, and after them the late one of flight 2."""
-    slot = Slot(Settings("https://auth.example.com/oauth2/token", "client", "auto", None, None, strict=False))
-    first, late, newest = (_entry(number) for number in (1, 2, 3))
-    for entry in (first, newest, late):
-        slot.keep(entry)
-    cached = slot.newest
-    assert cached is not None
-    wide, high, top, low = 180, 64, 92, 204
-
-    def drawn(x: float, y: float, entry: Entry, words: str) -> list[str]:
-        colour = "good" if entry is cached else "quiet" if entry is first else "bad"
-        return [
-            box(f"{colour} edge", x, y, wide, high, round_by=8),
-            box(colour, x, y, 6, high, round_by=2),
-            text(x + 18, y + 21, f"Flight {entry.number}'s token", "head"),
-            text(x + 18, y + 38, words, "small"),
-            text(x + 18, y + 53, "cached: handed out" if entry is cached else "not cached", "small"),
-        ]
-
-    right = RIGHT - wide
-    parts = [
-        text(right + wide / 2, 56, "the slot", "small middle"),
-        arrow(f"M{right + wide / 2} 62V{top - 2}"),
-        *drawn(LEFT, top, first, "replaced by a later one"),
-        arrow(f"M{LEFT + wide} {top + high / 2}H{right - 2}"),
-        text(NARROW / 2, top + high / 2 - 7, "next", "small middle"),
-        *drawn(right, top, newest, "the end of the chain"),
-        *drawn(LEFT, low, late, "its flight was given up"),
-        line(f"M{LEFT + wide} {low + 32}H{right + 60}V{top + high}", "limit"),
-        text(right + 68, low + 14, f"{late.number} comes before {newest.number}:", "small"),
-        text(right + 68, low + 29, "not added", "small"),
-        text(LEFT, low + high + 26, "A token is added to the end of the chain, and only if no later flight", "small"),
-        text(LEFT, low + high + 42, "has brought one. A link is set once, so the order cannot be undone.", "small"),
-    ]
-    about = (
-        f"The token of flight {first.number} is followed by that of flight {cached.number}, which the slot hands out. "
-        f"Flight {late.number} was given up and comes back late: its token is not cached."
-    )
-    return picture("A late flight cannot put an old token back", about, low + high + 58, parts)
-
-
 PICTURES: dict[str, Callable[[], str]] = {
     "life-of-a-token.svg": life_of_a_token,
     "two-hundred-callers.svg": two_hundred_callers,
     "ten-minutes-down.svg": ten_minutes_down,
     "origins.svg": who_may_send_where,
-    "states-of-a-slot.svg": states_of_a_slot,
-    "waiting-for-a-flight.svg": waiting_for_a_flight,
-    "chain-of-entries.svg": chain_of_entries,
 }
 
 
