@@ -21,10 +21,13 @@ A command is a file beside this one:
 """
 
 import argparse
+import faulthandler
 import json
 import multiprocessing
+import os
 import platform
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -286,10 +289,10 @@ def together(function: Callable[..., Any], *runs: tuple[Any, ...]) -> list[Any]:
 
 
 class InOwnProcess:
-    """The same for several at once: all run from the start, `result()` waits."""
+    """The same for several at once: all run from the start, `result()` waits. With `method="fork"` it is a fork."""
 
-    def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
-        context = multiprocessing.get_context("spawn")
+    def __init__(self, function: Callable[..., Any], *arguments: Any, method: str = "spawn") -> None:
+        context: Any = multiprocessing.get_context(method)
         self._name = function.__name__
         self._answer, answer = context.Pipe(duplex=False)
         # Not daemonic: such a process may not have children, and a FakeCognito is one.
@@ -301,6 +304,8 @@ class InOwnProcess:
         """Wait for it; as `in_own_process`."""
         try:
             if not self._answer.poll(timeout):
+                os.kill(self._process.pid, signal.SIGABRT)  # says where it hangs
+                self._process.join(5)
                 raise TimeoutError(f"{self._name}() did not end within {timeout:g} s")
             failed, value = self._answer.recv()
             self._process.join(5)
@@ -316,6 +321,7 @@ class InOwnProcess:
 
 
 def _run(answer: Any, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    faulthandler.enable()
     try:
         answer.send((False, function(*arguments)))
     except Exception:  # noqa: BLE001  # raised again in the parent

@@ -1,7 +1,6 @@
 """What must simply work: fork in mid-flight, loops in a row and side by side, a signal handler that asks too."""
 
 import asyncio
-import faulthandler
 import itertools
 import json
 import os
@@ -13,11 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
 
 import httpx
 from _support import InOwnProcess, Report, cognito_over_tls, command, in_own_process, progress
+from stampede import Crowd
 
 from s2sauth import AccessToken, CognitoClientCredentials
 from s2sauth.testing import FakeCognito
@@ -47,37 +45,13 @@ class Fork:
     parent: str | None
 
 
-def forked(body: Callable[[], Any]) -> Callable[[], Any]:
-    """Run this in a forked child. What comes back waits for what it returns, or a text that says how it failed."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        end_when_hung(HANG)
-        os.write(writer, json.dumps(told(body)).encode())
-        os._exit(0)
-    os.close(writer)
-
-    def outcome() -> Any:
-        said = b"".join(iter(lambda: os.read(reader, 65_536), b""))
-        os.close(reader)
-        os.waitpid(child, 0)
-        return json.loads(said) if said else f"hung for {HANG} s, or died"
-
-    return outcome
-
-
-def end_when_hung(seconds: int) -> None:
-    """End this process after so many seconds, wherever it hangs; where that was is printed."""
-    faulthandler.register(signal.SIGALRM, chain=True)
-    signal.alarm(seconds)
-
-
-def told(body: Callable[[], Any]) -> Any:
-    """What this returns, or a text with what it raises."""
+def wrong(body: Callable[[], object]) -> str | None:
+    """The last line of what this raises."""
     try:
-        return body()
+        body()
     except Exception as error:  # noqa: BLE001  # counted
-        return f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}".splitlines()[-1]
+    return None
 
 
 def check(credentials: CognitoClientCredentials, environ: dict[str, str]) -> None:
@@ -87,17 +61,17 @@ def check(credentials: CognitoClientCredentials, environ: dict[str, str]) -> Non
     assert answer.json()["scope"] == environ["COGNITO_SCOPES"], answer.json()
 
 
-def fork_in_flight(environ: dict[str, str], delay: float) -> tuple[bool, str | None, str | None]:
-    """Start a flight and fork `delay` seconds later; the fields of `Fork`."""
+def fork_in_flight(environ: dict[str, str], delay: float) -> Fork:
+    """Start a flight and fork `delay` seconds later."""
     credentials = CognitoClientCredentials.from_env()
     credentials.httpx_auth(environ["FILES_SERVICE_URL"])  # a service makes its hook at start-up
     flight = threading.Thread(target=credentials.get_token, daemon=True)
     flight.start()
     time.sleep(delay)
     under_way = credentials.state().next_renewal_in is None
-    child = forked(lambda: check(credentials, environ))
-    parent = told(lambda: check(credentials, environ))
-    return under_way, child(), parent
+    child = InOwnProcess(check, credentials, environ, method="fork")
+    parent = wrong(lambda: check(credentials, environ))
+    return Fork(under_way, wrong(lambda: child.result(HANG)), parent)
 
 
 def until_hopeless(tries: Iterator[Fork]) -> list[Fork]:
@@ -119,16 +93,17 @@ def spread(forks: int, seconds: float) -> list[float]:
 def forks_in_first_flight(environ: dict[str, str], forks: int) -> list[Fork]:
     """In a process of its own that has no flight itself: each child has its first one, and forks in it."""
     os.environ.update(environ)
-    found = (forked(partial(fork_in_flight, environ, delay))() for delay in spread(forks, FLIGHT_TAKES))
-    tries = (Fork(under_way=False, child=one, parent=one) if isinstance(one, str) else Fork(*one) for one in found)
-    return until_hopeless(tries)
+    return until_hopeless(
+        InOwnProcess(fork_in_flight, environ, delay, method="fork").result(2 * HANG)
+        for delay in spread(forks, FLIGHT_TAKES)
+    )
 
 
 def forks_later(environ: dict[str, str], forks: int) -> list[Fork]:
     """In a process of its own, which has had flights before."""
     os.environ.update(environ)
     check(CognitoClientCredentials.from_env(), environ)
-    return until_hopeless(Fork(*fork_in_flight(environ, delay)) for delay in spread(forks, FLIGHT_TAKES))
+    return until_hopeless(fork_in_flight(environ, delay) for delay in spread(forks, FLIGHT_TAKES))
 
 
 def forking(report: Report, forks: int) -> None:
@@ -142,11 +117,11 @@ def forking(report: Report, forks: int) -> None:
         for what, process in both.items():
             found: list[Fork] = process.result(200)
             under_way = sum(one.under_way for one in found)
-            report.row(f"fork in {what}: under way then", s2sauth=under_way, at_least=forks // 2)
-            report.row("  right token in the child", s2sauth=sum(one.child is None for one in found), exactly=forks)
-            report.row("  right token in the parent", s2sauth=sum(one.parent is None for one in found), exactly=forks)
-            for wrong in {text for one in found for text in (one.child, one.parent) if text}:
-                report.note(f"fork in {what}, try {len(found)}: {wrong}")
+            report.row(f"fork in {what}: under way then", under_way, at_least=forks // 2)
+            report.row("  right token in the child", sum(one.child is None for one in found), exactly=forks)
+            report.row("  right token in the parent", sum(one.parent is None for one in found), exactly=forks)
+            for text in {text for one in found for text in (one.child, one.parent) if text}:
+                report.note(f"fork in {what}, try {len(found)}: {text}")
 
 
 IMPORTING = """
@@ -195,11 +170,9 @@ def forks_around_the_first_import(report: Report, forks: int) -> None:
             return importing, parent, status
 
         found = list(pool.map(run, spread(forks, IMPORT_TAKES)))
-    report.row(
-        "fork around the first import: under way then", s2sauth=sum(one[0] for one in found), at_least=forks // 4
-    )
-    report.row("  right token in the child", s2sauth=sum(one[2] == 0 for one in found), exactly=forks)
-    report.row("  right token in the parent", s2sauth=sum(one[1] for one in found), exactly=forks)
+    report.row("fork around the first import: under way then", sum(one[0] for one in found), at_least=forks // 4)
+    report.row("  right token in the child", sum(one[2] == 0 for one in found), exactly=forks)
+    report.row("  right token in the parent", sum(one[1] for one in found), exactly=forks)
 
 
 def runs_in_a_row(environ: dict[str, str]) -> list[bool]:
@@ -215,39 +188,19 @@ def runs_in_a_row(environ: dict[str, str]) -> list[bool]:
     return [asyncio.run(main(scope)) for scope in SCOPES[:5]]
 
 
-def two_loops(environ: dict[str, str]) -> list[AccessToken]:
-    """Two threads, each with a loop of its own, on one object."""
-    credentials = CognitoClientCredentials.from_env(environ=environ)
-    tokens: list[AccessToken] = []
-
-    async def main() -> None:
-        start.wait(HANG)
-        tokens.extend(await asyncio.gather(*(credentials.aget_token() for _ in range(100))))
-
-    def thread() -> None:
-        asyncio.run(main())
-
-    start = threading.Barrier(2)
-    threads = [threading.Thread(target=thread, daemon=True) for _ in range(2)]
-    for one in threads:
-        one.start()
-    for one in threads:
-        one.join(HANG)
-    return tokens
-
-
 def loops(report: Report) -> None:
     """Event loops one after another, and side by side."""
     with FakeCognito.spawn(scopes=SCOPES, latency=LATENCY) as fake:
         progress("5 times asyncio.run")
         right = in_own_process(runs_in_a_row, fake.environ)
-        report.row("5 times asyncio.run, fresh scopes in each: right token", s2sauth=sum(right), exactly=5)
+        report.row("5 times asyncio.run, fresh scopes in each: right token", sum(right), exactly=5)
         fake.clear_records()
         progress("two threads with two loops")
-        tokens = two_loops(fake.environ)
-        report.row("two threads with two loops, 100 tasks each: served", s2sauth=len(tokens), exactly=200)
-        report.row("  token requests", s2sauth=fake.counts()["token_requests"], exactly=1)
-        report.row("  different tokens", s2sauth=len({id(token) for token in tokens}), exactly=1)
+        with CognitoClientCredentials.from_env(environ=fake.environ) as credentials:
+            crowd = Crowd.of_tasks(100, loops=2).ask(credentials)
+        report.row("two threads with two loops, 100 tasks each: served", crowd.served, exactly=200)
+        report.row("  token requests", fake.counts()["token_requests"], exactly=1)
+        report.row("  different tokens", len(set(map(id, crowd.results))), exactly=1)
 
 
 @dataclass(slots=True)
@@ -312,10 +265,10 @@ def signalled(report: Report, signals: int) -> None:
         seen: Interrupted = in_own_process(interruptions, fake.environ, signals, timeout=120)
         requests = fake.counts()["token_requests"]
     what = "a signal handler asks while the main thread waits: times"
-    report.row(what, s2sauth=seen.while_waiting, at_least=signals)
-    report.row("  without the right token", s2sauth=seen.while_waiting - seen.right, exactly=0)
-    report.row("  token requests beyond one for each wait", s2sauth=requests - seen.flights, exactly=0)
-    report.row("  longest wait in a handler", s2sauth=seen.longest, unit="s")
+    report.row(what, seen.while_waiting, at_least=signals)
+    report.row("  without the right token", seen.while_waiting - seen.right, exactly=0)
+    report.row("  token requests beyond one for each wait", requests - seen.flights, exactly=0)
+    report.row("  longest wait in a handler", seen.longest, unit="s")
     for wrong in set(seen.wrong):
         report.note(wrong)
 
