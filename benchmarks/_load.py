@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import multiprocessing
 import os
 import random
 import time
@@ -13,11 +12,10 @@ from contextlib import ExitStack
 from copy import copy
 from dataclasses import dataclass
 from math import ceil
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import hand_written
 import httpx
-from _support import InOwnProcess
 
 from s2sauth import CognitoClientCredentials, Event
 from s2sauth.testing import FakeCognito
@@ -27,7 +25,6 @@ Mode = Literal["threads", "tasks"]
 
 logging.getLogger("s2sauth").setLevel(logging.ERROR)  # what is made to happen needs no warning
 
-R = TypeVar("R")
 MODES: tuple[Mode, ...] = ("threads", "tasks")
 DOWN: dict[str, Callable[[FakeCognito], object]] = {
     "503": lambda fake: fake.fail(503),
@@ -35,20 +32,6 @@ DOWN: dict[str, Callable[[FakeCognito], object]] = {
     "hanging": lambda fake: fake.hang(),
 }
 """How a token endpoint is down."""
-
-
-def together(function: Callable[..., R], *runs: tuple[Any, ...]) -> list[R]:
-    """`function`, of a command's top level, in a process of its own for each of `runs`, all at the same time.
-
-    They share the machine's moods that way. It is called with the arguments of its run and a barrier, at which it waits
-    when it is set up, so that none takes its figures while others still start.
-    """
-    start = multiprocessing.get_context("spawn").Barrier(len(runs))
-    processes = [InOwnProcess(function, *arguments, start) for arguments in runs]
-    try:
-        return [process.result(120) for process in processes]
-    finally:
-        start.abort()  # if one has failed, the others need not wait for it
 
 
 class SkippingClock:

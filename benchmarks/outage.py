@@ -4,8 +4,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.synchronize import Barrier
 
-from _load import DOWN, Calls, Service, SkippingClock, in_turns, together
-from _support import Report, command, in_own_process, progress
+from _load import DOWN, Calls, Service, SkippingClock, in_turns
+from _support import Report, command, in_own_process, progress, together
 
 from s2sauth import Event
 from s2sauth.testing import FakeCognito
@@ -97,24 +97,19 @@ def figures(report: Report) -> None:
     progress(f"the pasted lines: {count} calls in {count * SECONDS / CALLS:g} s")
     theirs = dict(zip((NONE, *DOWN), together(pasted, *((kind, count) for kind in (NONE, *DOWN))), strict=True))
 
-    usual, floor = runs[NONE], runs[FLOOR]
-    report.row(
-        f"{NONE}: calls failed",
-        s2sauth=usual.calls.failed,
-        exactly=0,
-        hand_written=theirs[NONE][0],
-        floor=floor.calls.failed,
-    )
-    report.row(f"{NONE}: renewals", s2sauth=usual.token_requests, exactly=1, hand_written=theirs[NONE][1])
-    report.row(f"{NONE}: p99", s2sauth=usual.calls.p99, unit="ms", floor=floor.calls.p99)
+    usual, floor = runs[NONE], runs[FLOOR].calls
+    failed, requests = theirs[NONE]
+    report.row(f"{NONE}: calls failed", usual.calls.failed, exactly=0, hand_written=failed, floor=floor.failed)
+    report.row(f"{NONE}: renewals", usual.token_requests, exactly=1, hand_written=requests)
+    report.row(f"{NONE}: p99", usual.calls.p99, unit="ms", floor=floor.p99)
     for kind in DOWN:
         run = runs[kind]
         # What is refused reaches no server; of the others each counts only if the server saw it as well.
         tried = run.failed_renewals if kind == "refused" else min(run.failed_renewals, run.token_requests)
-        report.row(f"{kind}: renewals tried and failed", s2sauth=tried, at_least=RENEWALS)
-        report.row(f"{kind}: calls failed", s2sauth=run.calls.failed, exactly=0, hand_written=theirs[kind][0])
-        report.row(f"{kind}: p99", s2sauth=run.calls.p99, unit="ms")
-        report.row(f"{kind}: p99 against {NONE}", s2sauth=run.calls.p99 / usual.calls.p99, at_most=2.0, unit="x")
+        report.row(f"{kind}: renewals tried and failed", tried, at_least=RENEWALS)
+        report.row(f"{kind}: calls failed", run.calls.failed, exactly=0, hand_written=theirs[kind][0])
+        report.row(f"{kind}: p99", run.calls.p99, unit="ms")
+        report.row(f"{kind}: p99 against {NONE}", run.calls.p99 / usual.calls.p99, at_most=2.0, unit="x")
         if run.calls.failed:
             report.note(f"{kind}, s2sauth: {run.calls.outcomes}")
     least = min(runs[kind].left for kind in DOWN)
