@@ -13,11 +13,11 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 CATALOGUE = Path("tests/faults/catalogue.toml")
 PAGE = Path("docs/reference/faults.md")
-MEMBERS = {"fault", "outcome", "note", "not_here", "source"}
 
 HEAD = """\
 # Faults
@@ -30,17 +30,8 @@ Written by `scripts/catalogue.py` from [catalogue.toml](../../tests/faults/catal
 An entry without a test says why; the tests fail when one has neither, and when this page is not current.
 """
 
-
-@dataclass(frozen=True)
-class Test:
-    """A test function, and the file it is in, relative to the checkout."""
-
-    name: str
-    path: Path
-
-
-Tests = Mapping[str, Sequence[Test]]
-"""The tests of each entry, by the entry's id."""
+Tests = Mapping[str, Sequence[tuple[str, Path]]]
+"""By the id of an entry: the names of its tests, each with its file, relative to the checkout."""
 
 
 @dataclass(frozen=True)
@@ -70,37 +61,31 @@ class Section:
 
 
 def read(text: str) -> list[Section]:
-    """The catalogue. Raises ValueError for a member that means nothing here."""
+    """The catalogue. Raises TypeError for a member that means nothing here."""
     return [_section(name, table) for name, table in tomllib.loads(text).items()]
 
 
-def _section(name: str, table: Mapping[str, object]) -> Section:
-    entries: list[Entry] = []
-    for key, value in table.items():
-        if isinstance(value, dict):
-            if unknown := value.keys() - MEMBERS:
-                raise ValueError(f"{key}: {', '.join(sorted(unknown))}: no such member")
-            entries.append(Entry(key, **value))
-    return Section(name, str(table["title"]), str(table.get("not_here", "")), tuple(entries))
+def _section(name: str, table: Mapping[str, Any]) -> Section:
+    entries = tuple(Entry(key, **value) for key, value in table.items() if isinstance(value, dict))
+    return Section(name, table["title"], table.get("not_here", ""), entries)
 
 
-def find(root: Path) -> dict[str, list[Test]]:
+def find(root: Path) -> Tests:
     """The tests that are marked, in the order of their files."""
-    found: dict[str, list[Test]] = {}
+    found: dict[str, list[tuple[str, Path]]] = {}
     for path in sorted((root / "tests").rglob("test_*.py")):
-        for name, ids in _marked(path.read_text(encoding="utf-8")):
-            for each in ids:
-                found.setdefault(each, []).append(Test(name, path.relative_to(root)))
+        for name, entry in _marked(path.read_text(encoding="utf-8")):
+            found.setdefault(entry, []).append((name, path.relative_to(root)))
     return found
 
 
-def _marked(text: str) -> Iterator[tuple[str, list[str]]]:
-    """The name of each marked test of a file, and the entries that its mark names."""
+def _marked(text: str) -> Iterator[tuple[str, str]]:
+    """The name of each marked test of a file, with each entry that its mark names."""
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             for mark in node.decorator_list:
                 if isinstance(mark, ast.Call) and ast.unparse(mark.func) == "pytest.mark.fault":
-                    yield node.name, [str(ast.literal_eval(each)) for each in mark.args]
+                    yield from ((node.name, str(ast.literal_eval(each))) for each in mark.args)
 
 
 def complaints(sections: Sequence[Section], tests: Tests) -> list[str]:
@@ -113,11 +98,9 @@ def complaints(sections: Sequence[Section], tests: Tests) -> list[str]:
             written = name if name.isdigit() else f'"{name}"'
             wrong.append(f"{name} has no test: mark one with @pytest.mark.fault({written}), or say in not_here why")
         if found and entry.not_here:
-            wrong.append(f"{name} has a test, {found[0].name}, and yet says not_here: make that a note, or drop it")
-    wrong += [
-        f"{tests[name][0].name} is marked with {name}, which is not there" for name in tests.keys() - entries.keys()
-    ]
-    return wrong
+            wrong.append(f"{name} has a test, {found[0][0]}, and yet says not_here: make that a note, or drop it")
+    stray = tests.keys() - entries.keys()
+    return [*wrong, *(f"{tests[name][0][0]} is marked with {name}, which is not there" for name in stray)]
 
 
 def page(sections: Sequence[Section], tests: Tests) -> str:
@@ -125,19 +108,18 @@ def page(sections: Sequence[Section], tests: Tests) -> str:
     parts = [HEAD]
     for section in sections:
         title = f"{section.id}. {section.title}" if len(section.id) == 1 else section.title
-        columns = ["", "fault", "what must come of it", "tests"]
-        if section.id == "norms":
-            columns[1] = "what it demands"
-        lines = [f"## {title}", "", _row(columns), _row(["---"] * len(columns))]
-        lines += [_row(_cells(section, entry, tests.get(entry.id, ()))) for entry in section.entries]
-        parts.append("\n".join(lines) + "\n")
+        what = "what it demands" if section.id == "norms" else "fault"
+        rows = [["", what, "what must come of it", "tests"], ["---"] * 4]
+        rows += [_cells(section, entry, tests.get(entry.id, ())) for entry in section.entries]
+        lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+        parts.append("\n".join([f"## {title}", "", *lines]) + "\n")
     return "\n".join(parts)
 
 
-def _cells(section: Section, entry: Entry, tests: Sequence[Test]) -> list[str]:
+def _cells(section: Section, entry: Entry, tests: Sequence[tuple[str, Path]]) -> list[str]:
     files: dict[Path, list[str]] = {}
-    for test in tests:
-        files.setdefault(test.path, []).append(f"`{test.name}`")
+    for name, path in tests:
+        files.setdefault(path, []).append(f"`{name}`")
     shown = [f"[{file.name}](../../{file.as_posix()}) {', '.join(names)}" for file, names in files.items()]
     if not tests:
         shown.append(f"None: {section.reason(entry) or 'not written yet'}.")
@@ -147,16 +129,14 @@ def _cells(section: Section, entry: Entry, tests: Sequence[Test]) -> list[str]:
     return [entry.id, fault, entry.outcome, "; ".join(shown)]
 
 
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def check(root: Path = ROOT) -> list[str]:
-    """Every complaint about the catalogue of this checkout, its tests and its page."""
-    sections, tests = read((root / CATALOGUE).read_text(encoding="utf-8")), find(root)
-    wrong = complaints(sections, tests)
-    written = (root / PAGE).read_text(encoding="utf-8") if (root / PAGE).exists() else ""
-    if written != page(sections, tests):
+def check(root: Path = ROOT, *, write: bool = False) -> list[str]:
+    """Every complaint about the catalogue of this checkout, its tests and its page, which is written first if asked."""
+    sections, tests, file = read((root / CATALOGUE).read_text(encoding="utf-8")), find(root), root / PAGE
+    text, wrong = page(sections, tests), complaints(sections, tests)
+    if write:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    elif not file.exists() or file.read_text(encoding="utf-8") != text:
         wrong.append(f"{PAGE.as_posix()} is not current: run python scripts/catalogue.py")
     return wrong
 
@@ -165,11 +145,7 @@ def main(argv: Sequence[str] | None = None, root: Path = ROOT) -> int:
     """The command. 1 if something is missing."""
     parser = argparse.ArgumentParser(description="The page of the fault catalogue.")
     parser.add_argument("--check", action="store_true", help="write nothing, say what is missing")
-    if not parser.parse_args(argv).check:
-        sections = read((root / CATALOGUE).read_text(encoding="utf-8"))
-        (root / PAGE).parent.mkdir(parents=True, exist_ok=True)
-        (root / PAGE).write_text(page(sections, find(root)), encoding="utf-8")
-    wrong = check(root)
+    wrong = check(root, write=not parser.parse_args(argv).check)
     print("\n".join(wrong), end="\n" if wrong else "", file=sys.stderr)
     return 1 if wrong else 0
 

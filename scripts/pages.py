@@ -1,8 +1,9 @@
 """Pages of which commands write parts, each between two marks: `<!-- NAME -->` and `<!-- NAME: end -->`."""
 
+import argparse
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,3 +37,10 @@ def keep(files: Mapping[Path, str], *, check: bool, command: str) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(files[path], encoding="utf-8")
     return int(check and bool(stale))
+
+
+def main(about: str, files: Callable[[], Mapping[Path, str]], arguments: Sequence[str] | None, command: str) -> int:
+    """The command line of one that writes these files, or with --check says which are not current. The exit status."""
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when one is not current")
+    return keep(files(), check=parser.parse_args(arguments).check, command=command)

@@ -8,7 +8,6 @@ scripts/pictures.py --check     write nothing; exit status 1 when one is not cur
 scripts/pictures.py --record    run the 200 callers anew before; the record is docs/reference/callers.json
 """
 
-import argparse
 import json
 import os
 import sys
@@ -19,8 +18,9 @@ from typing import Any
 
 import httpx
 
+import pages
 from drawing import NARROW, box, legend, line, picture, text
-from pages import DOCS, ROOT, keep
+from pages import DOCS, ROOT
 
 sys.path.append(str(ROOT / "benchmarks"))
 
@@ -274,14 +274,12 @@ PICTURES: dict[str, Callable[[], str]] = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Write, or check."""
-    parser = argparse.ArgumentParser(description="The pictures of docs/images.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when one is not current")
-    parser.add_argument("--record", action="store_true", help="first run the 200 callers anew")
-    asked = parser.parse_args(arguments)
-    if asked.record:
+    given = sys.argv[1:] if arguments is None else arguments
+    if given == ["--record"]:
         CALLERS.write_text(record(), encoding="utf-8")
-    files = {IMAGES / name: draw() for name, draw in PICTURES.items()}
-    return keep(files, check=asked.check, command="scripts/pictures.py")
+        given = []
+    about, command = "The pictures of docs/images; --record runs the 200 callers anew before.", "scripts/pictures.py"
+    return pages.main(about, lambda: {IMAGES / name: draw() for name, draw in PICTURES.items()}, given, command)
 
 
 if __name__ == "__main__":

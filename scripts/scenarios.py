@@ -5,13 +5,13 @@ scripts/scenarios.py            write
 scripts/scenarios.py --check    write nothing; exit status 1 when the page is not current
 """
 
-import argparse
 import json
 import sys
 from itertools import groupby
 from typing import Any
 
-from pages import DOCS, filled, keep, table
+import pages
+from pages import DOCS, filled, table
 
 PAGE = DOCS / "reference" / "scenarios.md"
 
@@ -88,11 +88,9 @@ def current(page: str, found: Table) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write, or check."""
-    parser = argparse.ArgumentParser(description="The lists of docs/reference/scenarios.md.")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when it is not current")
     found = json.loads(PAGE.with_suffix(".json").read_text(encoding="utf-8"))
-    page = current(PAGE.read_text(encoding="utf-8"), found)
-    return keep({PAGE: page}, check=parser.parse_args(arguments).check, command="scripts/scenarios.py")
+    files = {PAGE: current(PAGE.read_text(encoding="utf-8"), found)}
+    return pages.main("The lists of docs/reference/scenarios.md.", lambda: files, arguments, "scripts/scenarios.py")
 
 
 if __name__ == "__main__":

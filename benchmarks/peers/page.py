@@ -1,6 +1,5 @@
 """docs/how-it-compares.md and its pictures, from docs/reference/peers.json."""
 
-import argparse
 import json
 import re
 import sys
@@ -9,8 +8,9 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
 
+import pages  # likewise
 from drawing import ROW, lengths, picture  # the line above says where it is
-from pages import DOCS, filled, keep, table  # likewise
+from pages import DOCS, filled, table  # likewise
 
 PAGE = DOCS / "how-it-compares.md"
 TABLE = DOCS / "reference" / "peers.json"
@@ -214,16 +214,15 @@ def files(data: dict[str, Any]) -> dict[Path, str]:
     return made | {PAGE: filled(PAGE.read_text(encoding="utf-8"), figures(data))}
 
 
-def write(data: dict[str, Any], *, check: bool = False) -> int:
-    """Write what has changed, or say so."""
-    return keep(files(data), check=check, command="python -m benchmarks.peers.page")
+def write(data: dict[str, Any]) -> None:
+    """Write what has changed."""
+    pages.keep(files(data), check=False, command="")
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Write the page from the JSON as it is; with `--check` only say whether it is current."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    return write(json.loads(TABLE.read_text(encoding="utf-8")), check=parser.parse_args(argv).check)
+    data = json.loads(TABLE.read_text(encoding="utf-8"))
+    return pages.main(__doc__ or "", lambda: files(data), arguments, "python -m benchmarks.peers.page")
 
 
 if __name__ == "__main__":

@@ -154,5 +154,5 @@ def test_a_page_that_is_not_current_is_seen_and_not_touched(root: Path) -> None:
 
 def test_an_unknown_member_is_a_mistake() -> None:
     """A slip of the pen in the catalogue does not go by in silence."""
-    with pytest.raises(ValueError, match="nothere"):
+    with pytest.raises(TypeError, match="nothere"):
         catalogue.read(ENTRIES.replace('not_here = "no', 'nothere = "no'))
