@@ -1,4 +1,4 @@
-"""The work of scripts/site: copies the pages, has Sphinx build them, looks at what came out."""
+"""The work of scripts/site: copies the pages and has Sphinx build them; it warns of links that lead nowhere."""
 
 import os
 import re
@@ -6,13 +6,10 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-
-from _site_check import mistakes
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -43,12 +40,10 @@ def misplaced(named: Navigation, there: set[str]) -> list[str]:
     """What is wrong between the navigation and the pages that there are."""
     listed = [page for group in named["group"] for page in group["pages"]]
     where = NAVIGATION.relative_to(ROOT).as_posix()
+    stray = sorted(there - {*listed, "index.md"})
     return [
-        *(
-            f"docs/{page}: not in {where}: add it to one of its groups"
-            for page in sorted(there - {*listed, "index.md"})
-        ),
-        *(f"{where}: names {page}, which is not there" for page in listed if page not in there | {*named["expected"]}),
+        *(f"docs/{page}: not in {where}: add it to one of its groups" for page in stray),
+        *(f"{where}: names {page}, which is not there" for page in listed if page not in there),
         *(f"{where}: names {page} more than once" for page in sorted({p for p in listed if listed.count(p) > 1})),
     ]
 
@@ -60,10 +55,10 @@ def staged(there: set[str]) -> dict[Path, str]:
     return found | {ROOT / name: f"project/{name.lower()}" for name in PROJECT}
 
 
-def rewritten(text: str, file: Path, places: dict[Path, str], expected: Collection[str] = ()) -> str:
+def rewritten(text: str, file: Path, places: dict[Path, str]) -> str:
     """A page for the site: no comments, its links from its new place; one to a file of the repository is plain text.
 
-    Raises SystemExit for a link to a file that is not there, unless it is an `expected` page.
+    Raises SystemExit for a link to a file that is not there.
     """
     here = Path(places[file]).parent
 
@@ -76,7 +71,7 @@ def rewritten(text: str, file: Path, places: dict[Path, str], expected: Collecti
         if path in places:  # what is called by its file's name here is called by its title there
             words = "" if FILE_NAME.fullmatch(words) else words
             return f"[{words}]({Path(os.path.relpath(places[path], here)).as_posix()}{anchor})"
-        if not path.exists() and not (path.is_relative_to(DOCS) and path.relative_to(DOCS).as_posix() in expected):
+        if not path.exists():
             raise SystemExit(f"{file.relative_to(ROOT)}: links to {target}, which is not there")
         if path.is_file() and path.is_relative_to(DOCS):
             return f"[{words}]({Path(os.path.relpath(path.relative_to(DOCS), here)).as_posix()})"
@@ -112,19 +107,12 @@ def trees(named: Navigation, there: set[str]) -> Iterator[str]:
     """The site's contents, as Sphinx wants them at the end of its first page."""
     places = staged(there)
     for group in named["group"]:
-        entries = [places[DOCS / page].removesuffix(".md") for page in group["pages"] if page in there]
+        entries = [places[DOCS / page].removesuffix(".md") for page in group["pages"]]
         if group["title"] == "Reference":
-            entries = [f"api/{module}" for module in modules(named)] + entries
-        if entries:
-            yield _tree(group["title"], entries)
+            entries = [f"api/{module}" for module in named["modules"]] + entries
+        yield _tree(group["title"], entries)
     own = [place for path, place in places.items() if path.parent == ROOT and place != "index.md"]
     yield _tree("Project", [place.removesuffix(".md") for place in own])
-
-
-def modules(named: Navigation) -> dict[str, str]:
-    """Those with a page in the reference."""
-    every: dict[str, str] = named["modules"]
-    return {name: about for name, about in every.items() if name not in named["expected"] or find_spec(name)}
 
 
 def api(module: str, about: str) -> str:
@@ -159,10 +147,10 @@ def copy(named: Navigation, there: set[str]) -> None:
     for file, place in staged(there).items():
         path = SOURCE / place
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = rewritten(file.read_text(encoding="utf-8"), file, staged(there), named["expected"])
+        text = rewritten(file.read_text(encoding="utf-8"), file, staged(there))
         path.write_text(text + ("".join(trees(named, there)) if place == "index.md" else ""), encoding="utf-8")
     (SOURCE / "api").mkdir()
-    for module, about in modules(named).items():
+    for module, about in named["modules"].items():
         (SOURCE / "api" / f"{module}.rst").write_text(api(module, about), encoding="utf-8")
 
 
@@ -170,20 +158,17 @@ def main() -> int:
     """Build and check; the exit status."""
     sys.path.insert(0, str(ROOT / "src"))
     named, there = navigation(), pages(DOCS)
-    wrong = misplaced(named, there)
-    if not wrong:
-        copy(named, there)
-        shutil.rmtree(HTML, ignore_errors=True)
-        sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-E", "-b", "html", "-c", SETTINGS]
-        state = ["-d", SOURCE.parent / "doctrees"]
-        if subprocess.run([*sphinx, *state, SOURCE, HTML], check=False).returncode:
-            return 1
-        wrong = mistakes(HTML)
-    for mistake in wrong:
-        print(mistake, file=sys.stderr)
-    if not wrong:
-        print(f"{sum(1 for _ in HTML.rglob('*.html'))} pages in {HTML.relative_to(ROOT)}")
-    return 1 if wrong else 0
+    if wrong := misplaced(named, there):
+        print(*wrong, sep="\n", file=sys.stderr)
+        return 1
+    copy(named, there)
+    shutil.rmtree(HTML, ignore_errors=True)
+    sphinx = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-E", "-b", "html", "-c", SETTINGS]
+    state = ["-d", SOURCE.parent / "doctrees"]
+    if subprocess.run([*sphinx, *state, SOURCE, HTML], check=False).returncode:
+        return 1
+    print(f"{sum(1 for _ in HTML.rglob('*.html'))} pages in {HTML.relative_to(ROOT)}")
+    return 0
 
 
 if __name__ == "__main__":
