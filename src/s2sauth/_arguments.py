@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from ._clock import Clock
 from ._core import similar
+from ._core.config import client_id_from
 from ._core.environment import from_environment
 from ._core.errors import ConfigurationError
 from ._core.policy import RenewalPolicy
@@ -27,7 +28,7 @@ class Arguments(TypedDict, total=False):
     region: str | None
     token_url: str | None
     api: Api
-    client_id: str
+    client_id: str | None
     client_secret: SecretInput
     scopes: str | Iterable[str] | None
     client_metadata: Mapping[str, str] | None
@@ -64,7 +65,8 @@ def from_environ(
     # None is unset, but for scopes, where it asks for none.
     given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None or name == "scopes"}
     try:
-        found = from_environment(prefix, environ, frozenset(given), api=given.get("api"))
+        names_client = client_id_from(given.get("client_secret")) is not None
+        found = from_environment(prefix, environ, frozenset(given), api=given.get("api"), names_client=names_client)
         arguments = {
             "domain": found.domain,
             "region": found.region,

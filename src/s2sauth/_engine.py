@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, final
 from ._clock import Clock, SystemClock
 from ._core.entry import Entry, Instant, elapsed
 from ._core.errors import Cause, Failure
+from ._core.once import Once
 from ._core.policy import RenewalPolicy
 from ._core.retry import Cooldown, LastFailure, cooldown_after_refusal, cooldown_of_key
 from ._core.values import AccessToken, Secret
@@ -51,6 +52,8 @@ class Engine:
         """A refusal of the client id or secret, which applies to every key."""
         self.accepted: Secret | None = None
         """The secret that the latest token was issued for."""
+        self.client: Once[str] = Once()
+        """The client's id, once a flight has read the secret, which may name it."""
         self.our_headers = OurHeaders()
         self.working: dict[Flight, None] = {}
         """Flights whose thread is at work, including those that were closed or given up since."""

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, final
 
+from ._core.client_secret import Found
 from ._core.entry import Entry, Instant, clock_step, cut_margin, elapsed
 from ._core.errors import Cause, ConfigurationError, Failure, InvalidClient, TokenUnavailable
 from ._core.issued import Issued
 from ._core.retry import forced_now, next_delay, timeouts
+from ._core.secret_owner import client_of, secrets_of
 from ._core.steps import Step, unforeseen
 from ._core.token_endpoint import TokenRequest, read_answer, token_request
 from ._core.values import Secret
@@ -19,7 +21,8 @@ from ._fork_guard import hold_off_exit, hold_off_forks
 from ._process import in_lambda, may_end_at_once, this_process
 from ._slots import Slot
 from .events import EventName, logger
-from .secret_sources import SourceFailed, read_secrets
+from .secret_sources import SourceFailed
+from .secret_sources.base import read_found
 
 if TYPE_CHECKING:
     from ._sender import Sender
@@ -44,6 +47,8 @@ class Renewal:
         self._slot = slot
         self._flight = flight
         self._clock = engine.clock
+        self._unread: ConfigurationError | None = None
+        """What is wrong with the secret that the source gives now, where the last good one is used instead."""
 
     def run(self) -> Outcome:
         """From the start to the end of the flight's work."""
@@ -51,6 +56,8 @@ class Renewal:
         began = self._look_at_clocks()
         if (ended := flight.outcome) is not None:
             return ended  # closed or given up before its thread began: nothing is sent
+        if (client_id := self._engine.client.get(None)) is not None:
+            self._slot.know_client(client_id)  # of a view that has not read the secret itself yet
         self._begin(began)
         with ExitStack() as afterwards:
             try:
@@ -160,7 +167,7 @@ class Renewal:
                 if outcome.error is not InvalidClient or flight.outcome is not None:
                     return outcome
                 if (other := next(secrets, None)) is None:
-                    return outcome
+                    return outcome if self._unread is None else outcome.and_also(f"Not used: {self._unread}.")
                 secret, refused = other, True
         finally:
             flight.sender = None
@@ -185,12 +192,14 @@ class Renewal:
         known = [] if engine.accepted is None else [engine.accepted]
         try:
             with hold_off_forks():
-                secrets, stripped = read_secrets(engine.secrets, again=again)
+                found, stripped = read_found(engine.secrets, again=again)
+            secrets = self._of_our_client(found)
         except Exception as error:
             # of any other exception only the class is kept: its text may contain the secret
             failed = error if isinstance(error, SourceFailed) else SourceFailed(type(error).__name__)
             self._report("secret_source_failed", error=failed.name)
             if known:
+                self._unread = error if isinstance(error, ConfigurationError) else None
                 return known  # the source is down; what worked last may still work
             if isinstance(error, ConfigurationError):
                 raise
@@ -198,6 +207,15 @@ class Renewal:
         if stripped:
             self._report("secret_newline_stripped")
         return sorted(secrets, key=lambda secret: secret not in known)  # what worked last goes first
+
+    def _of_our_client(self, found: list[Found]) -> list[Secret]:
+        """Those that belong to our app client, whose id the first reading may bring."""
+        slot = self._slot
+        if not slot.settings.client_known:
+            slot.know_client(self._engine.client.settle(client_of(found, slot.settings)))
+        elif all(managed is None for _, managed in found):
+            return [secret for secret, _ in found]
+        return secrets_of(slot.settings.client_id, found)
 
     def _accept(self, secret: Secret, *, refused: bool) -> None:
         engine = self._engine

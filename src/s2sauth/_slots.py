@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 from ._core.entry import Entry
 from ._core.errors import Cause, Failure
 from ._core.retry import Cooldown, ForcedBudget, LastFailure
-from ._core.settings import Settings, key, key_id
+from ._core.settings import Settings, key, key_id, with_client
 from ._flight import Flight
 from ._process import this_process
 
@@ -33,6 +33,7 @@ class Slot:
         "entry",
         "failure",
         "flight",
+        "given",
         "id",
         "settings",
         "token_requests",
@@ -40,7 +41,10 @@ class Slot:
     )
 
     def __init__(self, settings: Settings) -> None:
+        self.given = settings
+        """The settings as they were given; the slot's place in the map."""
         self.settings = settings
+        """The same, with the client's id as soon as that is known."""
         self.id = key_id(settings)
         self.entry = Entry.nothing(0)
         """What the cached path reads. Once another entry follows it, it is never fresh."""
@@ -51,6 +55,12 @@ class Slot:
         """The failure of the latest flight that failed. `last_failure` says whether it still counts."""
         self.token_requests = 0
         self.tokens_billed = 0
+
+    def know_client(self, client_id: str) -> None:
+        """Put the client's id, which may come with the secret, in the place of the secret's ARN."""
+        if not self.settings.client_known:
+            self.settings = with_client(self.settings, client_id)
+            self.id = key_id(self.settings)
 
     @property
     def latest(self) -> Flight:

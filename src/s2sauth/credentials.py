@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack, final
 
@@ -21,7 +20,7 @@ from ._prepare import prepare
 from ._slots import Slot
 from ._state import State, state
 from ._supply import Call
-from .events import OnEvent
+from .events import EventName, OnEvent
 from .secret_sources import EnvironmentSecret, SecretInput
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ class CognitoClientCredentials(Closing):
             for the scopes), or with `api="get_client_token"` a FIPS or VPC endpoint.
         api: `"oauth2"` asks the token endpoint of the pool's domain, `"get_client_token"` Cognito's own API, which
             needs no domain and no AWS credentials; the app client must allow ALLOW_CLIENT_TOKEN_AUTH.
-        client_id: the app client's id.
+        client_id: the app client's id. A secret that Cognito manages names it, so it may then be left out.
         client_secret: the secret, an object with `get_secret_value()`, one of `s2sauth.secret_sources`, or a callable
             of yours that gives one or several in order. Read when a token is requested, never before.
         scopes: scopes as one string or as a collection; None asks for none, and Cognito grants all of the app client's.
@@ -84,7 +83,7 @@ class CognitoClientCredentials(Closing):
         region: str | None = None,
         token_url: str | None = None,
         api: Api = "oauth2",
-        client_id: str,
+        client_id: str | None = None,
         client_secret: SecretInput,
         scopes: str | Iterable[str] | None = None,
         client_metadata: Mapping[str, str] | None = None,
@@ -269,7 +268,7 @@ class CognitoClientCredentials(Closing):
 
         Raises ConfigurationError for a wrong scope, and if token_url names others or needs some for {scope}.
         """
-        settings = with_scopes(self._slot.settings, scopes or None)
+        settings = with_scopes(self._slot.given, scopes or None)
         view = object.__new__(type(self))
         view._see(self._engine, self._engine.slots.slot(settings))  # one more of its kind
         return view
@@ -295,8 +294,10 @@ class CognitoClientCredentials(Closing):
 
     def _hook(self, kind: "type[AnyHook]", allowed: OriginList) -> "AnyHook":
         engine = self._engine
-        report = partial(engine.report, key=self._slot.id)
-        return kind(self, allowed, monotonic=engine.clock.monotonic, report=report, ours=engine.our_headers)
+        return kind(self, allowed, monotonic=engine.clock.monotonic, report=self._report, ours=engine.our_headers)
+
+    def _report(self, name: EventName) -> None:
+        self._engine.report(name, self._slot.id)
 
     def state(self) -> State:
         """What is known now, for people: freshness, times, the last error, what it cost."""
@@ -309,8 +310,9 @@ class CognitoClientCredentials(Closing):
     def __repr__(self) -> str:
         known = self._slot.settings
         scopes = "all scopes" if known.scopes is None else f"scopes {' '.join(known.scopes)}"
+        client = self._engine.client.get(None, known.client_id)
         return (
-            f"<CognitoClientCredentials of {known.client_id} at {known.token_url}, {scopes}; use it as "
+            f"<CognitoClientCredentials of {client} at {known.token_url}, {scopes}; use it as "
             'httpx.Client(auth=credentials.httpx_auth("https://api.example.com")), or with httpx2 as '
             'httpx2.Client(auth=credentials.httpx2_auth("https://api.example.com"))>'
         )

@@ -47,14 +47,14 @@ class CognitoSettings(BaseModel):
     """The whole URL of the token endpoint, instead of a domain."""
     api: Api = "oauth2"
     """Which of Cognito's two APIs to ask."""
-    client_id: str
-    """The app client's id."""
+    client_id: str | None = None
+    """The app client's id; needed unless `client_secret_arn` is that of a secret that Cognito manages."""
     client_secret: SecretStr | None = None
     """The app client's secret. Exactly one of the three is needed."""
     client_secret_file: str | Path | None = None
     """The path of the file that contains it."""
     client_secret_arn: str | None = None
-    """Its ARN in Secrets Manager, or that of a parameter."""
+    """Its ARN in Secrets Manager, or that of a parameter. A secret that Cognito manages needs nothing else."""
     scopes: str | tuple[str, ...] | None = None
     """The scopes to ask for; None asks for none."""
     auth_method: AuthMethod = "auto"
@@ -80,9 +80,12 @@ class CognitoSettings(BaseModel):
         wrong: list[InitErrorDetails] = []
         try:
             found = handler(value)
-            if sum(getattr(found, name) is not None for name in _SECRET) == 1:
+            if sum(getattr(found, name) is not None for name in _SECRET) != 1:
+                wrong.append(_mistake("one_secret", f"Exactly one of {', '.join(_SECRET)} has to be given", ()))
+            if found.client_id is None and found.client_secret_arn is None:
+                wrong.append(_mistake("missing", "Field required, unless client_secret_arn names it", ("client_id",)))
+            if not wrong:
                 return found
-            wrong.append(_mistake("one_secret", f"Exactly one of {', '.join(_SECRET)} has to be given", ()))
         except ValidationError as error:
             wrong += [_mistake(one["type"], one["msg"], one["loc"]) for one in error.errors(include_input=False)]
         raise ValidationError.from_exception_data(cls.__name__, wrong)

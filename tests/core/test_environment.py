@@ -291,6 +291,24 @@ def test_the_secret_has_one_place(environ: dict[str, str], line: str) -> None:
     assert HIDDEN not in said
 
 
+@pytest.mark.fault(179)
+@pytest.mark.parametrize("ending", ["", ":::", ":clientSecretValue::", ":clientSecretValue:AWSPENDING:"])
+def test_no_client_id_is_needed_beside_the_arn_of_a_secret_that_may_name_it(ending: str) -> None:
+    """It is read with the secret; one that is set is taken."""
+    environ = {"COGNITO_DOMAIN": "auth.example.com", "COGNITO_CLIENT_SECRET_ARN": ARN + ending}
+    assert from_environment("", environ).client_id is None
+    assert from_environment("", {**environ, "APP_CLIENT_ID": "id"}).client_id == "id"
+
+
+@pytest.mark.fault(179)
+def test_no_client_id_is_needed_beside_an_explicit_secret_that_may_name_it() -> None:
+    """But for any other one."""
+    environ, given = {"COGNITO_DOMAIN": "auth.example.com"}, frozenset({"client_secret"})
+    assert from_environment("", environ, given, names_client=True).client_id is None
+    with pytest.raises(ConfigurationError, match="APP_CLIENT_ID or COGNITO_CLIENT_ID: is not set"):
+        from_environment("", environ, given)
+
+
 def test_an_explicit_secret_wins_over_every_place() -> None:
     """None of their variables is looked at."""
     environ = {**WITHOUT_SECRET, "COGNITO_CLIENT_SECRET_FILE": "x", "COGNITO_CLIENT_SECRET_ARN": "no ARN"}
@@ -326,7 +344,7 @@ def test_any_environment_is_read_whole_or_refused_whole(environ: dict[str, str])
         assert (found.domain, bool(found.region or found.token_url)) == (None, True)
     else:
         assert (found.domain is None) is not (found.token_url is None)
-    assert found.client_id
+    assert found.client_id or (found.secret_arn is not None and found.secret_arn.may_name_client)
     assert [bool(found.secret_variables), bool(found.secret_file), bool(found.secret_arn)].count(True) == 1
 
 
@@ -389,6 +407,8 @@ def test_an_argument_that_is_close_is_found(name: str, meant: str | None) -> Non
 
 SECRET = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:files/client-AbCdEf"
 IN_CHINA = "arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:files/client-AbCdEf"
+IN_EUROPE = "arn:aws-eusc:secretsmanager:eusc-de-east-1:123456789012:secret:cognito-AbCdEf"
+OF_THAT_NAME = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:secret/client-AbCdEf"
 PARAMETER = "arn:aws:ssm:eu-central-1:123456789012:parameter/files/client"
 
 
@@ -401,11 +421,17 @@ PARAMETER = "arn:aws:ssm:eu-central-1:123456789012:parameter/files/client"
         (f"{SECRET}::AWSPENDING:", SecretArn("secretsmanager", SECRET, "eu-central-1", stage="AWSPENDING")),
         (f"{SECRET}:::v1", SecretArn("secretsmanager", SECRET, "eu-central-1", version="v1")),
         (f"{SECRET}:k:S:v", SecretArn("secretsmanager", SECRET, "eu-central-1", "k", "S", "v")),
+        (SECRET.replace(":secret:", ":secret/"), SecretArn("secretsmanager", SECRET, "eu-central-1")),
+        (OF_THAT_NAME, SecretArn("secretsmanager", OF_THAT_NAME, "eu-central-1")),
+        (IN_EUROPE, SecretArn("secretsmanager", IN_EUROPE, "eusc-de-east-1")),
         (IN_CHINA, SecretArn("secretsmanager", IN_CHINA, "cn-north-1")),
         (PARAMETER, SecretArn("ssm", PARAMETER, "eu-central-1")),
         (f"{PARAMETER}:3", SecretArn("ssm", f"{PARAMETER}:3", "eu-central-1")),
     ],
-    ids=["secret", "ECS, empty", "key", "stage", "version", "all of ECS's", "partition", "parameter", "its version"],
+    ids=[
+        "secret", "ECS, empty", "key", "stage", "version", "all of ECS's", "Cognito's form", "name with secret/",
+        "sovereign cloud", "partition", "parameter", "its version",
+    ],
 )  # fmt: skip
 def test_each_form_is_taken_apart(text: str, found: SecretArn) -> None:
     """ECS's names a key, a stage and a version, each of which may be empty."""

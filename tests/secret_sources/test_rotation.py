@@ -3,12 +3,13 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
 
-from s2sauth import CognitoClientCredentials, Event
-from s2sauth.secret_sources import LambdaExtensionSecret, SecretsManagerSecret, SecretSource
+from s2sauth import CognitoClientCredentials, Event, InvalidClient
+from s2sauth.secret_sources import LambdaExtensionSecret, ManagedSecret, SecretsManagerSecret, SecretSource
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.extension import Extension
 from tests.support.fixtures import NO_TLS
@@ -23,19 +24,25 @@ class Load:
     """Callers, what they got, and the events; `renew` lets a token come near its end."""
 
     def __init__(
-        self, make: Make, fake: FakeCognito, vault: Vault, clock: ManualClock, source: SecretSource | None = None
+        self,
+        make: Make,
+        fake: FakeCognito,
+        vault: Vault,
+        clock: ManualClock,
+        source: SecretSource | None = None,
+        **arguments: Any,
     ) -> None:
         self.fake = fake
         self.vault = vault
         self.clock = clock
-        self.name = vault.create(fake.client_secret)
+        self.name = vault.create(fake.managed_secret if "client_id" in arguments else fake.client_secret)
         self.calls = [0] * THREADS
         self.failed: list[object] = []
         self.events: list[Event] = []
         self._changed = threading.Condition()
         self._over = False
         source = source or SecretsManagerSecret(self.name, endpoint_url=vault.url)
-        credentials = make(client_secret=source, on_event=self._note)
+        credentials = make(client_secret=source, on_event=self._note, **arguments)
         self._hook = credentials.httpx_auth(fake.api_url)
 
     def _note(self, event: Event) -> None:
@@ -196,3 +203,130 @@ def test_new_process_finds_the_previous_secret(make: Make, fake: FakeCognito, va
     credentials = make(client_secret=SecretsManagerSecret(name, endpoint_url=vault.url))
     assert credentials.get_token().access_token
     assert [request.status for request in fake.token_requests] == [400, 200]
+
+
+WEEK = 7 * 86400.0
+
+
+@pytest.fixture
+def managed(make: Make, fake: FakeCognito, vault: Vault, clock: ManualClock) -> Load:
+    """Credentials that have the name of a secret that Cognito manages, and no client id."""
+    return Load(make, fake, vault, clock, client_id=None)
+
+
+@pytest.mark.fault(179)
+@pytest.mark.parametrize("keep_old", [True, False], ids=["the old one stays good", "the old one is gone at once"])
+def test_cognito_rotates_at_once_and_every_week(managed: Load, keep_old: bool) -> None:  # a parameter of a test
+    """No call fails, and no token request: each renewal reads the secret anew."""
+    with managed.running():
+        managed.renew()
+        managed.vault.rotate(managed.name, managed.fake, keep_old=keep_old)
+        managed.renew()
+        for _ in range(4):
+            managed.renew(seconds=WEEK)
+            managed.vault.rotate(managed.name, managed.fake, keep_old=keep_old)
+            managed.renew()
+    assert managed.failed == []
+    assert set(managed.statuses) == {200}
+    assert managed.about_secrets() == ["secret_changed"] * 5
+
+
+@pytest.mark.fault(179)
+@pytest.mark.parametrize("keep_old", [True, False], ids=["the old one stays good", "the old one is gone at once"])
+def test_rotation_between_the_reading_and_the_request(
+    make: Make,
+    fake: FakeCognito,
+    vault: Vault,
+    clock: ManualClock,
+    keep_old: bool,  # a parameter of a test
+) -> None:
+    """The secret is read again, and the flight succeeds."""
+
+    class Source:
+        """Reads as `SecretsManagerSecret` does, and then the secret is rotated, if it is time."""
+
+        def __init__(self) -> None:
+            self.due = False
+
+        def __call__(self) -> str | ManagedSecret:
+            found = reader()
+            if self.due:
+                self.due = False
+                vault.rotate(load.name, fake, keep_old=keep_old)
+            return found
+
+        def again(self) -> list[str | ManagedSecret]:
+            return reader.again()
+
+        client_id_from = "files/client"
+
+    source = Source()
+    load = Load(make, fake, vault, clock, source, client_id=None)
+    reader = SecretsManagerSecret(load.name, endpoint_url=vault.url)
+    with load.running():
+        source.due = True
+        load.renew()
+        load.renew()
+    assert load.failed == []
+    assert load.statuses == ([200, 200, 200] if keep_old else [200, 400, 200, 200])
+    assert load.count("renewal_failed") == 0
+
+
+@pytest.mark.fault(179)
+def test_old_secret_gone_before_cognito_has_stored_the_new_one(managed: Load) -> None:
+    """One renewal fails, no call does; it is healed with the next one."""
+    with managed.running():
+        managed.fake.rotate_secret()
+        managed.renew(outcome="renewal_failed")
+        managed.vault.put(managed.name, managed.fake.managed_secret)
+        managed.renew(seconds=10.0)
+    assert managed.failed == []
+    assert managed.statuses == [200, 400, 200]
+    assert managed.count("renewal_failed") == 1
+
+
+@pytest.mark.fault(179)
+def test_rotation_while_the_extension_keeps_the_old_one(
+    make: Make, fake: FakeCognito, vault: Vault, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked past its cache."""
+    with Extension() as extension:
+        for name, value in extension.environ.items():
+            monkeypatch.setenv(name, value)
+        extension.put("x", fake.managed_secret)
+        load = Load(make, fake, vault, clock, LambdaExtensionSecret("x"), client_id=None)
+        with load.running():
+            fake.rotate_secret()
+            extension.put("x", fake.managed_secret)
+            load.renew()
+            load.renew()
+    assert load.failed == []
+    assert load.statuses == [200, 400, 200, 200]
+
+
+@pytest.mark.fault(179)
+def test_processes_that_start_in_each_step_of_a_rotation(
+    make: Make, fake: FakeCognito, vault: Vault, clock: ManualClock
+) -> None:
+    """All get a token where the old secret stays good; otherwise those that start before the new one is stored wait."""
+    name = vault.create(fake.managed_secret)
+
+    def started() -> CognitoClientCredentials:
+        return make(client_id=None, client_secret=SecretsManagerSecret(name, endpoint_url=vault.url))
+
+    assert started().get_token().access_token
+    new = fake.rotate_secret(keep_old=True)
+    assert started().get_token().access_token
+    vault.put(name, fake.managed_secret)
+    assert started().get_token().access_token
+    fake.rotate_secret(new)
+    assert started().get_token().access_token
+    assert [request.status for request in fake.token_requests] == [200] * 4
+    fake.rotate_secret()
+    early = started()
+    with pytest.raises(InvalidClient):
+        early.get_token()
+    vault.put(name, fake.managed_secret)
+    clock.advance(5)
+    assert early.get_token().access_token
+    assert started().get_token().access_token

@@ -10,6 +10,7 @@ import boto3
 import pytest
 
 from parts.moto import Moto
+from s2sauth.testing import FakeCognito
 from tests.support.stores import AWS
 
 _numbers = count()
@@ -50,6 +51,14 @@ class Vault:
             answer = self.secrets.put_secret_value(SecretId=name, SecretString=value, VersionStages=[stage])
         version: str = answer["VersionId"]
         return version
+
+    def rotate(self, name: str, fake: FakeCognito, *, keep_old: bool) -> None:
+        """Replace the secret as Cognito does where it manages it: the client gets a new one, then it is stored here.
+
+        Whether the old one stays good for a while is not documented, so tests try both.
+        """
+        fake.rotate_secret(keep_old=keep_old)
+        self.put(name, fake.managed_secret)
 
     def promote(self, name: str, version: str) -> None:
         """Make the pending version the current one, as the last step of a rotation does."""

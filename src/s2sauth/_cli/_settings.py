@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from .._core.config import client_id_from
 from .._core.environment import from_environment
 from .._core.errors import ConfigurationError
 from .._core.record import Record
@@ -43,9 +44,13 @@ class Loaded(Record):
     token_url: str
     region: str | None
     """The one given, else the one that Cognito's host names, if any."""
-    client_id: str
     scopes: tuple[str, ...] | None
     """Those that are asked for; None asks for all of the app client's."""
+
+    @property
+    def client_id(self) -> str:
+        """The app client's id; before it has been read with the secret, the ARN of that."""
+        return self.credentials._slot.settings.client_id
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -86,10 +91,15 @@ def load(arguments: argparse.Namespace) -> Loaded:
         except ConfigurationError as wrong:
             raise ConfigurationError(f"--secret-arn: {wrong.message}") from None
         sources["client_secret"] = _OPTIONS["secret_arn"][0]
-    found = from_environment(arguments.prefix, os.environ, frozenset(given), api=given.get("api"))
+    names_client = client_id_from(given.get("client_secret")) is not None
+    found = from_environment(
+        arguments.prefix, os.environ, frozenset(given), api=given.get("api"), names_client=names_client
+    )
     credentials = CognitoClientCredentials.from_env(arguments.prefix, **given)
     known = credentials._slot.settings  # as from_env() made them
     secret: SecretInput = given.get("client_secret") or environment_secret(found, os.environ)
+    if not known.client_known:
+        sources["client_id"] = "the secret"
     try:
         prepare_source(secret)
     except ImportError as missing:  # its message names the extra
@@ -100,7 +110,6 @@ def load(arguments: argparse.Namespace) -> Loaded:
         sources=sources | {_plain(name): variable for name, variable in found.variables.items()},
         token_url=known.token_url,
         region=arguments.region or found.region or region_of(known.token_url),
-        client_id=known.client_id,
         scopes=known.scopes,
     )
 

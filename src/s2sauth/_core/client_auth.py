@@ -3,8 +3,23 @@
 from base64 import b64encode
 from urllib.parse import quote_plus
 
+from .cognito_names import wrong_client_id
 from .settings import Settings
 from .values import Secret
+
+
+def wrong_with_id(client_id: str, *, raw_basic: bool, cognito: bool) -> str | None:
+    """What is wrong with it as the client id of a server that is Cognito or not; None if nothing is."""
+    if not client_id:
+        return "is empty"
+    if not all("!" <= c <= "~" for c in client_id):
+        return "holds white space or a character that RFC 6749 A.1 does not allow"
+    if cognito and (found := wrong_client_id(client_id)) is not None:
+        return found
+    if raw_basic and ":" in client_id:
+        # RFC 7617 2: the user-id ends at the first colon.
+        return 'holds a colon, which Basic authentication cannot carry: use auth_method="client_secret_post"'
+    return None
 
 
 def by_header(settings: Settings, secret: Secret) -> bool:

@@ -6,8 +6,9 @@ from types import MappingProxyType
 from typing import Any, Final, cast, get_args
 
 from . import pasted, store_url
+from .client_auth import wrong_with_id
 from .client_secret import wrong_with
-from .cognito_names import is_cognito, wrong_client_id, wrong_scopes
+from .cognito_names import is_cognito, wrong_scopes
 from .endpoint import (
     UNKNOWN_REGION,
     contradicts,
@@ -61,13 +62,12 @@ def check_arguments(
     cognito = is_cognito(endpoint, said=said)
     encodes = method == "client_secret_basic" and domain is None and not cognito
     raw_basic = method == "client_secret_basic" and not encodes
-    client = _client_id(client_id, mistakes, raw_basic=raw_basic, cognito=cognito)
+    client = _client_id(client_id, secret, mistakes, raw_basic=raw_basic, cognito=cognito)
     metadata = _client_metadata(client_metadata, endpoint, mistakes)
     canonical = _scopes(scopes, endpoint, mistakes, cognito=cognito)
     _check_for_client_token(chosen, method, canonical, mistakes)
-    is_strict = _strict(strict, mistakes)
-    if secret is not _UNCHECKED:
-        _client_secret(secret, client, mistakes, cognito=cognito)
+    _check_strict(strict, mistakes)
+    _client_secret(secret, client, mistakes, cognito=cognito)
     mistakes.found.extend(also)
     if mistakes.found:
         del domain, token_url, client_metadata, metadata, secret  # a traceback may show the locals of its frames
@@ -78,11 +78,18 @@ def check_arguments(
         auth_method=method,
         scopes=asked_scopes(canonical, endpoint),
         client_metadata=metadata,
-        strict=is_strict,
+        strict=bool(strict),
         api=chosen,
         cognito=cognito,
         encodes_basic=encodes,
+        client_known=client_id is not None,
     )
+
+
+def client_id_from(secret: object) -> str | None:
+    """What the client's id will be read from: the name or ARN of a secret that may name its client; None otherwise."""
+    named_by = getattr(secret, "client_id_from", None)
+    return named_by if isinstance(named_by, str) and named_by else None
 
 
 def with_scopes(settings: Settings, scopes: str | Iterable[str] | None) -> Settings:
@@ -103,10 +110,9 @@ def _api(api: object, mistakes: Mistakes) -> Api:
     return "oauth2"
 
 
-def _strict(strict: object, mistakes: Mistakes) -> bool:
+def _check_strict(strict: object, mistakes: Mistakes) -> None:
     if not isinstance(strict, bool):
         mistakes.add("strict", is_a(strict))
-    return bool(strict)
 
 
 def _check_for_client_token(api: Api, method: AuthMethod, scopes: tuple[str, ...] | None, mistakes: Mistakes) -> None:
@@ -184,24 +190,18 @@ def _auth_method(auth_method: object, mistakes: Mistakes) -> AuthMethod:
     return "auto"
 
 
-def _client_id(client_id: object, mistakes: Mistakes, *, raw_basic: bool, cognito: bool) -> str:
+def _client_id(client_id: object, secret: object, mistakes: Mistakes, *, raw_basic: bool, cognito: bool) -> str:
+    """The id, or what stands for it until it is read with the secret; "" if it is wrong."""
+    if client_id is None and (named_by := client_id_from(secret)) is not None:
+        return named_by
     if not isinstance(client_id, str):
-        wrong = is_a(client_id)
-    elif not client_id:
-        wrong = "is empty"
-    elif (found := pasted.wrong_with(client_id)) is not None:
-        wrong = found
-    elif not all("!" <= c <= "~" for c in client_id):
-        wrong = "holds white space or a character that RFC 6749 A.1 does not allow"
-    elif cognito and (found := wrong_client_id(client_id)) is not None:
-        wrong = found
-    elif raw_basic and ":" in client_id:
-        # RFC 7617 2: the user-id ends at the first colon.
-        wrong = 'holds a colon, which Basic authentication cannot carry: use auth_method="client_secret_post"'
-    else:
-        return client_id
-    mistakes.add("client_id", wrong)
-    return ""
+        mistakes.add("client_id", is_a(client_id))
+        return ""
+    wrong = pasted.wrong_with(client_id) or wrong_with_id(client_id, raw_basic=raw_basic, cognito=cognito)
+    if wrong is not None:
+        mistakes.add("client_id", wrong)
+        return ""
+    return client_id
 
 
 def _client_metadata(metadata: object, token_url: str, mistakes: Mistakes) -> str | None:
@@ -240,14 +240,26 @@ def _scopes(scopes: object, token_url: str, mistakes: Mistakes, *, cognito: bool
 
 
 def _client_secret(secret: object, client_id: str, mistakes: Mistakes, *, cognito: bool) -> None:
+    if secret is _UNCHECKED:
+        return
     if isinstance(secret, Secret) or callable(secret) or hasattr(secret, "get_secret_value"):
         return  # read, and checked, at flight time
     unfilled = cognito and isinstance(secret, str) and pasted.is_placeholder(secret)
-    wrong = pasted.PLACEHOLDER if unfilled else wrong_with(secret)
+    wrong = pasted.PLACEHOLDER if unfilled else _managed(secret) or wrong_with(secret)
     if wrong is None and secret == client_id:
         wrong = "is the client id"
     if wrong is not None:
         mistakes.add("client_secret", wrong)
+
+
+def _managed(secret: object) -> str | None:
+    """What is wrong with the JSON of a secret that Cognito manages, where nothing would notice its next rotation."""
+    if isinstance(secret, str) and secret[:1] == "{" and '"clientSecretValue"' in secret:
+        return (
+            "is the JSON of a secret that Cognito manages and replaces within days: give the secret's ARN instead, as "
+            "COGNITO_CLIENT_SECRET_ARN or SecretsManagerSecret(arn)"
+        )
+    return None
 
 
 _CLOCK = ("wall", "monotonic", "boottime", "wait", "random")

@@ -25,6 +25,10 @@ VARIABLES: Final[Mapping[str, tuple[str, ...]]] = {
 _SECRET: Final = ("client_secret", "client_secret_file", "client_secret_arn")
 
 
+_Required = tuple[tuple[str, ...], str]
+"""Arguments of which one is needed, and the form to use."""
+
+
 class Environment(Record):
     """What the environment says; None and () where it says nothing or an explicit argument has the word."""
 
@@ -45,13 +49,19 @@ class Environment(Record):
 
 
 def from_environment(
-    prefix: str, environ: Mapping[str, str], given: frozenset[str] = frozenset(), *, api: object = None
+    prefix: str,
+    environ: Mapping[str, str],
+    given: frozenset[str] = frozenset(),
+    *,
+    api: object = None,
+    names_client: bool = False,
 ) -> Environment:
     """Read the variables that begin with `prefix`; an empty one counts as unset.
 
     `given` names the arguments that the caller passes explicitly: they win, and their variables are not looked at
-    (`domain` and `token_url` each stand for both). `api` is the explicit one: GetClientToken needs no domain. Raises
-    one ConfigurationError for all that is missing or clashes.
+    (`domain` and `token_url` each stand for both). `api` is the explicit one: GetClientToken needs no domain.
+    `names_client` says that the explicit secret may name its client; the one that an ARN leads to may as well, and then
+    no client id is needed. Raises one ConfigurationError for all that is missing or clashes.
     """
     if not isinstance(prefix, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without a type checker
         del environ
@@ -72,11 +82,9 @@ def from_environment(
     }
     arn, mistakes = _arn(names["client_secret_arn"], environ)
     mistakes = [*_clashes(names, environ), *mistakes, *_odd_paths(names["client_secret_file"], environ)]
-    mistakes += [
-        _missing(prefix, arguments, form, environ)
-        for arguments, form in required
-        if not any(argument in given or names[argument] for argument in arguments)
-    ]
+    there = given | {argument for argument, set_ones in names.items() if set_ones}
+    there |= _WITH_SECRET if names_client or _names_client(arn, names) else _NOTHING
+    mistakes += [_missing(prefix, each, form, environ) for each, form in required if there.isdisjoint(each)]
     if mistakes:
         del environ, api  # a traceback may show the locals of its frames
         raise ConfigurationError("\n".join(mistakes))
@@ -100,6 +108,11 @@ def _arn(names: tuple[str, ...], environ: Mapping[str, str]) -> tuple[SecretArn 
         return (parse_secret_arn(environ[names[0]]) if names else None), []
     except ConfigurationError as wrong:
         return None, [f"{names[0]}: {wrong.message}"]
+
+
+def _names_client(arn: SecretArn | None, names: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether the secret at the ARN may name its client. With an ARN that is wrong, nobody knows yet."""
+    return bool(names["client_secret_arn"]) if arn is None else arn.may_name_client
 
 
 def _odd_paths(names: tuple[str, ...], environ: Mapping[str, str]) -> list[str]:
@@ -151,12 +164,16 @@ def _value(environ: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     return environ[names[0]] if names else None
 
 
+_WITH_SECRET: Final = frozenset({"client_id"})
+"""What the secret may bring."""
+_NOTHING: Final[frozenset[str]] = frozenset()
+
 _ID_AND_SECRET: Final = ((("client_id",), "the app client's id"), (_SECRET, "the app client's secret"))
-_REQUIRED: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
+_REQUIRED: Final[tuple[_Required, ...]] = (
     (("domain", "token_url"), 'as "demo.auth.eu-central-1.amazoncognito.com", or the whole URL of the token endpoint'),
     *_ID_AND_SECRET,
 )
-_REQUIRED_FOR_CLIENT_TOKEN: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
+_REQUIRED_FOR_CLIENT_TOKEN: Final[tuple[_Required, ...]] = (
     (("region", "token_url"), 'as "eu-central-1", or the whole URL of a FIPS or VPC endpoint'),
     *_ID_AND_SECRET,
 )

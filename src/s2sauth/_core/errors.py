@@ -219,6 +219,10 @@ class Failure(Record):
         """close() was called."""
         return cls(Cause.CLOSED, CredentialsClosed, (text,))
 
+    def and_also(self, text: str) -> "Failure":
+        """The same with more to say."""
+        return Failure(self.cause, self.error, (f"{self.args[0]} {text}", *self.args[1:]), self.retry_after)
+
     @property
     def name(self) -> str:
         """For events and logs: the OAuth error code if there is one, else the class name."""

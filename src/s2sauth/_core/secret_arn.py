@@ -15,10 +15,14 @@ _FORM: Final = (
     'that is meant, or "arn:aws:ssm:REGION:ACCOUNT:parameter/NAME"'
 )
 _STORED: Final = (
-    r"(?P<id>arn:aws[\w-]*:secretsmanager:(?P<region>[\w-]+):\d{12}:secret:[^:\s]+)"
+    r"(?P<id>arn:aws[\w-]*:secretsmanager:(?P<region>[\w-]+):\d{12}:secret[:/][^:\s]+)"
     r"(:(?P<key>[^:]*):(?P<stage>[^:\s]*):(?P<version>[^:\s]*))?"
 )
 _PARAMETER: Final = r"(?P<id>arn:aws[\w-]*:ssm:(?P<region>[\w-]+):\d{12}:parameter/[^:\s]+(:[^:\s]+)?)"
+
+
+VALUE: Final = "clientSecretValue"
+"""The member of a secret's JSON object that holds the secret, where Cognito manages it."""
 
 
 class SecretArn(Record):
@@ -33,6 +37,16 @@ class SecretArn(Record):
     stage: str = CURRENT
     version: str | None = None
 
+    @property
+    def may_name_client(self) -> bool:
+        """Whether this may be a secret that Cognito manages, which names its app client."""
+        return self.service == "secretsmanager" and may_name_client(self.key)
+
+
+def may_name_client(key: str | None) -> bool:
+    """Whether a secret of which this key is read may be one that Cognito manages; None reads all of it."""
+    return key is None or key == VALUE
+
 
 def parse_secret_arn(text: str) -> SecretArn:
     """What `text` names. Raises ConfigurationError that shows the forms, and not the text, which may be a secret."""
@@ -41,7 +55,7 @@ def parse_secret_arn(text: str) -> SecretArn:
     if found := re.fullmatch(_STORED, text, re.ASCII):
         return SecretArn(
             "secretsmanager",
-            found["id"],
+            as_secrets_manager_says(found["id"]),
             found["region"],
             found["key"] or None,
             found["stage"] or CURRENT,
@@ -49,6 +63,11 @@ def parse_secret_arn(text: str) -> SecretArn:
         )
     del text
     raise ConfigurationError(f"is no ARN of a secret; {_FORM}")
+
+
+def as_secrets_manager_says(name: str) -> str:
+    """The name or ARN of a secret as Secrets Manager takes it: Cognito's API model has `secret/NAME` in the ARN."""
+    return re.sub(r"^(arn:[^:]*:secretsmanager:[^:]*:[^:]*:secret)/", r"\1:", name)
 
 
 def region_of(name: str) -> str | None:

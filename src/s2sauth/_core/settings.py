@@ -2,7 +2,7 @@
 
 import json
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 
 from .record import Record
 
@@ -15,6 +15,7 @@ class Settings(Record):
 
     token_url: str
     client_id: str
+    """While it is not known, what it will be read from in its place: the ARN of the client's secret."""
     auth_method: AuthMethod
     scopes: tuple[str, ...] | None
     client_metadata: str | None
@@ -25,9 +26,17 @@ class Settings(Record):
     """Whether this is, as far as one can tell, a Cognito user pool, whose ids and scopes have a known form."""
     encodes_basic: bool = False
     """Whether Basic form-encodes id and secret (RFC 6749 2.3.1): with "client_secret_basic", except for Cognito."""
+    client_known: bool = True
+    """Whether `client_id` is one: it may come with the secret, and so at the first token request only."""
 
     def __repr__(self) -> str:
         return f"<Settings of {self.client_id} at {self.token_url}>"  # client_metadata may be private
+
+
+def with_client(settings: Settings, client_id: str) -> Settings:
+    """The same settings once the client's id is known."""
+    known: dict[str, Any] = {**vars(settings), "client_id": client_id, "client_known": True}
+    return Settings(**known)
 
 
 def key(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""The three values everything is about: a secret, an access token, a set of scopes."""
+"""The values that everything is about: a secret, an access token, a set of scopes."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -56,6 +56,50 @@ class Secret(_Opaque):
 
     def __repr__(self) -> str:
         return "<Secret: hidden>"
+
+
+@final
+class ManagedSecret(_Opaque):
+    """A client secret that names its app client, as those do that Amazon Cognito manages. No repr shows the secret.
+
+    Raises ConfigurationError for a client id that contains blanks or characters outside ASCII.
+    """
+
+    __slots__ = ("_reveal", "client_id", "place", "user_pool_id")
+    _instead = "read it again from where it is stored."
+    _in_text = "get_secret_value() returns the secret."
+    _reveal: Callable[[], str]
+    client_id: str
+    """The id of the app client that it belongs to."""
+    user_pool_id: str | None
+    """The id of the client's user pool, if it is known."""
+    place: str
+    """Where it was read, for messages."""
+
+    def __init__(
+        self, client_secret: str, *, client_id: str, user_pool_id: str | None = None, place: str = "the secret source"
+    ) -> None:
+        if not _is_printable(client_id):
+            del client_secret, client_id  # a traceback may show the locals of its frames
+            raise ConfigurationError(f"client_id in {place}: is no text of printable ASCII without blanks")
+        keep = object.__setattr__
+        keep(self, "_reveal", lambda: client_secret)
+        keep(self, "client_id", client_id)
+        keep(self, "user_pool_id", user_pool_id if _is_printable(user_pool_id) else None)
+        keep(self, "place", place)
+
+    def get_secret_value(self) -> str:
+        """The secret itself."""
+        return self._reveal()
+
+    def __repr__(self) -> str:
+        pool = f" in the user pool {self.user_pool_id}" if self.user_pool_id else ""
+        return f"<ManagedSecret of the app client {self.client_id}{pool}: value hidden>"
+
+
+def _is_printable(text: object) -> bool:
+    """Whether an id may appear in messages; Cognito's have at most 128 characters."""
+    return isinstance(text, str) and 0 < len(text) <= 128 and all("!" <= c <= "~" for c in text)
 
 
 @final

@@ -6,6 +6,7 @@ A source's module is imported when its name is first used.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .._core.values import ManagedSecret
 from .base import HasSecretValue, SecretInput, SecretSource, SourceFailed, read_secrets
 from .env import EnvironmentSecret
 
@@ -19,6 +20,7 @@ __all__ = [
     "FileSecret",
     "HasSecretValue",
     "LambdaExtensionSecret",
+    "ManagedSecret",
     "ParameterStoreSecret",
     "SecretInput",
     "SecretSource",

@@ -6,7 +6,8 @@ from typing import Any, Final, final
 from .._boto import Boto, unlogged
 from .._core.client_secret import stored_secret
 from .._core.errors import ConfigurationError
-from .._core.secret_arn import CURRENT, SecretArn, region_of
+from .._core.secret_arn import CURRENT, SecretArn, as_secrets_manager_says, may_name_client, region_of
+from .._core.values import ManagedSecret
 from .base import SourceFailed
 
 _CONNECT: Final = 1.0
@@ -19,6 +20,8 @@ _STAGES: Final = (CURRENT, "AWSPENDING", "AWSPREVIOUS")
 @final
 class SecretsManagerSecret:
     """The secret `secret_id`, a name or an ARN, as a text or, with `key`, a member of its JSON object.
+
+    Of a secret that Cognito manages the ARN is enough: neither `key` nor the credentials' client id is needed.
 
     AWSCURRENT is read whenever a token is requested. When that is refused, it is read once more, and after it
     AWSPENDING and AWSPREVIOUS are tried, where there are such: a rotation is in one of its steps, or went wrong.
@@ -40,7 +43,7 @@ class SecretsManagerSecret:
         endpoint_url: str | None = None,
         client: Any = None,
     ) -> None:
-        self._id = _name(secret_id, "secret_id")
+        self._id = as_secrets_manager_says(_name(secret_id, "secret_id"))
         self._key = key
         self._stage = stage
         self._version_id = version_id
@@ -50,12 +53,17 @@ class SecretsManagerSecret:
         """Import boto3 and make the client. Raises ImportError without boto3, ConfigurationError without a Region."""
         _prepare(self._boto, self)
 
-    def __call__(self) -> str:
+    @property
+    def client_id_from(self) -> str | None:
+        """The name or ARN, if the secret may name its app client; None if `key` takes something else of it."""
+        return self._id if may_name_client(self._key) else None
+
+    def __call__(self) -> str | ManagedSecret:
         """What the secret is now."""
         with self._boto.reading() as client:
             return self._read(client, self._stage)
 
-    def again(self) -> list[str]:
+    def again(self) -> list[str | ManagedSecret]:
         """What it is now, and what else there is."""
         others = [stage for stage in _STAGES if stage != self._stage and self._version_id is None]
         with self._boto.reading() as client:
@@ -66,7 +74,7 @@ class SecretsManagerSecret:
                         found.append(self._read(client, stage))
         return found
 
-    def _read(self, client: Any, stage: str) -> str:
+    def _read(self, client: Any, stage: str) -> str | ManagedSecret:
         return stored_secret(self._value(client, stage), f"secret {self._id}", self._key)
 
     def _value(self, client: Any, stage: str) -> object:
@@ -103,7 +111,7 @@ class ParameterStoreSecret:
         """Import boto3 and make the client. Raises ImportError without boto3, ConfigurationError without a Region."""
         _prepare(self._boto, self)
 
-    def __call__(self) -> str:
+    def __call__(self) -> str | ManagedSecret:
         """What the parameter is now."""
         with self._boto.reading() as client:
             return stored_secret(self._value(client), f"parameter {self._name}", self._key)

@@ -31,6 +31,11 @@ class EnvironmentSecret:
         """What can be checked before a token is requested: the value, or that there is a source."""
         return self._value() if self._source is None else self._source
 
+    @property
+    def client_id_from(self) -> str | None:
+        """Where the app client's id may be read from: the source's, since a variable has the secret alone."""
+        return getattr(self._source, "client_id_from", None)
+
     def prepare(self) -> None:
         """Let the source import what it needs."""
         if self._source is not None:

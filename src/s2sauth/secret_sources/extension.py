@@ -10,7 +10,9 @@ from urllib.parse import urlencode
 from .._clock import Clock, SystemClock
 from .._core.client_secret import stored_secret
 from .._core.errors import ConfigurationError
+from .._core.secret_arn import as_secrets_manager_says, may_name_client
 from .._core.strict_json import json_object
+from .._core.values import ManagedSecret
 from .base import SourceFailed
 
 _SECONDS: Final = 2.0
@@ -27,10 +29,11 @@ _OTHER_STAGES: Final = ("AWSPENDING", "AWSPREVIOUS")
 class LambdaExtensionSecret:
     """The secret `secret_id` of Secrets Manager, or the `parameter` of the Parameter Store, as the extension has it.
 
-    `key` takes that member of the JSON object in it. The extension keeps what it has read for five minutes or as it is
-    set up; once a secret is refused it is asked with `refreshNow=true`, which AWS documents for the Secrets Manager
-    Agent, of the same interface, and then for AWSPENDING and AWSPREVIOUS. Its port, and the token that it wants, are
-    taken from the function's environment at each request, which never goes through a proxy.
+    `key` takes that member of the JSON object in it; a secret that Cognito manages needs none. The extension keeps what
+    it has read for five minutes or as it is set up; once a secret is refused it is asked with `refreshNow=true`, which
+    AWS documents for the Secrets Manager Agent, of the same interface, and then for AWSPENDING and AWSPREVIOUS. Its
+    port, and the token that it wants, are taken from the function's environment at each request, which never goes
+    through a proxy.
     """
 
     def __init__(self, secret_id: str | None = None, *, parameter: str | None = None, key: str | None = None) -> None:
@@ -39,7 +42,7 @@ class LambdaExtensionSecret:
             form = 'use the name or the ARN of the one that holds the secret, as "prod/files/client"'
             raise ConfigurationError(f"secret_id or parameter: {form}")
         self._is_parameter = parameter is not None
-        self._name = name
+        self._name = as_secrets_manager_says(name)
         self._key = key
         self._clock: Clock = SystemClock()
 
@@ -47,11 +50,16 @@ class LambdaExtensionSecret:
         """Import what a request needs."""
         "localhost".encode("idna")
 
-    def __call__(self) -> str:
+    @property
+    def client_id_from(self) -> str | None:
+        """As that of `SecretsManagerSecret`; None for a parameter."""
+        return None if self._is_parameter or not may_name_client(self._key) else self._name
+
+    def __call__(self) -> str | ManagedSecret:
         """What the extension has, or gets."""
         return self._read()
 
-    def again(self) -> list[str]:
+    def again(self) -> list[str | ManagedSecret]:
         """The same past its cache, and what else there is."""
         found = [self._read_anew()]
         if not self._is_parameter:
@@ -61,12 +69,12 @@ class LambdaExtensionSecret:
                         found.append(self._read(refreshNow="true", versionStage=stage))
         return found
 
-    def _read_anew(self) -> str:
+    def _read_anew(self) -> str | ManagedSecret:
         with suppress(SourceFailed):  # it may be of a version that does not know this
             return self._read(refreshNow="true")
         return self._read()
 
-    def _read(self, **query: str) -> str:
+    def _read(self, **query: str) -> str | ManagedSecret:
         place = f"{'parameter' if self._is_parameter else 'secret'} {self._name}"
         return stored_secret(self._value(query), f"{place}, as the Lambda extension gives it", self._key)
 

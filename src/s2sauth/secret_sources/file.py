@@ -6,6 +6,7 @@ from typing import Final, final
 from .._core import pasted
 from .._core.client_secret import stored_secret
 from .._core.errors import ConfigurationError
+from .._core.values import ManagedSecret
 from .base import SourceFailed
 
 MAX_FILE: Final = 64 * 1024
@@ -32,7 +33,7 @@ class FileSecret:
         self._path = os.fspath(path)
         self._key = key
 
-    def __call__(self) -> str:
+    def __call__(self) -> str | ManagedSecret:
         """What the file contains now."""
         return stored_secret(self._text(), self._place(), self._key)
 

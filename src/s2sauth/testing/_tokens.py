@@ -12,7 +12,8 @@ from typing import Protocol, final
 
 from ._replies import dump
 
-_ISSUER = "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_Ex4mpl3Ab"
+POOL_ID = "eu-central-1_Ex4mpl3Ab"
+_ISSUER = f"https://cognito-idp.eu-central-1.amazonaws.com/{POOL_ID}"
 _HEADER = {"kid": "q8Vb0TqY1uJ4mF3Zk9sX2w7cR5nH6dLp0aEoGiUtKxM=", "alg": "RS256"}
 
 

@@ -1,5 +1,6 @@
 """`FakeCognito`: a token endpoint and a protected API on real sockets, well-behaved until a test says otherwise."""
 
+import json
 import ssl
 import threading
 from collections.abc import Iterable, Mapping
@@ -11,7 +12,7 @@ from ._knobs import Knobs
 from ._records import ApiRequest, Log, TokenRequest
 from ._spawned import Spawned
 from ._token_endpoint import PATH, TokenEndpoint
-from ._tokens import Pool, WallClock
+from ._tokens import POOL_ID, Pool, WallClock
 from ._wire import Listener
 
 _ROUTES = {"/files": "demo/read.file", "/admin": "demo/write.file"}
@@ -146,6 +147,20 @@ class FakeCognito(Knobs):
     def client_secret(self) -> str:
         """The app client's newest secret."""
         return self._pool.secrets[0]
+
+    @property
+    def user_pool_id(self) -> str:
+        """The id of the user pool, as in the issuer of the tokens."""
+        return POOL_ID
+
+    @property
+    def managed_secret(self) -> str:
+        """The JSON that Cognito writes to AWS Secrets Manager when it manages the secret: both ids, the newest secret.
+
+        Put it there again after each `rotate_secret()`, which completes the rotation.
+        """
+        members = {"userPoolId": POOL_ID, "userPoolClientId": self.client_id, "clientSecretValue": self.client_secret}
+        return json.dumps(members)
 
     @property
     def environ(self) -> dict[str, str]:
