@@ -60,6 +60,11 @@ class Vault:
         fake.rotate_secret(keep_old=keep_old)
         self.put(name, fake.managed_secret)
 
+    def schedule(self, name: str, days: int = 7) -> None:
+        """Turn rotation on; moto makes an empty version current, so put a value afterwards."""
+        with _unlogged():
+            self.secrets.rotate_secret(SecretId=name, RotationRules={"AutomaticallyAfterDays": days})
+
     def promote(self, name: str, version: str) -> None:
         """Make the pending version the current one, as the last step of a rotation does."""
         with _unlogged():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import socket
 import ssl
 from typing import TYPE_CHECKING, Literal
@@ -13,7 +11,6 @@ from .._core.errors import ConfigurationError, S2SAuthError, hint
 from .._core.http_dates import http_date
 from .._core.origin import is_loopback, parse_url
 from .._core.record import Record
-from ..secret_sources import SourceFailed, read_secrets
 from ._exits import FAILED, TOO_MANY, TOO_MANY_ADVICE, UNREACHABLE, USAGE, CommandFailed, exit_code
 from ._proxy import proxy_of, stays_here
 from ._trust import ssl_context, where_the_ca_belongs
@@ -31,9 +28,6 @@ TIMEOUT = 5.0
 """Seconds for each step on the network."""
 SKEW_WARNS, SKEW_FAILS = 5.0, 300.0
 """Seconds; AWS refuses signed requests, such as those for a secret, that are more than 5 minutes off."""
-SECRET_LENGTHS = range(24, 65)
-"""Characters that Cognito's secrets have."""
-
 
 THIS_MACHINE = "localhost,127.0.0.1,::1"
 """What NO_PROXY names so that calls to this machine go direct."""
@@ -48,25 +42,6 @@ class Check(Record):
     advice: str = ""
     code: int = FAILED
     """The exit code, if it fails."""
-
-
-def secret(loaded: Loaded) -> Check:
-    """Whether the secret can be read and looks like one; no character of it is shown."""
-    try:
-        secrets, cut = read_secrets(loaded.secret)
-    except ConfigurationError as wrong:
-        return Check("secret", "fail", str(wrong), "Give the secret as it stands in the Cognito console.", USAGE)
-    except Exception as error:  # noqa: BLE001  # a source raises what it likes
-        said = error.reason if isinstance(error, SourceFailed) else type(error).__name__
-        text = f"its source is down: {os.strerror(errno.EMFILE) if _is_starved(error) else said}"
-        return Check("secret", "fail", text, _advice(error, "Check path or ARN, rights and network."), UNREACHABLE)
-    odd = [one for one in secrets if len(one.reveal()) not in SECRET_LENGTHS]
-    if odd:
-        advice = "Cognito's have 24 to 64 characters: see whether all of it was copied."
-        return Check("secret", "warn", "is of an unusual length", advice)
-    if cut:
-        return Check("secret", "warn", "ends in a line break, which is cut off", "Store it without.")
-    return Check("secret", "pass", "can be read and has the form of Cognito's")
 
 
 def proxy(name: str, url: str, *, api: bool = False) -> Check | None:
@@ -87,7 +62,7 @@ def proxy(name: str, url: str, *, api: bool = False) -> Check | None:
     except OSError as error:
         advice = f"Check host and port in {found.variable}. If the host needs no proxy, name it in NO_PROXY."
         text = f"the proxy {where} cannot be reached: {error.strerror or error}"
-        return Check(name, "fail", text, _advice(error, advice), UNREACHABLE)
+        return Check(name, "fail", text, advice_for(error, advice), UNREACHABLE)
     return Check(name, "pass", f"the proxy {where} can be reached")
 
 
@@ -108,7 +83,7 @@ def dns(name: str, url: str, *, proxied: bool) -> Check:
         found = sorted({str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)})
     except OSError as error:
         advice = "Check the spelling; a new Cognito domain may need a minute, and a VPC needs DNS support."
-        return Check(name, "fail", f"{host} does not resolve: {error.strerror}", _advice(error, advice), UNREACHABLE)
+        return Check(name, "fail", f"{host} does not resolve: {error.strerror}", advice_for(error, advice), UNREACHABLE)
     return Check(name, "pass", f"{host} is {', '.join(found)}")
 
 
@@ -132,15 +107,17 @@ def tls(name: str, url: str, *, proxied: bool) -> Check:
         return Check(name, "fail", text, where_the_ca_belongs(), UNREACHABLE)
     except OSError as error:
         advice = "Check route, firewall and HTTPS_PROXY: a VPC without NAT has no way there."
-        return Check(name, "fail", f"{host}:{port} cannot be reached: {error}", _advice(error, advice), UNREACHABLE)
+        return Check(name, "fail", f"{host}:{port} cannot be reached: {error}", advice_for(error, advice), UNREACHABLE)
 
 
-def _is_starved(error: Exception) -> bool:
+def is_starved(error: Exception) -> bool:
+    """Whether this process has too many files open, so that it says nothing about what was asked."""
     return isinstance(error, OSError) and error.errno in TOO_MANY
 
 
-def _advice(error: Exception, usual: str) -> str:
-    return TOO_MANY_ADVICE if _is_starved(error) else usual
+def advice_for(error: Exception, usual: str) -> str:
+    """What to do about it."""
+    return TOO_MANY_ADVICE if is_starved(error) else usual
 
 
 def _plain(name: str, host: str, port: int) -> Check:
@@ -159,8 +136,8 @@ def token(loaded: Loaded) -> tuple[Check, AccessToken | None]:
     return Check("token", "pass", f"is to be had, and lives {duration(found.expires_in)}"), found
 
 
-def claims(loaded: Loaded, got: AccessToken) -> list[Check]:
-    """Whether the token is what was asked for."""
+def claims(loaded: Loaded, got: AccessToken, user_pool_id: str | None) -> list[Check]:
+    """Whether the token is what was asked for; the pool is the one that the secret names, if it does."""
     found = cognito.claims(got.access_token)
     if found is None:
         return [
@@ -170,7 +147,7 @@ def claims(loaded: Loaded, got: AccessToken) -> list[Check]:
         _scopes(loaded.scopes, got.scopes or ()),
         _claim(found, "client_id", loaded.client_id, "Another app client's token: a proxy in between mixes them up."),
         _claim(found, "token_use", "access", "APIs want an access token: check that the URL is a token endpoint."),
-        _issuer(found.get("iss"), loaded.region),
+        _issuer(found.get("iss"), loaded.region, user_pool_id),
     ]
 
 
@@ -190,13 +167,16 @@ def _claim(found: Mapping[str, object], name: str, expected: str, advice: str) -
     return Check(name, "pass", expected)
 
 
-def _issuer(issuer: object, region: str | None) -> Check:
+def _issuer(issuer: object, region: str | None, user_pool_id: str | None) -> Check:
     text = printable(str(issuer))
     if not isinstance(issuer, str) or not issuer.startswith("https://"):
         return Check("iss", "warn", f"is {text}, no https URL", "APIs find the keys by it: check the server.")
     if region is not None and (other := region_of(issuer)) not in (None, region):
         advice = "Another Region's user pool issued it: check domain and --region, and which issuer the API trusts."
         return Check("iss", "warn", f"is {text}, of {other} and not of {region}", advice)
+    if user_pool_id is not None and issuer.rpartition("/")[2] != user_pool_id:
+        advice = "See whether the secret is the one of this app client, and which issuer the API trusts."
+        return Check("iss", "warn", f"is {text}, and the secret names the user pool {user_pool_id}", advice)
     return Check("iss", "pass", text)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .._core.errors import S2SAuthError
 from .._core.refusals import WAF, find
-from . import _checks
+from . import _checks, _secret
 from ._call import check_url, hidden, send
 from ._checks import Check
 from ._exits import FINE, CommandFailed, exit_code
@@ -78,8 +78,10 @@ def _all(arguments: argparse.Namespace) -> Iterator[Check]:
 
 
 def _cognito(arguments: argparse.Namespace, loaded: Loaded) -> Iterator[Check]:
-    secret = _checks.secret(loaded)
+    secret, managed = _secret.secret(loaded)
     yield secret
+    if managed is not None and (rotation := _secret.rotation(loaded, time.time())) is not None:
+        yield rotation
     reached = True
     for check in _way("", loaded.token_url):
         reached = reached and check.status != "fail"
@@ -93,7 +95,7 @@ def _cognito(arguments: argparse.Namespace, loaded: Loaded) -> Iterator[Check]:
     else:
         yield Check("token", "skip", "what failed above is needed for it")
     if token is not None:
-        yield from _checks.claims(loaded, token)
+        yield from _checks.claims(loaded, token, managed and managed.user_pool_id)
     if arguments.url is not None:
         yield from _way("api ", arguments.url)
         if token is not None:

@@ -130,6 +130,12 @@ def from_arn(arn: SecretArn) -> SecretsManagerSecret | ParameterStoreSecret:
     return SecretsManagerSecret(arn.id, key=arn.key, stage=arn.stage, version_id=arn.version)
 
 
+def describe(secret: SecretsManagerSecret) -> Any:
+    """What Secrets Manager says about it, such as when it is rotated, and nothing of what is in it."""
+    with secret._boto.reading() as client:
+        return _ask(client, "describe_secret", SecretId=secret._id)
+
+
 def _name(value: object, argument: str) -> str:
     if isinstance(value, str) and value:
         return value
