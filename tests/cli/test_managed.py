@@ -113,7 +113,7 @@ def test_doctor_may_not_describe_the_secret(run: Run, name: str, bare: pytest.Mo
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        ({"userPoolClientId": "another"}, "belongs to the app client another, and these credentials are those of"),
+        ({"userPoolClientId": "another"}, "belongs to the app client another, but these credentials are for"),
         ({"clientSecretValue": 7}, "key clientSecretValue: is of type int, not a string"),
     ],
     ids=["another client's", "no secret"],

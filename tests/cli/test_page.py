@@ -9,13 +9,18 @@ import pytest
 
 from s2sauth.testing import FakeCognito
 from tests.cli.conftest import Run
+from tests.support.secrets import Vault, _vault, vault
+from tests.support.stores import aws_variables, moto
 from tests.support.tls import authority, server_context
+
+__all__ = ["_vault", "aws_variables", "moto", "vault"]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "cli.md"
 BLOCKS = re.findall(
     r"```console\n\$ (?:([A-Z_]+=\S+) )?s2sauth (.+)\n((?:.*\n)*?)```", PAGE.read_text(encoding="utf-8")
 )
 CLIENT = "1h57kf5cpq17m0eml12example"
+ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:files-AbCdEf"
 COGNITO, FILES = "demo.auth.eu-central-1.amazoncognito.com", "files.example.com"
 
 BLURRED = {
@@ -26,6 +31,7 @@ BLURRED = {
     r"in (1 hour|59 minutes)": "in LIFE",
     r"lives (1 hour|59 minutes)": "lives LIFE",
     r"(now|\d seconds? ago)$": "JUST NOW",
+    r"last (now|\d+ \w+ ago), next in \d+ days": "last THEN, next SOON",
     r"not resolve: .+": "not resolve",  # each system's own words
     r"( is )[\da-f.:, ]+$": r"\1ADDRESSES",
 }
@@ -59,13 +65,32 @@ def as_on_the_page(text: str, fake: FakeCognito) -> str:
     return text
 
 
+def managed(vault: Vault, fake: FakeCognito, bare: pytest.MonkeyPatch) -> str:
+    """The ARN of a secret that is rotated, and of which nothing else is in the environment."""
+    bare.setenv("AWS_ENDPOINT_URL", vault.url)
+    bare.delenv("APP_CLIENT_ID")
+    bare.delenv("APP_CLIENT_SECRET")
+    name = vault.create(fake.managed_secret)
+    vault.schedule(name)
+    vault.put(name, fake.managed_secret)
+    return vault.arn(name)
+
+
 @pytest.mark.parametrize(("variable", "command", "shown"), BLOCKS, ids=[" ".join(block[:2]) for block in BLOCKS])
 def test_the_page_shows_what_a_command_writes(
-    variable: str, command: str, shown: str, run: Run, world: FakeCognito, bare: pytest.MonkeyPatch
+    variable: str,
+    command: str,
+    shown: str,
+    run: Run,
+    world: FakeCognito,
+    bare: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     """Stdout, then stderr; but for times, ids and addresses to the letter."""
     if variable:
         bare.setenv(*variable.split("=", 1))
+    if "--secret-arn" in command:
+        command = command.replace(ARN, managed(request.getfixturevalue("vault"), world, bare))
     ran = run(*shlex.split(command.replace(f"https://{FILES}", world.api_url)))
     assert blur(as_on_the_page(ran.out + ran.err, world)) == blur(shown)
 

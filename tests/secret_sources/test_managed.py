@@ -86,7 +86,7 @@ class TestArn:
         ):
             credentials.get_token()
         assert f"client_secret in secret {arn}: belongs to the app client {fake.client_id}" in str(caught.value)
-        assert "these credentials are those of another" in str(caught.value)
+        assert "these credentials are for another" in str(caught.value)
         assert len(fake.token_requests) == sent
 
     def test_explicit_source_names_the_client_as_well(self, fake: FakeCognito, arn: str) -> None:
@@ -289,9 +289,7 @@ class TestKey:
         other = credentials.with_scopes("demo/write.file")
         credentials.get_token()
         credentials._engine.accepted = None  # no secret is known that worked
-        with pytest.raises(
-            ConfigurationError, match=f"client another, and these credentials are those of {fake.client_id}"
-        ):
+        with pytest.raises(ConfigurationError, match=f"client another, but these credentials are for {fake.client_id}"):
             other.get_token()
 
 
@@ -326,7 +324,7 @@ class TestOtherPlaces:
         for source in sources:
             assert make(client_secret=source).get_token().access_token
         for source in sources[:-1]:
-            with pytest.raises(ConfigurationError, match=f"belongs to the app client {fake.client_id}, and these"):
+            with pytest.raises(ConfigurationError, match=f"belongs to the app client {fake.client_id}, but these"):
                 make(client_secret=source, client_id="another").get_token()
 
     def test_function_that_gives_half_of_it(self, make: Make, fake: FakeCognito) -> None:
@@ -389,9 +387,7 @@ class TestAnotherClient:
         clock.advance(4000)
         with pytest.raises(InvalidClient) as caught:
             managed.get_token()
-        assert f"belongs to the app client another, and these credentials are those of {fake.client_id}" in str(
-            caught.value
-        )
+        assert f"belongs to the app client another, but these credentials are for {fake.client_id}" in str(caught.value)
         vault.put(name, json.dumps({**json.loads(mine), "clientSecretValue": new}))
         clock.advance(60)
         assert managed.get_token().access_token
@@ -428,7 +424,7 @@ def test_service_that_is_down_leaves_the_arn_in_its_place(
 def test_managed_secret_shows_its_ids_and_no_value(fake: FakeCognito) -> None:
     """It is what a source of one's own may give."""
     managed = ManagedSecret(fake.client_secret, client_id="abc", user_pool_id=fake.user_pool_id)
-    assert repr(managed) == f"<ManagedSecret of the app client abc in the user pool {fake.user_pool_id}: value hidden>"
+    assert repr(managed) == f"<ManagedSecret of the app client abc, user pool {fake.user_pool_id}: value hidden>"
     assert managed.get_secret_value() == fake.client_secret
     with pytest.raises(ConfigurationError, match="client_id in the secret source: is no text of printable ASCII"):
         ManagedSecret(fake.client_secret, client_id="")

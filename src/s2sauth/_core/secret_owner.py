@@ -39,10 +39,10 @@ def secrets_of(client_id: str, found: Sequence[Found]) -> list[Secret]:
 
 
 _NOT_NAMED: Final = (
-    "client_id: is not given, and the secret {} does not name it, as one does that Cognito manages (" + MANAGED + "). "
-    "Give client_id (APP_CLIENT_ID), or the ARN that Cognito shows as the app client's ClientSecretArn"
+    "client_id: is not given, and the secret {} does not contain it. Cognito writes it into the secrets that it "
+    "manages: " + MANAGED + ". Set client_id (APP_CLIENT_ID), or use the ARN of a secret that Cognito manages"
 )
 _ANOTHER: Final = (
-    "client_secret in {}: belongs to the app client {}, and these credentials are those of {}. Correct the secret's "
-    "ARN or client_id (APP_CLIENT_ID); without a client_id, the first reading of the secret says which client it is"
+    "client_secret in {}: belongs to the app client {}, but these credentials are for {}. Correct the ARN of the "
+    "secret, or client_id (APP_CLIENT_ID). Without a client_id, the first id that was read counts"
 )

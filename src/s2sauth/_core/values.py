@@ -93,7 +93,7 @@ class ManagedSecret(_Opaque):
         return self._reveal()
 
     def __repr__(self) -> str:
-        pool = f" in the user pool {self.user_pool_id}" if self.user_pool_id else ""
+        pool = f", user pool {self.user_pool_id}" if self.user_pool_id else ""
         return f"<ManagedSecret of the app client {self.client_id}{pool}: value hidden>"
 
 
