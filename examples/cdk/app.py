@@ -4,7 +4,8 @@
 The same two services. The client secret is in Secrets Manager, the caller's execution environments share their tokens
 in a table, each role may do what its function does and no more, and refused tokens raise an alarm.
 
-For a local AWS two context values say where Cognito and API Gateway are: `cognito_domain` and `api_base_url`.
+Once Cognito manages the secret, the context value `client_secret_arn` says where it is. For a local AWS two more say
+where Cognito and API Gateway are: `cognito_domain` and `api_base_url`.
 """
 
 from pathlib import Path
@@ -62,6 +63,11 @@ class Identity(Construct):
                 domain_prefix=f"{stack.stack_name.lower()}-{stack.account}"  # unique in a Region
             ),
         )
+        self.managed_arn: str | None = self.node.try_get_context("client_secret_arn")
+        self.secret_arn = self.managed_arn or self._stored_secret()
+
+    def _stored_secret(self) -> str:
+        """The ARN of this stack's copy of the client's secret."""
         # By GetAtt, which CloudFormation resolves as it deploys: the secret is in no template and in no output. The
         # client's own `user_pool_client_secret` would add a function that reads it.
         created = self.client.node.default_child
@@ -72,7 +78,7 @@ class Identity(Construct):
             description="Client secret of the app client caller",
             secret_string=created.attr_client_secret,
         )
-        self.secret_arn = secret.attr_id  # what Ref gives as well, but on MiniStack, where that is the name
+        return secret.attr_id  # what Ref gives as well, but on MiniStack, where that is the name
 
 
 class Function(Construct):
@@ -146,7 +152,8 @@ class Caller(Construct):
             timeout=cdk.Duration.seconds(15),  # above s2sauth's deadline of 8 for a token
             environment={
                 "COGNITO_DOMAIN": cognito_domain,
-                "APP_CLIENT_ID": identity.client.user_pool_client_id,
+                # a secret that Cognito manages brings the client's id with it
+                **({} if identity.managed_arn else {"APP_CLIENT_ID": identity.client.user_pool_client_id}),
                 "COGNITO_CLIENT_SECRET_ARN": identity.secret_arn,
                 "FILES_SERVICE_URL": url,
                 "TOKEN_STORE": f"dynamodb://{tokens.table_name}?region={cdk.Aws.REGION}",

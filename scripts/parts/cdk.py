@@ -48,9 +48,10 @@ def build() -> None:
     subprocess.run([python, *command, *handler], check=True, stdin=subprocess.DEVNULL)
 
 
-def synthesise(folder: Path) -> Assembly:
-    """Run the app as for an account of AWS."""
-    _run([environment("checks") / "python", "app.py"], {"HOME": str(folder), "CDK_OUTDIR": str(folder)})
+def synthesise(folder: Path, **context: str) -> Assembly:
+    """Run the app as for an account of AWS, with these context values."""
+    told = {"CDK_CONTEXT_JSON": json.dumps(context)} if context else {}
+    _run([environment("checks") / "python", "app.py"], {"HOME": str(folder), "CDK_OUTDIR": str(folder), **told})
     return Assembly(folder)
 
 

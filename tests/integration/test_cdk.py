@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -120,6 +121,30 @@ def test_secret_is_where_it_belongs_and_nowhere_else(assembly: Assembly) -> None
     assert "ClientSecret" not in json.dumps([*assembly.resources("AWS::Lambda::Function").values()]).replace(
         next(iter(assembly.resources("AWS::SecretsManager::Secret"))), "the secret"
     )
+
+
+@pytest.mark.fault(179)
+def test_secret_that_cognito_manages_is_all_that_the_caller_has(tmp_path: Path) -> None:
+    """With its ARN as a context value: no copy, no client id, and the right to read that one. Synthesises (5 s)."""
+    arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:cognito-AbCdEf"
+    managed = cdk.synthesise(tmp_path, client_secret_arn=arn)
+
+    assert managed.resources("AWS::SecretsManager::Secret") == {}
+    assert '"ClientSecret"' not in managed.file.read_text(encoding="utf-8")
+    (variables,) = (
+        function["Environment"]["Variables"]
+        for function in managed.resources("AWS::Lambda::Function").values()
+        if "Environment" in function
+    )
+    assert variables["COGNITO_CLIENT_SECRET_ARN"] == arn
+    assert "APP_CLIENT_ID" not in variables
+    allowed = [
+        statement["Resource"]
+        for policy in managed.resources("AWS::IAM::Policy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Action"] == "secretsmanager:GetSecretValue"
+    ]
+    assert allowed == [arn]
 
 
 def test_alarms_and_panels_are_about_metrics_that_the_caller_writes(assembly: Assembly) -> None:
