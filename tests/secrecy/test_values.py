@@ -119,7 +119,7 @@ def _values(make: Make, fake: FakeCognito, vault: Vault, path: Path) -> dict[str
 MEANT = {
     "AccessToken": {"access_token", "authorization"},
     "ApiRequest": {"headers", "body"},
-    "FakeCognito": {"client_secret", "environ"},
+    "FakeCognito": {"client_secret", "environ", "managed_secret"},
     "TokenRequest": {"headers", "body", "form"},
 }
 """The attributes that are there to give the value; their docstrings say so."""
