@@ -15,8 +15,6 @@ from tests.support.stores import aws_variables, moto
 
 __all__ = ["_vault", "aws_variables", "moto", "vault"]
 
-pytestmark = pytest.mark.fault(179)
-
 
 @pytest.fixture
 def name(bare: pytest.MonkeyPatch, vault: Vault, fake: FakeCognito) -> str:
@@ -43,6 +41,7 @@ def test_token_shows_the_client_that_the_secret_names(run: Run, fake: FakeCognit
         assert ran.json["sources"]["client_id"] == "the secret"
 
 
+@pytest.mark.fault(179)
 def test_doctor_recognises_it(run: Run, fake: FakeCognito, name: str, vault: Vault) -> None:
     """Its client, its pool, and when it is rotated."""
     vault.schedule(name)
@@ -110,6 +109,7 @@ def test_doctor_may_not_describe_the_secret(run: Run, name: str, bare: pytest.Mo
     assert "AccessDeniedException" in said(ran, "rotation")[1]
 
 
+@pytest.mark.fault(179)
 @pytest.mark.parametrize(
     ("members", "words"),
     [

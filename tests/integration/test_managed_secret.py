@@ -17,8 +17,6 @@ __all__ = ["aws_variables"]
 
 STACK = "managed-files-service"
 
-pytestmark = pytest.mark.fault(179)
-
 
 @pytest.fixture
 def vault(aws: MiniStack, aws_variables: None) -> Iterator[Vault]:
@@ -27,6 +25,7 @@ def vault(aws: MiniStack, aws_variables: None) -> Iterator[Vault]:
         yield vault
 
 
+@pytest.mark.fault(179)
 def test_arn_is_enough_through_a_rotation(vault: Vault, fake: FakeCognito, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither form of it needs a client id."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", vault.url)
@@ -40,6 +39,7 @@ def test_arn_is_enough_through_a_rotation(vault: Vault, fake: FakeCognito, monke
             assert credentials.with_scopes("demo/write.file").get_token().access_token
 
 
+@pytest.mark.fault(179)
 def test_stack_of_files_service_takes_the_arn(aws: MiniStack, vault: Vault) -> None:
     """Deployed without it first, as the page says. The caller has no client id then. Deploys twice, starts a Lambda."""
     first = files_service.deploy(aws, stack=STACK)

@@ -27,8 +27,6 @@ from tests.support.secrets import Vault
 Make = Callable[..., CognitoClientCredentials]
 Environ = dict[str, str]
 
-pytestmark = pytest.mark.fault(179)
-
 
 @pytest.fixture
 def name(vault: Vault, fake: FakeCognito) -> str:
@@ -63,6 +61,7 @@ def changed(fake: FakeCognito, **members: object) -> str:
 class TestArn:
     """`COGNITO_CLIENT_SECRET_ARN` is all that is needed beside the domain."""
 
+    @pytest.mark.fault(179)
     @pytest.mark.parametrize("ending", ["", ":clientSecretValue::", ":::"])
     @pytest.mark.parametrize("form", [":secret:", ":secret/"])
     @pytest.mark.parametrize("prefix", ["", "BILLING_"])
@@ -74,6 +73,7 @@ class TestArn:
             assert credentials.get_token().access_token
             assert f"<CognitoClientCredentials of {fake.client_id} at" in repr(credentials)
 
+    @pytest.mark.fault(179)
     def test_client_id_that_is_set_must_match(self, fake: FakeCognito, arn: str) -> None:
         """The error names both ids, before anything is sent."""
         environ = environ_with(fake, arn)
@@ -116,6 +116,7 @@ class TestArn:
         (line,) = str(caught.value).splitlines()
         assert line.startswith("COGNITO_CLIENT_SECRET_ARN: is no ARN of a secret")
 
+    @pytest.mark.fault(179)
     def test_settings_need_the_arn_alone(self, fake: FakeCognito, arn: str, clock: ManualClock) -> None:
         """And say so where there is none."""
         settings = CognitoSettings(domain=fake.domain, client_secret_arn=arn)
@@ -155,6 +156,7 @@ class TestContent:
         source = SecretsManagerSecret(vault.create(changed(fake, **members)), endpoint_url=vault.url)
         assert make(client_id=None, client_secret=source).get_token().access_token
 
+    @pytest.mark.fault(179)
     @pytest.mark.parametrize(
         ("members", "says"),
         [
@@ -226,6 +228,7 @@ class TestContent:
 class TestKey:
     """The client id is part of every key; until it has been read, the ARN is in its place."""
 
+    @pytest.mark.fault(179)
     def test_views_share_one_token_before_and_after(self, managed: CognitoClientCredentials, fake: FakeCognito) -> None:
         """And a view of other scopes learns the client's id with its own first flight."""
         before, other = managed.with_scopes("demo/read.file"), managed.with_scopes("demo/write.file")
@@ -255,6 +258,7 @@ class TestKey:
             client.get(f"{fake.api_url}/files", auth=hook)
         assert {event.key for event in events} == {key}
 
+    @pytest.mark.fault(179)
     def test_store_is_shared_with_those_that_were_given_the_client_id(
         self, make: Make, fake: FakeCognito, vault: Vault, name: str
     ) -> None:
@@ -366,6 +370,7 @@ class TestOtherPlaces:
 class TestAnotherClient:
     """A secret that is another client's from some day on."""
 
+    @pytest.mark.fault(179)
     def test_last_good_secret_is_used(
         self,
         managed: CognitoClientCredentials,
@@ -406,6 +411,7 @@ class TestAnotherClient:
         assert credentials.get_token().access_token
 
 
+@pytest.mark.fault(179)
 def test_service_that_is_down_leaves_the_arn_in_its_place(
     make: Make, fake: FakeCognito, vault: Vault, clock: ManualClock
 ) -> None:
