@@ -36,6 +36,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from itertools import pairwise
+from operator import eq, ge, le
 from pathlib import Path
 from statistics import median
 from typing import Any, NoReturn
@@ -111,22 +112,11 @@ class Report:
         spread: tuple[float, float] | None = None,
     ) -> None:
         """Add a figure. `at_most` and `at_least` together are a range; without any of the three nothing is required."""
-        required: list[str] = []
-        ok: bool | None = None
-        if at_most is not None or at_least is not None or exactly is not None:
-            assert isinstance(s2sauth, (int, float)), f"{what}: a requirement is for a number"
-            if exactly is not None:
-                required.append(_shown(exactly, unit))
-            if at_least is not None:
-                required.append(f">= {_shown(at_least, unit)}")
-            if at_most is not None:
-                required.append(f"<= {_shown(at_most, unit)}")
-            ok = (
-                (exactly is None or s2sauth == exactly)
-                and (at_least is None or s2sauth >= at_least)
-                and (at_most is None or s2sauth <= at_most)
-            )
-        self.rows.append(Row(what, ", ".join(required), s2sauth, hand_written, floor, unit, ok, spread))
+        every = (("", exactly, eq), (">= ", at_least, ge), ("<= ", at_most, le))
+        limits = [(sign, limit, holds) for sign, limit, holds in every if limit is not None]
+        required = ", ".join(sign + _shown(limit, unit) for sign, limit, _ in limits)
+        ok = all(holds(s2sauth, limit) for _, limit, holds in limits) if limits else None
+        self.rows.append(Row(what, required, s2sauth, hand_written, floor, unit, ok, spread))
 
     def parts(
         self, what: str, times: Times, unit: str = "us", *, at_most: float | None = None, alone: bool = False
@@ -161,25 +151,21 @@ class Report:
     def text(self) -> str:
         """The table as text."""
         lines = [self._HEAD, *(row.cells() for row in self.rows)]
-        columns = [column for column in zip(*lines, strict=True) if any(column[1:]) or column[0] == "what"]
-        # The names to the left, all that is compared to the right.
-        padded = [_aligned(column, left=column[0] in {"what", ""}) for column in columns]
+        padded = [
+            # The names to the left, all that is compared to the right.
+            [f"{cell:{'<' if column[0] in {'what', ''} else '>'}{max(map(len, column))}}" for cell in column]
+            for column in zip(*lines, strict=True)
+            if any(column[1:])
+        ]
         shown = ["  ".join(line).rstrip() for line in zip(*padded, strict=True)]
         rule = "-" * max(map(len, shown))
         return "\n".join([f"{self.title} ({_environment()})", "", shown[0], rule, *shown[1:], *self.notes])
 
     def json(self) -> str:
         """The table as JSON."""
-        rows = [asdict(row) for row in self.rows]
-        return json.dumps(
-            {"title": self.title, "environment": _environment(), "ok": self.ok, "rows": rows, "notes": self.notes},
-            indent=2,
-        )
-
-
-def _aligned(cells: tuple[str, ...], *, left: bool) -> list[str]:
-    width = max(map(len, cells))
-    return [cell.ljust(width) if left else cell.rjust(width) for cell in cells]
+        rows, where = [asdict(row) for row in self.rows], _environment()
+        table = {"title": self.title, "environment": where, "ok": self.ok, "rows": rows, "notes": self.notes}
+        return json.dumps(table, indent=2)
 
 
 def _shown(value: Value, unit: str) -> str:

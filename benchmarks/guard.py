@@ -101,33 +101,22 @@ def get_token(report: Report, credentials: CognitoClientCredentials) -> None:
     report.note("C calls: " + ", ".join(f"{name} {what!r}" for name, what in zip(seen.calls, called, strict=True)))
 
 
-def kept(call: Callable[[], object]) -> int:
-    """How many blocks of memory a thousand calls leave behind."""
-    for _ in range(100):
-        call()
-    gc.collect()
-    before = sys.getallocatedblocks()
-    for _ in range(1000):
-        call()
-    gc.collect()
-    return sys.getallocatedblocks() - before
-
-
-def lives(call: Callable[[], object]) -> int:
-    """How many blocks of memory there are for as long as somebody holds what one call returns."""
+def blocks(call: Callable[[], object]) -> tuple[float, int]:
+    """Blocks of memory of a thousand calls: for each while somebody has its result, and of all when nobody has any."""
     number = 1000
     for _ in range(100):
         call()
     results: list[object] = [None] * number
     gc.collect()
     gc.disable()
-    try:
-        before = sys.getallocatedblocks()
-        for n in range(number):
-            results[n] = call()
-        return round((sys.getallocatedblocks() - before) / number)
-    finally:
-        gc.enable()
+    before = sys.getallocatedblocks()
+    for n in range(number):
+        results[n] = call()
+    lives = (sys.getallocatedblocks() - before) / number
+    gc.enable()
+    results[:] = [None] * number
+    gc.collect()
+    return lives, sys.getallocatedblocks() - before
 
 
 def crowd(fake: FakeCognito, auth: httpx.Auth) -> tuple[int, int]:
@@ -190,8 +179,9 @@ def figures(report: Report) -> None:
             seen = Traced(call)
             count(report, f"{what}: instructions of s2sauth", seen.instructions, expected["instructions"])
             report.row("  locks taken, or a `with` entered", seen.locks, exactly=0)
-            count(report, "  blocks of memory while its result lives", lives(call), expected["blocks"])
-            report.row("  blocks of memory kept after 1,000 calls", kept(call), at_most=5)
+            lives, kept = blocks(call)
+            count(report, "  blocks of memory while its result lives", round(lives), expected["blocks"])
+            report.row("  blocks of memory kept after 1,000 calls", kept, at_most=5)
     for what, code, most in (
         ("`import s2sauth`", "import s2sauth", IMPORTED),
         ("`import s2sauth` and the first hook", HOOKED_CODE, HOOKED),
