@@ -68,7 +68,7 @@ make_venv() {
 # install_wheel: builds the checkout's wheel into VENV/wheel and installs it there; kept while what it is made of stays the same.
 install_wheel() {
     local stamp
-    stamp="$(cd "$ROOT" && find src pyproject.toml docs/errors.md examples/files-service -path examples/files-service/build -prune -o -type f ! -name '*.pyc' -exec cksum {} + | LC_ALL=C sort | cksum)" || return
+    stamp="$(cd "$ROOT" && find src pyproject.toml docs/errors.md requirements/local.txt examples/files-service -path examples/files-service/build -prune -o -type f ! -name '*.pyc' -exec cksum {} + | LC_ALL=C sort | cksum)" || return
     [ "$(cat "$VENV/.wheel" 2>/dev/null)" = "$stamp" ] && return
     echo "Building and installing the wheel"
     rm -rf "$VENV/wheel" "$VENV/.wheel"

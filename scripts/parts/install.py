@@ -96,7 +96,7 @@ def s2sauth_source() -> list[Path]:
     if wheels:
         return [wheels[-1], wheels[-1]]
     deployed = [ROOT / "examples" / "files-service" / name for name in ("template.yaml", "files", "caller")]
-    folders = [ROOT / "src", ROOT / "docs" / "errors.md", *deployed]
+    folders = [ROOT / "src", ROOT / "docs" / "errors.md", _REQUIREMENTS / "local.txt", *deployed]
     return [ROOT, ROOT / "pyproject.toml", *sorted(path for folder in folders for path in _sources(folder))]
 
 

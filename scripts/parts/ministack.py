@@ -3,15 +3,20 @@
 import json
 import os
 import subprocess
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 from s2sauth.local import _ministack
+from s2sauth.local._environment import Environment
 from s2sauth.local._ministack import CREDENTIALS
 
-from .install import environment
+from .install import ROOT, environment
+
+CACHE = ROOT / ".cache" / "user"
+"""The cache folder of the user, for commands that a test runs: XDG_CACHE_HOME."""
 
 
 class HandlerFailed(Exception):
@@ -25,8 +30,8 @@ class HandlerFailed(Exception):
 class MiniStack(_ministack.MiniStack):
     """`with MiniStack() as aws:`; `aws.url` is the endpoint of every AWS service, and the Cognito domain."""
 
-    def python(self) -> Path:
-        return environment("ministack") / "python"
+    def __init__(self, port: int | None = None) -> None:
+        super().__init__(environment("ministack") / "python", port)
 
     @property
     def cli_environ(self) -> dict[str, str]:
@@ -43,6 +48,14 @@ class MiniStack(_ministack.MiniStack):
     def invoke(self, function: str, event: object = None) -> Any:
         """Invoke a Lambda function through the Lambda API. HandlerFailed if it ends in an error."""
         return invoke(self.url, function, event)
+
+
+def made_by_s2sauth() -> Path:
+    """The interpreter of the environment that `s2sauth local` makes, here in CACHE: half a minute on a new machine."""
+    made = Environment(CACHE / "s2sauth")
+    if not made.is_ready():
+        made.make(lambda text: print(text, file=sys.stderr))
+    return made.python
 
 
 def invoke(url: str, function: str, event: object) -> Any:

@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from parts.install import environment
+from parts.ministack import CACHE
 from s2sauth.testing import FakeCognito
+from tests.support.ministack import ministack
 from tests.support.processes import is_left_alone
+
+__all__ = ["ministack"]
 
 main: Callable[..., int] = entry_points(group="console_scripts")["s2sauth"].load()
 """The command, as it is installed."""
@@ -82,14 +85,14 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def folder(bare: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """Where temporary folders are made, in which nothing may be left; this interpreter stands for one of the extra."""
+def folder(ministack: Path, bare: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Where temporary folders are made, in which nothing may be left; MiniStack's environment is there."""
     if sys.platform != "linux":
         pytest.skip("what is left running is looked for in Linux's /proc")
     place = tmp_path / "tmp"
     place.mkdir()
     bare.setattr("tempfile.tempdir", str(place))
-    bare.setattr(sys, "executable", str(environment("local", s2sauth=True) / "python"))
+    bare.setenv("XDG_CACHE_HOME", str(CACHE))
     yield place
     assert is_left_alone(place)
     assert list(place.iterdir()) == []

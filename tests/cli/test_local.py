@@ -1,4 +1,4 @@
-"""`s2sauth local`, with MiniStack in the environment of the extra; each of the tests with it takes two seconds."""
+"""`s2sauth local`, with MiniStack; each of the tests with it takes two seconds."""
 
 import json
 import os
@@ -166,16 +166,68 @@ def test_port_that_is_taken(run: Run) -> None:
     )
 
 
-def test_without_the_extra(run: Run) -> None:
-    """It says what to install. An interpreter without MiniStack is asked, which takes a moment."""
+def test_environment_without_ministack(run: Run) -> None:
+    """What it lacks is named; nothing is started or made."""
+    ran = run("local", "--json", "--ministack", sys.executable)
+    assert ran.code == 2
+    message = ran.json["error"]["message"]
+    assert message.startswith(f"--ministack: {sys.executable} lacks ministack. ")
+    assert "starting" not in ran.err
+
+
+@pytest.mark.usefixtures("folder")
+def test_environment_that_is_named(run: Run, ministack: Path, bare: pytest.MonkeyPatch) -> None:
+    """It is used in place of the one in the cache folder, in which nothing could be made."""
+    bare.setenv("XDG_CACHE_HOME", "/sys")
+    for path in (ministack, ministack.with_name("ministack"), ministack.parents[1]):
+        assert run("local", "--ministack", str(path), "--", "true").code == 0
+
+
+def test_cache_folder_that_takes_nothing(run: Run, bare: pytest.MonkeyPatch) -> None:
+    """Is named, with two ways out."""
+    bare.setenv("XDG_CACHE_HOME", "/sys")
     ran = run("local", "--json")
     assert ran.code == 2
-    assert 'pip install "s2sauth[local]"' in ran.json["error"]["message"]
+    message = ran.json["error"]["message"]
+    assert message.startswith("The cache folder cannot be used: /sys/s2sauth: ")
+    assert "Set XDG_CACHE_HOME to a folder" in message
+    assert "--ministack PATH" in message
 
 
-def test_ministack_that_does_not_start(run: Run, folder: Path, bare: pytest.MonkeyPatch) -> None:
-    """What it said is told."""
-    bare.setattr(sys, "executable", "/bin/false")
-    ran = run("local")
+def test_no_network_at_first_use(run: Run, bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Another try may help. An environment is made up to there, which takes seconds."""
+    bare.setenv("XDG_CACHE_HOME", str(tmp_path))
+    bare.setenv("PATH", "/usr/bin:/bin")  # without uv
+    bare.setenv("PIP_CONFIG_FILE", os.devnull)
+    bare.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # nobody is there
+    bare.delenv("PIP_FIND_LINKS", raising=False)
+    ran = run("local", "--json")
+    assert ran.code == 3
+    message = ran.json["error"]["message"]
+    assert message.startswith("MiniStack cannot be installed: the package index cannot be reached (")
+    assert "Connect to the network and run this again" in message
+    assert f"making an environment for MiniStack in {tmp_path}/s2sauth/ministack-" in ran.err
+
+
+BROKEN = """#!/bin/sh
+case $1 in -I) exit 0;; esac  # all packages are there
+echo one of them does not work
+exit 1
+"""
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_ministack_that_does_not_start(run: Run, folder: Path, tmp_path: Path, ours: bool) -> None:
+    """What it said is told; and, of an environment of ours, that it can be deleted."""
+    environment = tmp_path / "environment"
+    python = environment / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(BROKEN)
+    python.chmod(0o700)
+    if ours:
+        (environment / "complete").touch()
+    ran = run("local", "--ministack", str(environment))
     assert ran.code == 1
     assert "MiniStack does not start" in ran.err
+    assert "one of them does not work\n" in ran.err
+    assert (f"If it fails again, delete {environment}: the next start makes it again." in ran.err) is ours

@@ -8,16 +8,15 @@ import io
 import re
 import socket
 import time
+from pathlib import Path
 
 import pytest
-from rich.console import Console as Rich
-from rich.console import Group
 
 from s2sauth import AccessToken, CognitoClientCredentials
 from s2sauth._cli import _checks, _claims, _demo, _exits, _words
 from s2sauth._cli._console import Console
 from s2sauth._cli._explain import plain
-from s2sauth._cli._live import Display
+from s2sauth._cli._live import Display, Screen
 from s2sauth._cli._refusal import reasons
 from s2sauth._cli._words import region_of
 from s2sauth.local._show import Row
@@ -28,6 +27,8 @@ from tests.cli.test_page import PAGE
 
 class Terminal(io.StringIO):
     """A stream that somebody looks at."""
+
+    encoding = "UTF-8"
 
     def isatty(self) -> bool:
         return True
@@ -43,17 +44,24 @@ def test_colour_is_for_terminals(bare: pytest.MonkeyPatch) -> None:
     assert Console(Terminal(), Terminal()).paint("x", "red") == "x"
 
 
+class Old(Terminal):
+    """One that has no such characters."""
+
+    encoding = "ISO-8859-1"
+
+
 @pytest.mark.parametrize(
     ("stream", "environ", "drawn"),
     [
         (Terminal(), {"TERM": "xterm"}, True),
         (io.StringIO(), {"TERM": "xterm"}, False),
+        (Old(), {"TERM": "xterm"}, False),
         (Terminal(), {"TERM": "dumb"}, False),
         (Terminal(), {"TERM": ""}, False),
         (Terminal(), {"TERM": "xterm", "NO_COLOR": "1"}, False),
         (Terminal(), {"TERM": "xterm", "NO_COLOR": ""}, True),
     ],
-    ids=["terminal", "file", "dumb", "no TERM", "NO_COLOR", "empty NO_COLOR"],
+    ids=["terminal", "file", "latin", "dumb", "no TERM", "NO_COLOR", "empty NO_COLOR"],
 )
 def test_where_it_is_drawn(stream: io.StringIO, environ: dict[str, str], drawn: bool, bare: pytest.MonkeyPatch) -> None:
     """A terminal that can, and somebody who did not ask for none of it."""
@@ -64,14 +72,12 @@ def test_where_it_is_drawn(stream: io.StringIO, environ: dict[str, str], drawn: 
 
 def picture(display: Display) -> str:
     """What a terminal of 80 columns shows."""
-    out = io.StringIO()
-    Rich(file=out, width=80, color_system=None).print(Group(display))
-    return out.getvalue()
+    return "\n".join("".join(text for text, _ in line) for line in display.lines(80))
 
 
 def test_display_grows_with_the_show() -> None:
     """What is done, what is under way, and the timeline from its first moment on."""
-    display = Display()
+    display = Display(Path("python"))
     assert picture(display).strip() == ""
     display.begins("1,000 calls")
     display.comes_to(400)
@@ -86,6 +92,28 @@ def test_display_grows_with_the_show() -> None:
     assert re.search(r"✗ SHORT two +2 calls +1 token\n    bad", shown)
     assert re.search(r"calls +━", shown)
     assert not display.show.ok
+
+
+def test_screen_is_drawn_in_its_place(bare: pytest.MonkeyPatch) -> None:
+    """From where it began, no wider than the terminal, and no higher until the end; each line ends what was there."""
+    bare.setenv("COLUMNS", "5")
+    bare.setenv("LINES", "3")
+    out = io.StringIO()
+    screen = Screen(out)
+    screen.draw([[("a", ""), ("bcdefg", "red"), ("h", "")]])
+    assert out.getvalue() == "\ra\033[31mbcde\033[0m\033[K\n\033[J"
+    screen.draw([[(text, "")] for text in "xyz"])
+    assert out.getvalue().endswith("\r\033[1Ay\033[K\nz\033[K\n\033[J")
+    screen.draw([[(text, "")] for text in "xyz"], whole=True)
+    assert out.getvalue().endswith("\r\033[2Ax\033[K\ny\033[K\nz\033[K\n\033[J")
+
+
+def test_long_result_has_lines_of_its_own() -> None:
+    """Nothing of it is cut off."""
+    display = Display(Path("python"))
+    display.show.rows.append(Row("one", " ".join(["word"] * 30), 1, 1))
+    assert picture(display).count("word") == 30
+    assert max(map(len, picture(display).splitlines())) <= 80
 
 
 def test_claims_that_are_no_times() -> None:

@@ -1,4 +1,4 @@
-"""`s2sauth demo`, which `scripts/demo` runs in an environment of the extra."""
+"""`s2sauth demo`, which `scripts/demo` runs in an environment that has s2sauth and nothing more."""
 
 import json
 import os
@@ -7,12 +7,14 @@ import subprocess
 from pathlib import Path
 
 from parts.install import environment
+from parts.ministack import made_by_s2sauth
 from tests.support.processes import is_left_alone, running_below
 
 
 def command() -> list[str]:
     """As `scripts/demo --json` runs it."""
-    return [str(environment("local", s2sauth=True) / "python"), "-m", "s2sauth", "demo", "--json"]
+    python = environment("extra-none", s2sauth=True) / "python"
+    return [str(python), "-m", "s2sauth", "demo", "--json", "--ministack", str(made_by_s2sauth())]
 
 
 def test_it_shows_one_token_for_a_thousand_calls(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`s2sauth local`, as its user runs it: the command, in an environment that has the extra and nothing more."""
+"""`s2sauth local`, as its user runs it: the command, in an environment that has s2sauth and nothing more."""
 
 import json
 import os
@@ -12,19 +12,30 @@ from typing import Any
 import pytest
 
 from parts.install import environment
+from parts.ministack import CACHE
+from tests.support.ministack import ministack
 from tests.support.processes import is_left_alone, running_below
+
+__all__ = ["ministack"]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "local.md"
 
 
 @pytest.fixture
-def environ(tmp_path: Path) -> Iterator[dict[str, str]]:
+def environ(tmp_path: Path, ministack: Path) -> Iterator[dict[str, str]]:
     """Of a user with an AWS account; what is made in `tmp_path / "tmp"` must be gone afterwards."""
     folder = tmp_path / "tmp"
     folder.mkdir()
-    path = f"{environment('local', s2sauth=True)}{os.pathsep}{os.environ['PATH']}"
+    path = f"{environment('extra-none', s2sauth=True)}{os.pathsep}{os.environ['PATH']}"
     account = {"AWS_PROFILE": "no-such-profile", "AWS_ACCESS_KEY_ID": "AKIAOFTHEUSERSACCOUNT"}
-    yield {"PATH": path, "HOME": str(tmp_path), "TMPDIR": str(folder), "LANG": "C.UTF-8", **account}
+    yield {
+        "PATH": path,
+        "HOME": str(tmp_path),
+        "TMPDIR": str(folder),
+        "LANG": "C.UTF-8",
+        "XDG_CACHE_HOME": str(CACHE),
+        **account,
+    }
     assert is_left_alone(folder)
     assert list(folder.iterdir()) == []
 

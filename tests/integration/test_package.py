@@ -9,18 +9,16 @@ import pytest
 from parts.install import ROOT, environment, s2sauth_source
 
 SEALED = {"s2sauth._sharing": "cryptography", "s2sauth.stores._sealed": "cryptography"}
-LIVE = {"s2sauth._cli._live": "rich"}
 HTTPX2 = {"s2sauth._hooks.httpx2": "httpx2"}
 OTEL = {"s2sauth.otel": "opentelemetry"}
 WITHOUT = {
-    "none": {**SEALED, **HTTPX2, **OTEL, **LIVE},
-    "aws": {**SEALED, **HTTPX2, **OTEL, **LIVE},
-    "dynamodb": {**HTTPX2, **OTEL, **LIVE},
-    "httpx2": {**SEALED, **OTEL, **LIVE},
-    "local": {**HTTPX2, **OTEL},
-    "otel": {**SEALED, **HTTPX2, **LIVE},
-    "redis": {**HTTPX2, **OTEL, **LIVE},
-    "store": {**HTTPX2, **OTEL, **LIVE},
+    "none": {**SEALED, **HTTPX2, **OTEL},
+    "aws": {**SEALED, **HTTPX2, **OTEL},
+    "dynamodb": {**HTTPX2, **OTEL},
+    "httpx2": {**SEALED, **OTEL},
+    "otel": {**SEALED, **HTTPX2},
+    "redis": {**HTTPX2, **OTEL},
+    "store": {**HTTPX2, **OTEL},
 }
 """For each extra: our modules that are for another one, and the package that they want."""
 
@@ -90,7 +88,6 @@ USABLE = {
     "aws": {"none", "aws"},
     "dynamodb": {"none", "aws", "dynamodb", "store"},  # boto3 and cryptography
     "httpx2": {"none", "httpx2"},
-    "local": {"none", "store"},  # cryptography
     "otel": {"none"},
     "redis": {"none", "redis", "store"},
     "store": {"none", "store"},
@@ -105,8 +102,8 @@ ENVIRON = {
 
 
 def environment_of(extra: str) -> Path:
-    """The Python that has this extra alone. MiniStack, of `local`, wants an older boto3 than the others."""
-    return environment("local" if extra == "local" else f"extra-{extra}", s2sauth=True) / "python"
+    """The Python that has this extra alone."""
+    return environment(f"extra-{extra}", s2sauth=True) / "python"
 
 
 def output(extra: str, *arguments: str | Path) -> list[str]:

@@ -1,7 +1,4 @@
-"""What is special to a file.
-
-The private `make`: no test can have another process make the file just between the look and the making.
-"""
+"""What is special to a file."""
 
 import os
 import sqlite3
@@ -15,7 +12,6 @@ from typing import Any
 import pytest
 
 from s2sauth.stores import sqlite
-from s2sauth.stores._private_file import make
 from s2sauth.stores.base import MAX_VALUE
 from s2sauth.stores.sqlite import SQLiteStore
 from s2sauth.testing import ManualClock
@@ -171,7 +167,7 @@ class TestTheFile:
         self, store: SQLiteStore, path: Path, written: Path, tmp_path: Path
     ) -> None:
         """Both saw that there was none. Nothing else is left behind."""
-        make(path)
+        sqlite.make(path)
 
         assert store.get(KEY) is not None
         assert list(tmp_path.iterdir()) == [written]
@@ -274,7 +270,7 @@ class TestLocks:
         with opened(written, "BEGIN IMMEDIATE"):
             store.get(KEY)
             store.put(KEY, b"other", replaces=None, seconds=LONG)
-            make(written)
+            sqlite.make(written)
             done = subprocess.run([sys.executable, "-c", look], capture_output=True, text=True, check=False)
 
         assert "database is locked" in done.stderr

@@ -7,33 +7,35 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, TextIO
 
-from ._exits import FAILED, FINE, INTERRUPTED, USAGE, CommandFailed
+from ._exits import FAILED, FINE, INTERRUPTED
+from ._ministack import add_option, interpreter
 
 if TYPE_CHECKING:
     import argparse
-    from contextlib import AbstractContextManager
 
-    from ..local._show import Show
     from ._console import Console
 
 HELP = "Show what tokens cost, and an outage survived, on a local Cognito, API Gateway and Lambda; half a minute."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """None of its own."""
-    del parser
+    """The options of this command."""
+    add_option(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Show it; whatever was started is gone at the end."""
-    from ..local._show import Show  # noqa: PLC0415  # the help of all commands needs no HTTP library
+    from ..local._environment import CALLER, SERVER  # noqa: PLC0415  # the help of all commands needs none of it
+    from ..local._show import Show  # noqa: PLC0415  # as above: an HTTP library
     from ._figures import document, plain  # noqa: PLC0415  # as above
+    from ._live import live as drawn  # noqa: PLC0415  # as above
     from ._stopping import ENDS, handling, interrupt, starting  # noqa: PLC0415  # as above
 
     live = not arguments.json and draws(sys.stdout)
     try:
         with handling(ENDS, interrupt), starting(), ExitStack() as shown:
-            show = shown.enter_context(_live()) if live else Show(Progress(sys.stderr))
+            python = interpreter(arguments, (*SERVER, *CALLER), console)
+            show = shown.enter_context(drawn(python)) if live else Show(Progress(sys.stderr), python)
             show.run()
     except KeyboardInterrupt:
         console.say("\n  stopped; everything that was started is gone")
@@ -46,15 +48,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def draws(stream: TextIO) -> bool:
     """Whether a display can be drawn there and is wanted (no-color.org)."""
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") not in (None, "", "dumb")
-
-
-def _live() -> AbstractContextManager[Show]:
-    try:
-        from ._live import live  # noqa: PLC0415  # rich is of an extra
-    except ModuleNotFoundError as missing:
-        raise CommandFailed(f'{missing.name} is missing: pip install "s2sauth[local]"', USAGE) from None
-    return live()
+    able = stream.isatty() and os.environ.get("TERM") not in (None, "", "dumb")
+    return able and not os.environ.get("NO_COLOR") and "utf" in (stream.encoding or "").lower()
 
 
 class Progress:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from .._core.environment import VARIABLES
 from ._exits import FAILED, INTERRUPTED, USAGE, CommandFailed
+from ._ministack import add_option, interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
@@ -28,7 +29,7 @@ HELP = "Start a Cognito and an API behind it on this machine, and print the vari
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    parser.usage = "s2sauth local [-h] [--json] [--port PORT] [--env-file FILE] [-- COMMAND ...]"
+    parser.usage = "s2sauth local [-h] [--json] [--port PORT] [--env-file FILE] [--ministack PATH] [-- COMMAND ...]"
     parser.add_argument("--port", type=_port, help="of 127.0.0.1; a free one by default")
     parser.add_argument(
         "--env-file",
@@ -36,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a new file for the variables, readable by you alone, until the end",
     )
+    add_option(parser)
     parser.add_argument(
         "words", nargs="*", metavar="COMMAND", help="runs with the variables; all ends with it, and its exit code"
     )
@@ -43,19 +45,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     """Start it, and end it with the command, or with Ctrl-C."""
-    from ..local._ministack import MiniStack  # noqa: PLC0415  # the help of all commands needs none of it
+    from ..local._environment import SERVER  # noqa: PLC0415  # the help of all commands needs none of it
+    from ..local._ministack import MiniStack  # noqa: PLC0415  # as above
+    from ..local._server import is_free  # noqa: PLC0415  # as above
     from ..local._world import deploy  # noqa: PLC0415  # as above
     from ._stopping import ENDS, handling, interrupt, starting  # noqa: PLC0415  # as above
 
     if arguments.json and arguments.words:
         raise CommandFailed("--json: the output is COMMAND's own; leave one of them out", USAGE)
-    aws = MiniStack(arguments.port)
-    if not aws.is_free():
-        raise CommandFailed(f"--port: {aws.port} is taken; use another one, or none for one that is free", USAGE)
+    if arguments.port is not None and not is_free(arguments.port):
+        raise CommandFailed(f"--port: {arguments.port} is taken; use another one, or none for one that is free", USAGE)
     try:
-        with handling(ENDS, interrupt), _new_file(arguments.env_file) as write:
+        with handling(ENDS, interrupt), starting(), _new_file(arguments.env_file) as write:
+            python = interpreter(arguments, SERVER, console)
             console.say("starting MiniStack: Cognito, API Gateway and Lambda")
-            with starting(), aws:
+            with MiniStack(python, arguments.port) as aws:
                 world = deploy(aws, caller=False)
                 write(world.environ)
                 if arguments.words:

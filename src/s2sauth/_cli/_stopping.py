@@ -6,17 +6,15 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
-from ..local._ministack import NOT_INSTALLED
+from ..local._environment import EnvironmentFailed
 from ..local._server import ServerFailed
-from ._exits import FAILED, USAGE, CommandFailed
+from ._exits import FAILED, UNREACHABLE, USAGE, CommandFailed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 """What asks for the end, beside Ctrl-C: `kill`, and a terminal that is closed."""
-
-MISSING = 'this needs MiniStack: pip install "s2sauth[local]"'
 
 
 @contextmanager
@@ -37,10 +35,10 @@ def interrupt(*_: object) -> NoReturn:
 
 @contextmanager
 def starting() -> Generator[None]:
-    """A server that fails becomes a sentence for people."""
+    """A server that fails, or has no interpreter, becomes a sentence for people."""
     try:
         yield
+    except EnvironmentFailed as failed:
+        raise CommandFailed(str(failed), UNREACHABLE if failed.again else USAGE) from None
     except ServerFailed as failed:
-        if failed.code == NOT_INSTALLED:
-            raise CommandFailed(MISSING, USAGE) from None
         raise CommandFailed(str(failed), FAILED) from None

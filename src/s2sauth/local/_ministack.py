@@ -3,21 +3,19 @@
 import json
 import os
 import re
-import socket
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Final
 
+from ._environment import made_by_us
 from ._server import Server, ServerFailed, opener
 
 CREDENTIALS: Final = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
-NOT_INSTALLED: Final = 97
-"""The exit code of an interpreter that has no MiniStack."""
 
-_RUN = f"""
+_RUN: Final = """
 import os, shutil, sys, threading
 
 def end_with_parent():
@@ -26,11 +24,7 @@ def end_with_parent():
     os.killpg(0, 9)
 
 threading.Thread(target=end_with_parent, daemon=True).start()
-try:
-    import cryptography, ministack.app
-    from hypercorn.__main__ import main
-except ModuleNotFoundError:
-    sys.exit({NOT_INSTALLED})
+from hypercorn.__main__ import main
 main()
 """
 
@@ -41,14 +35,17 @@ class MiniStack(Server):
     health = "/_ministack/health"
     stdin = subprocess.PIPE
 
-    def python(self) -> str | os.PathLike[str]:
+    def __init__(self, python: Path, port: int | None = None) -> None:
+        super().__init__(port)
+        self._python = python
         """The interpreter that has MiniStack, and runs its Lambdas."""
-        return sys.executable
+        if (folder := made_by_us(python)) is not None:
+            self.advice = f"If it fails again, delete {folder}: the next start makes it again."
 
     def command(self) -> Sequence[str | os.PathLike[str]]:
         # By way of its server's own command, since MiniStack's has no access log.
         bind = ["--bind", f"127.0.0.1:{self.port}", "--access-logfile", "-", "--workers", "0"]
-        return [self.python(), "-c", _RUN, "ministack.app:app", *bind]
+        return [self._python, "-c", _RUN, "ministack.app:app", *bind]
 
     def environ(self) -> Mapping[str, str]:
         return {
@@ -60,16 +57,6 @@ class MiniStack(Server):
             "STATE_DIR": str(self.folder),
             "S3_DATA_DIR": str(self.folder / "s3"),
         }
-
-    def is_free(self) -> bool:
-        """Whether nobody listens on its port yet."""
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", self.port))
-            except OSError:
-                return False
-            return True
 
     def ask(self, service: str, method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
         """The answer of one of its services. ServerFailed for a refusal.

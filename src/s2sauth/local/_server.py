@@ -23,11 +23,7 @@ opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class ServerFailed(RuntimeError):
-    """It did not start, or did not do what it was asked; `code` is its exit code, if it has ended."""
-
-    def __init__(self, message: str, code: int | None = None) -> None:
-        super().__init__(message)
-        self.code = code
+    """It did not start, or did not do what it was asked."""
 
 
 def _free_ports(number: int) -> list[int]:
@@ -37,6 +33,17 @@ def _free_ports(number: int) -> list[int]:
         for one in sockets:
             one.bind(("127.0.0.1", 0))
         return [one.getsockname()[1] for one in sockets]
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def ended(process: subprocess.Popen[bytes]) -> int:
@@ -56,6 +63,8 @@ class Server(ABC):
     """A path that is answered when the server is ready."""
     cwd: Path | None = None
     """Where it runs; None is its temporary folder."""
+    advice = ""
+    """What to do if it does not start."""
     stdin = subprocess.DEVNULL
     """subprocess.PIPE for one that ends with its standard input, so with us, however we end."""
 
@@ -136,5 +145,5 @@ class Server(ABC):
             except OSError as error:
                 reason = error
             if process.poll() is not None or time.monotonic() > until:
-                raise ServerFailed(f"{type(self).__name__} does not start: {reason}\n{self.log()}", process.returncode)
+                raise ServerFailed(f"{type(self).__name__} does not start: {reason}\n{self.log()}{self.advice}")
             time.sleep(0.02)  # another process: there is nothing to wait on

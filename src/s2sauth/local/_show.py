@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 import httpx
@@ -50,11 +51,12 @@ class Watcher(Protocol):
 class Show:
     """Collects what is shown."""
 
-    def __init__(self, watcher: Watcher) -> None:
+    def __init__(self, watcher: Watcher, python: Path) -> None:
         self.rows: list[Row] = []
         self.began = time.monotonic()
         self.timeline = Timeline(LIFE + 2.0, down=(OUTAGE[0] * LIFE, OUTAGE[1] * LIFE))
         self._watcher = watcher
+        self._python = python  # which has MiniStack
 
     @property
     def calls(self) -> int:
@@ -78,7 +80,7 @@ class Show:
 
     def run(self) -> None:
         """All of it. Raises ServerFailed if MiniStack does not start."""
-        aws = MiniStack()
+        aws = MiniStack(self._python)
         with self._doing("starting MiniStack"):
             aws.__enter__()
         try:

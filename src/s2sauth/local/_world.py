@@ -19,7 +19,9 @@ _EXAMPLE: Final = Path(__file__).with_name("_files_service")
 _STACK: Final = "files-service"
 _BUCKET: Final = "files-service-code"
 _CODE: Final = {"files": "files", "build/caller": "caller"}
-"""A folder that the template names -> the folder of its handler, which is all that its zip has to hold here."""
+"""A folder that the template names -> the folder of its handler. The caller's zip also contains s2sauth."""
+_PACKAGE: Final = Path(__file__).parents[1]
+_NOT_IN_A_LAMBDA: Final = ("_cli", "local", "testing")
 _PATIENCE = 60.0  # seconds
 
 
@@ -50,11 +52,11 @@ class World:
 
 
 def deploy(aws: MiniStack, *, caller: bool) -> World:
-    """Deploy it, with or without the caller's Lambda: that needs s2sauth in MiniStack's interpreter."""
+    """Deploy it, with or without the caller's Lambda: MiniStack's interpreter must have what s2sauth needs."""
     aws.ask("s3", "PUT", f"/{_BUCKET}")
     template = (_EXAMPLE / "template.yaml").read_text(encoding="utf-8")
     for named, folder in _CODE.items():
-        aws.ask("s3", "PUT", f"/{_BUCKET}/{folder}.zip", _zip(_EXAMPLE / folder))
+        aws.ask("s3", "PUT", f"/{_BUCKET}/{folder}.zip", _zip(_EXAMPLE / folder, s2sauth=caller and folder == "caller"))
         stored = f"Code: {{S3Bucket: {_BUCKET}, S3Key: {folder}.zip}}"
         template = re.sub(rf"\bCode: {named}$", stored, template, flags=re.MULTILINE)
     parameters = {
@@ -109,8 +111,12 @@ def _client_secret(aws: MiniStack, pool: str, client: str) -> str:
     return str(json.loads(answer)["UserPoolClient"]["ClientSecret"])
 
 
-def _zip(folder: Path) -> bytes:
+def _zip(folder: Path, *, s2sauth: bool) -> bytes:
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(folder / "handler.py", "handler.py")
+        for path in sorted(_PACKAGE.rglob("*.py")) if s2sauth else ():
+            name = path.relative_to(_PACKAGE)
+            if name.parts[0] not in _NOT_IN_A_LAMBDA:
+                archive.write(path, Path("s2sauth", name))
     return packed.getvalue()
