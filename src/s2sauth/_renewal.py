@@ -11,7 +11,7 @@ from ._core.entry import Entry, Instant, clock_step, cut_margin, elapsed
 from ._core.errors import Cause, ConfigurationError, Failure, InvalidClient, TokenUnavailable
 from ._core.issued import Issued
 from ._core.retry import forced_now, next_delay, timeouts
-from ._core.secret_owner import client_of, secrets_of
+from ._core.secret_owner import client_of, secrets_of, whose
 from ._core.steps import Step, unforeseen
 from ._core.token_endpoint import TokenRequest, read_answer, token_request
 from ._core.values import Secret
@@ -47,8 +47,8 @@ class Renewal:
         self._slot = slot
         self._flight = flight
         self._clock = engine.clock
-        self._unread: ConfigurationError | None = None
-        """What is wrong with the secret that the source gives now, where the last good one is used instead."""
+        self._remark: str | None = None
+        """What to add to a refusal of the client: whose secret it is, or why the source's is not used."""
 
     def run(self) -> Outcome:
         """From the start to the end of the flight's work."""
@@ -167,7 +167,7 @@ class Renewal:
                 if outcome.error is not InvalidClient or flight.outcome is not None:
                     return outcome
                 if (other := next(secrets, None)) is None:
-                    return outcome if self._unread is None else outcome.and_also(f"Not used: {self._unread}.")
+                    return outcome if self._remark is None else outcome.and_also(self._remark)
                 secret, refused = other, True
         finally:
             flight.sender = None
@@ -199,7 +199,7 @@ class Renewal:
             failed = error if isinstance(error, SourceFailed) else SourceFailed(type(error).__name__)
             self._report("secret_source_failed", error=failed.name)
             if known:
-                self._unread = error if isinstance(error, ConfigurationError) else None
+                self._remark = f"Not used: {error}." if isinstance(error, ConfigurationError) else None
                 return known  # the source is down; what worked last may still work
             if isinstance(error, ConfigurationError):
                 raise
@@ -215,6 +215,7 @@ class Renewal:
             slot.know_client(self._engine.client.settle(client_of(found, slot.settings)))
         elif all(managed is None for _, managed in found):
             return [secret for secret, _ in found]
+        self._remark = whose(found)
         return secrets_of(slot.settings.client_id, found)
 
     def _accept(self, secret: Secret, *, refused: bool) -> None:

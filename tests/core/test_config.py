@@ -14,11 +14,15 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from s2sauth import RenewalPolicy
+from s2sauth._clock import SystemClock
 from s2sauth._core.client_secret import literal_secret
-from s2sauth._core.config import check_arguments, with_scopes
+from s2sauth._core.config import check_arguments, with_scopes, wrong_objects
 from s2sauth._core.errors import ConfigurationError
 from s2sauth._core.settings import Settings, key, key_id
 from s2sauth._core.values import Secret
+from s2sauth.testing import ManualClock, MemoryStore
+from tests.support.labels import plainly
 
 HIDDEN = "sUpErHiDdEn"
 TOKEN_URL = "https://auth.example.com/oauth2/token"
@@ -912,3 +916,82 @@ def test_what_cognito_does_not_take_is_told_word_by_word(given: dict[str, Any], 
 def test_an_id_may_be_as_long_as_cognitos_longest() -> None:
     """128 characters."""
     assert made(domain="demo", region="eu-central-1", client_id="a" * 128).client_id == "a" * 128
+
+
+# The arguments that are objects: policy, store, http_client, on_event, clock.
+
+
+def wrong_among(**changes: object) -> list[tuple[str, str]]:
+    """The mistakes, with all else in order."""
+    arguments: dict[str, object] = dict.fromkeys(("store", "http_client", "on_event", "clock"))
+    arguments["policy"] = RenewalPolicy()
+    return list(wrong_objects(**{**arguments, **changes}))
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        {},
+        {"store": MemoryStore()},
+        {"store": "rediss://:password@cache.example.com:6380/0"},
+        {"http_client": dict},
+        {"http_client": lambda: None},
+        {"on_event": print},
+        {"clock": SystemClock()},
+        {"clock": ManualClock()},
+        {"clock": SystemClock},
+    ],
+    ids=plainly,
+)
+def test_right_objects_pass(right: dict[str, object]) -> None:
+    """Nothing is called to find out."""
+    assert wrong_among(**right) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "form"),
+    [
+        ({"policy": None}, "use RenewalPolicy("),
+        ({"policy": {"deadline": 5}}, "is of type dict"),
+        ({"policy": RenewalPolicy}, "use RenewalPolicy("),
+        ({"store": 7}, "is of type int, which has no get, put, delete, close; use a store of s2sauth.stores"),
+        ({"store": "tokens.db"}, "is no URL of a store; use sqlite:////"),
+        ({"http_client": 7}, "use a function that makes a new client each time"),
+        ({"http_client": "httpx.Client"}, "is of type str"),
+        ({"on_event": []}, "use a function that takes an Event"),
+        ({"on_event": False}, "is of type bool"),
+        ({"clock": object()}, "has no wall, monotonic, boottime, wait, random"),
+        ({"clock": __import__("time")}, "has no wall, boottime, wait, random"),
+    ],
+    ids=plainly,
+)
+def test_wrong_objects_are_named_with_the_form(wrong: dict[str, object], form: str) -> None:
+    """One mistake each."""
+    ((field, text),) = wrong_among(**wrong)
+    assert [field] == list(wrong)
+    assert form in text
+
+
+def test_all_wrong_objects_are_listed() -> None:
+    """In the order of the signature."""
+    wrong = wrong_among(policy=1, http_client=1, on_event=1, clock=1)
+    assert [field for field, _ in wrong] == ["policy", "http_client", "on_event", "clock"]
+
+
+def test_what_is_said_of_wrong_objects_to_the_letter() -> None:
+    """Each with the form to use."""
+    assert wrong_among(policy=1, http_client=1, on_event=1, clock=1) == [
+        ("policy", "is of type int; use RenewalPolicy(deadline=5.0) or leave it out"),
+        (
+            "http_client",
+            (
+                "is of type int; use a function that makes a new client each time, as lambda: "
+                "httpx.Client(verify=ssl_context)"
+            ),
+        ),
+        ("on_event", "is of type int; use a function that takes an Event, as on_event=print"),
+        (
+            "clock",
+            "has no wall, monotonic, boottime, wait, random; use s2sauth.testing.ManualClock() or leave it out",
+        ),
+    ]

@@ -51,7 +51,7 @@ ALONE = {
     "working": "of one flight its own item; only the test kit reads it",
     "settings": "of a slot whose client's id was not known: any flight that knows it writes the same",
     "id": "as `settings`",
-    "_unread": "of one flight, on its own thread",
+    "_remark": "of one flight, on its own thread",
     "_connected": "of one flight's use of the store, on its own thread",
     "_leased": "as `_connected`",
     "_seen": "as `_connected`",

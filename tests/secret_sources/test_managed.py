@@ -367,6 +367,21 @@ class TestOtherPlaces:
             make(client_id=None, client_secret=Source())
 
 
+class TestAnotherPool:
+    """A secret of a client of another user pool than the domain's."""
+
+    def test_refusal_names_the_pool_and_the_client_of_the_secret(
+        self, make: Make, fake: FakeCognito, vault: Vault
+    ) -> None:
+        """Cognito says no more than invalid_client."""
+        members = {"userPoolId": "eu-west-1_Another12", "userPoolClientId": "another"}
+        source = SecretsManagerSecret(vault.create(changed(fake, **members)), endpoint_url=vault.url)
+        with pytest.raises(InvalidClient) as caught:
+            make(client_id=None, client_secret=source).get_token()
+        assert "The secret is for the app client another of the user pool eu-west-1_Another12" in str(caught.value)
+        assert caught.value.error == "invalid_client"
+
+
 class TestAnotherClient:
     """A secret that is another client's from some day on."""
 

@@ -23,6 +23,7 @@ from s2sauth import (
     TokenUnavailable,
     otel,
 )
+from s2sauth.secret_sources import ManagedSecret, SecretsManagerSecret
 from s2sauth.settings import CognitoSettings
 from s2sauth.testing import StaticToken
 
@@ -40,6 +41,11 @@ def construct(settings: CognitoSettings) -> None:
     CognitoClientCredentials(domain="demo", region="eu-central-1", client_id="id", client_secret="secret")
     CognitoClientCredentials(token_url="https://example.com/token", client_id="id", client_secret=lambda: "secret")
     CognitoClientCredentials(domain="auth.example.com", client_id="id", client_secret=lambda: ["new", "old"])
+    CognitoClientCredentials(domain="auth.example.com", client_secret=SecretsManagerSecret("arn:aws:secretsmanager:…"))
+    CognitoClientCredentials(
+        domain="auth.example.com", client_id="id", client_secret=lambda: ManagedSecret("secret", client_id="id")
+    )
+    assert_type(SecretsManagerSecret("name")(), str | ManagedSecret)
     CognitoClientCredentials(
         domain="auth.example.com",
         client_id="id",

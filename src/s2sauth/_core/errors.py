@@ -220,8 +220,9 @@ class Failure(Record):
         return cls(Cause.CLOSED, CredentialsClosed, (text,))
 
     def and_also(self, text: str) -> "Failure":
-        """The same with more to say."""
-        return Failure(self.cause, self.error, (f"{self.args[0]} {text}", *self.args[1:]), self.retry_after)
+        """The same with one more sentence."""
+        said = f"{str(self.args[0]).removesuffix('.')}. {text}"
+        return Failure(self.cause, self.error, (said, *self.args[1:]), self.retry_after)
 
     @property
     def name(self) -> str:

@@ -38,6 +38,16 @@ def secrets_of(client_id: str, found: Sequence[Found]) -> list[Secret]:
     raise ConfigurationError(_ANOTHER.format(other.place, other.client_id, client_id))
 
 
+def whose(found: Sequence[Found]) -> str | None:
+    """For the refusal of a secret that names its app client: which one it names; None if none does."""
+    named = next((managed for _, managed in found if managed is not None), None)
+    if named is None:
+        return None
+    pool = f" of the user pool {named.user_pool_id}" if named.user_pool_id else ""
+    return _WHOSE.format(named.client_id, pool)
+
+
+_WHOSE: Final = "The secret is for the app client {}{}: check that the domain belongs to that user pool."
 _NOT_NAMED: Final = (
     "client_id: is not given, and the secret {} does not contain it. Cognito writes it into the secrets that it "
     "manages: " + MANAGED + ". Set client_id (APP_CLIENT_ID), or use the ARN of a secret that Cognito manages"
