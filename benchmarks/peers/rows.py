@@ -3,6 +3,7 @@
 import asyncio
 import ctypes
 import gc
+import io
 import logging
 import os
 import resource
@@ -321,10 +322,8 @@ def moved(at: Stage) -> Cell:
 def bad_answers(at: Stage) -> list[Cell]:
     """How many of twelve were handed out as a header; where the secret or a token could be read."""
     at.tokens(latency=0)
-    lines: list[str] = []
-    handler = logging.Handler(0)
-    handler.emit = lambda record: lines.append(handler.format(record))  # type: ignore[method-assign]
-    logging.basicConfig(level=logging.DEBUG, handlers=[handler], force=True)
+    log = io.StringIO()
+    logging.basicConfig(level=logging.DEBUG, stream=log, force=True)
     secrets = {at.fake.client_secret: "secret", TOKEN: "token"}
     leaks: set[str] = set()
     outcomes: list[str] = []
@@ -335,7 +334,7 @@ def bad_answers(at: Stage) -> list[Cell]:
     for answer in ANSWERS.values():
         at.fake.answer_json(answer)
         outcomes.append(first_header(at, look))
-    look("log", "\n".join(lines))
+    look("log", log.getvalue())
     handed, hung = sum(one.startswith("handed out") for one in outcomes), outcomes.count("hangs")
     return [
         Cell(f"{handed}" + (f"; {hung} hang" if hung else ""), handed, red=hung > 0),
