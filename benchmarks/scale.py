@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from operator import truediv
 from statistics import median
 from typing import Any
 
@@ -19,32 +19,11 @@ from stampede import Crowd
 
 from s2sauth import CognitoClientCredentials
 
-THREADS = (1, 2, 4, 8, 16, 32, 64)
-TASKS = (1, 10, 100, 1_000, 10_000)
 ON_SOCKETS = 8
 """Threads and tasks, each on a connection that is kept."""
 VARIANTS = ("none", "s2sauth", "static header")
 Run = Callable[[str, int, int], float]
 """Calls per second of a variant, with so many callers, each making so many calls."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How much is done."""
-
-    rounds: int
-    calls: int
-    """Of all callers together in one run, at least; each makes one or more."""
-    threads: tuple[int, ...]
-    tasks: tuple[int, ...]
-
-    def on_sockets(self) -> "Plan":
-        """The same with fewer calls, which take longer."""
-        return replace(self, calls=self.calls // 2)
-
-
-FULL = Plan(9, 2_000, THREADS, TASKS)
-SHORT = Plan(3, 400, (1, 8, 64), (1, 100, 1_000))
 
 
 def in_threads(clients: dict[str, httpx.Client], url: str) -> Run:
@@ -78,25 +57,27 @@ def in_tasks(clients: dict[str, httpx.AsyncClient], url: str, runner: asyncio.Ru
     return lambda variant, callers, each: runner.run(crowd(variant, callers, each))
 
 
-def compare(report: Report, what: str, run: Run, callers: int, plan: Plan, *, at_least: float | None = None) -> None:
-    """One row: calls per second with the hook and with a constant header, each against no auth in the same round."""
-    progress(what)
-    each = max(1, plan.calls // callers)
-    rates: dict[str, list[float]] = {name: [] for name in VARIANTS}
-    for n in range(plan.rounds + 1):
-        for name in VARIANTS:
-            rate = run(name, callers, each)
-            if n:  # the first round warms up
-                rates[name].append(rate)
+class Comparison:
+    """Rows of so many rounds, in which all callers together make so many calls at least, and each one or more."""
 
-    def ratios(name: str) -> list[float]:
-        return [one / none for one, none in zip(rates[name], rates["none"], strict=True)]
+    def __init__(self, report: Report, rounds: int, calls: int) -> None:
+        self._report, self._rounds, self._calls = report, rounds, calls
 
-    ours, floor = ratios("s2sauth"), median(ratios("static header"))
-    spread = min(ours), max(ours)
-    report.row(what, median(ours), at_least=at_least, floor=floor, spread=spread, unit="x")
-    middle = {name: round(median(rates[name])) for name in VARIANTS}
-    report.row("  calls a second", middle["s2sauth"], floor=middle["static header"])
+    def row(self, what: str, run: Run, callers: int, at_least: float | None = None) -> None:
+        """Calls per second with the hook and with a constant header, each against no auth in the same round."""
+        progress(what)
+        each = max(1, self._calls // callers)
+        rates: dict[str, list[float]] = {name: [] for name in VARIANTS}
+        for n in range(self._rounds + 1):
+            for name in VARIANTS:
+                rate = run(name, callers, each)
+                if n:  # the first round warms up
+                    rates[name].append(rate)
+        ours, floor = (list(map(truediv, rates[name], rates["none"])) for name in VARIANTS[1:])
+        spread = min(ours), max(ours)
+        self._report.row(what, median(ours), at_least=at_least, floor=median(floor), spread=spread, unit="x")
+        rate, floor_rate = (round(median(rates[name])) for name in VARIANTS[1:])
+        self._report.row("  calls a second", rate, floor=floor_rate)
 
 
 def variants(make: Callable[..., Any], auth: httpx.Auth, header: dict[str, str], **options: Any) -> dict[str, Any]:
@@ -110,7 +91,12 @@ def variants(make: Callable[..., Any], auth: httpx.Auth, header: dict[str, str],
 
 def figures(report: Report) -> None:
     """The table."""
-    plan, least = (SHORT, 0.5) if report.ci else (FULL, 0.75)  # short runs beside other work swing
+    rounds, calls, threads, tasks = 9, 2_000, (1, 2, 4, 8, 16, 32, 64), (1, 10, 100, 1_000, 10_000)
+    least = 0.75
+    if report.ci:
+        rounds, calls, threads, tasks = 3, 400, (1, 8, 64), (1, 100, 1_000)
+        least = 0.5  # short runs beside other work swing
+    memory, sockets = Comparison(report, rounds, calls), Comparison(report, rounds, calls // 2)
     with cognito_over_tls() as (fake, environ), asyncio.Runner() as runner:
         trust = ssl.create_default_context(cafile=environ["SSL_CERT_FILE"])
         with CognitoClientCredentials.from_env(
@@ -118,29 +104,26 @@ def figures(report: Report) -> None:
         ) as credentials:
             auth = credentials.httpx_auth(URL, fake.api_url)
             header = {"Authorization": credentials.get_token().authorization}
-            memory = Memory()
-            run = in_threads(variants(httpx.Client, auth, CONSTANT, transport=memory), URL)
-            for callers in plan.threads:
-                compare(report, f"{callers} thread{'s'[: callers > 1]}", run, callers, plan, at_least=least)
-            run = in_tasks(variants(httpx.AsyncClient, auth, CONSTANT, transport=memory), URL, runner)
-            for callers in plan.tasks:
-                compare(report, f"{callers:,} task{'s'[: callers > 1]}", run, callers, plan, at_least=least)
+            run = in_threads(variants(httpx.Client, auth, CONSTANT, transport=Memory()), URL)
+            for callers in threads:
+                memory.row(f"{callers} thread{'s'[: callers > 1]}", run, callers, least)
+            run = in_tasks(variants(httpx.AsyncClient, auth, CONSTANT, transport=Memory()), URL, runner)
+            for callers in tasks:
+                memory.row(f"{callers:,} task{'s'[: callers > 1]}", run, callers, least)
             fake.api_answer(200)  # to those without a token as well
-            options = {"verify": trust, "timeout": 30}
-            url = fake.api_url + "/files"
+            url, options = fake.api_url + "/files", {"verify": trust, "timeout": 30}
             clients = variants(httpx.Client, auth, header, **options)
-            compare(report, f"{ON_SOCKETS} threads, sockets", in_threads(clients, url), ON_SOCKETS, plan.on_sockets())
+            sockets.row(f"{ON_SOCKETS} threads, sockets", in_threads(clients, url), ON_SOCKETS)
             for client in clients.values():
                 client.close()
             clients = variants(httpx.AsyncClient, auth, header, **options)
-            run = in_tasks(clients, url, runner)
-            compare(report, f"{ON_SOCKETS} tasks, sockets", run, ON_SOCKETS, plan.on_sockets())
+            sockets.row(f"{ON_SOCKETS} tasks, sockets", in_tasks(clients, url, runner), ON_SOCKETS)
             for client in clients.values():
                 runner.run(client.aclose())
             report.row("token requests for all of it", fake.counts()["token_requests"], exactly=1)
     report.note(
-        f"Calls a second against no auth in the same round: medians of {plan.rounds} rounds, least and most in "
-        "brackets; floor is a constant header. In memory; with sockets over TLS, each caller on its own connection."
+        f"Calls a second against no auth in the same round: medians of {rounds} rounds, least and most in brackets; "
+        "floor is a constant header. In memory; with sockets over TLS, each caller on its own connection."
     )
 
 

@@ -87,12 +87,12 @@ def test_every_mark_of_a_cold_start_is_passed() -> None:
 def test_calls_in_threads_and_tasks_are_compared(credentials: CognitoClientCredentials, report: Any) -> None:
     """A share of the calls without auth, and calls per second."""
     auth = credentials.httpx_auth(hot_path.URL)
-    plan = scale.Plan(rounds=1, calls=8, threads=(4,), tasks=(4,))
+    comparison = scale.Comparison(report, rounds=1, calls=8)
     threads = scale.variants(httpx.Client, auth, hot_path.CONSTANT, transport=hot_path.Memory())
     tasks = scale.variants(httpx.AsyncClient, auth, hot_path.CONSTANT, transport=hot_path.Memory())
     with asyncio.Runner() as runner:
-        scale.compare(report, "4 threads", scale.in_threads(threads, hot_path.URL), 4, plan)
-        scale.compare(report, "4 tasks", scale.in_tasks(tasks, hot_path.URL, runner), 4, plan)
+        comparison.row("4 threads", scale.in_threads(threads, hot_path.URL), 4)
+        comparison.row("4 tasks", scale.in_tasks(tasks, hot_path.URL, runner), 4)
     assert [row.what for row in report.rows] == ["4 threads", "  calls a second", "4 tasks", "  calls a second"]
     assert all(row.s2sauth > 0 and row.floor > 0 for row in report.rows)
     assert credentials.state().token_requests == 1
