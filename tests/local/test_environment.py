@@ -137,6 +137,23 @@ def test_uv_makes_it_where_it_is(cache: Path, said: list[str], uv: Callable[...,
     assert not list(python.parents[1].glob("lib/*/site-packages/pip"))
 
 
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o077])
+def test_its_own_folders_are_for_its_user_alone(
+    cache: Path, said: list[str], uv: Callable[..., None], umask: int
+) -> None:
+    """Whatever the umask, or the second run would refuse what the first one has made."""
+    uv()
+    before = os.umask(umask)
+    try:
+        python = made(said)
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in (cache, python.parents[1])] == [0o700, 0o700]
+    said.clear()
+    assert made(said) == python
+    assert said == []
+
+
 def test_pip_makes_it_if_uv_does_not(cache: Path, said: list[str], uv: Callable[..., None]) -> None:
     """It reads no settings of pip, where alone the index may stand."""
     uv(NO_INDEX)
@@ -236,6 +253,31 @@ def test_another_package_than_the_pinned_one_is_not_installed(said: list[str], t
         "It is downloaded once, with your settings of pip (pip config list). Connect to the network and run this"
         " again, or name an environment that has MiniStack: --ministack PATH."
     )
+
+
+DEBIAN = """#!/bin/sh
+cat <<END
+The virtual environment was not created successfully because ensurepip is not
+available.  On Debian/Ubuntu systems, you need to install the python3-venv
+package using the following command.
+
+    apt install python3.11-venv
+
+Failing command: $0
+END
+exit 1
+"""
+
+
+@pytest.mark.usefixtures("cache")
+def test_python_without_ensurepip(said: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Debian and Ubuntu ship it: the package to install is named."""
+    python = tmp_path / "python3"
+    python.write_text(DEBIAN)
+    python.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(python))
+    with pytest.raises(EnvironmentFailed, match=r"no ensurepip\. On Debian and Ubuntu, install python3-venv\. "):
+        made(said)
 
 
 def test_package_that_is_not_there_after_all(cache: Path, said: list[str], uv: Callable[..., None]) -> None:

@@ -123,7 +123,7 @@ class Environment:
                 if not self.is_ready():
                     say(f"making an environment for MiniStack in {self.folder}")
                     say("this takes about a minute, and is done once: after that no network is needed")
-                    self._complete.unlink(missing_ok=True)
+                    self._complete.unlink(missing_ok=True)  # first: a removal may be cut short
                     self._install(held)
                     self._complete.touch()
         except OSError as error:
@@ -165,6 +165,7 @@ class Environment:
     def _begin(self, held: tuple[int, ...], *options: str) -> None:
         if self.folder.exists():
             shutil.rmtree(self.folder)
+        self.folder.mkdir(mode=0o700)  # venv would make it as the umask allows
         self._run(held, sys.executable, "-I", "-m", "venv", *options, self.folder)
 
     def _run(self, held: tuple[int, ...], *command: str | os.PathLike[str]) -> None:
@@ -229,6 +230,8 @@ def _reason(said: str) -> str:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
     last = (errors or lines or ["no reason was given"])[-1].rstrip(".")
+    if "ensurepip is not" in said:  # of venv, whose last line is the command that failed
+        return "this Python has no ensurepip. On Debian and Ubuntu, install python3-venv."
     if re.search(_NO_CONNECTION, said):
         return f"the package index cannot be reached ({last})."
     return f"{last}."
