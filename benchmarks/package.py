@@ -44,8 +44,8 @@ def figures(report: Report) -> None:
         with zipfile.ZipFile(built) as archive:
             files = archive.infolist()
     code = [file for file in files if file.filename.endswith(".py")]
-    report.row("wheel", s2sauth=packed / 1024, at_most=300.0, unit="KiB")
-    report.row("  its files, unpacked", s2sauth=sum(file.file_size for file in files) / 1024, at_most=700.0, unit="KiB")
+    report.row("wheel", s2sauth=packed / 1024, at_most=310.0, unit="KiB")
+    report.row("  its files, unpacked", s2sauth=sum(file.file_size for file in files) / 1024, at_most=760.0, unit="KiB")
     hashes = sum(file.compress_size for file in files if file.filename.endswith("/requirements.txt"))
     report.row("  of the wheel, hashes for `s2sauth local`", s2sauth=hashes / 1024, unit="KiB")
     testing = sum(file.compress_size for file in files if file.filename.startswith(TESTING))
