@@ -1,6 +1,5 @@
 """The service of the soak: threads, asyncio tasks and trio tasks call an API on one credentials object, and note it."""
 
-import asyncio
 import gc
 import json
 import logging
@@ -13,16 +12,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+import anyio
 import httpx
-import trio
 
 from s2sauth import CognitoClientCredentials, S2SAuthError
 
-THREADS = ASYNCIO_TASKS = TRIO_TASKS = 4
+THREADS = TASKS = 4
+"""So many threads, and tasks of asyncio and of trio each."""
 PAUSE = (0.1, 0.3)
 """Seconds between two calls of one caller."""
 ROUTES: dict[tuple[str, ...], str] = {
@@ -68,11 +69,7 @@ class Held(NamedTuple):
         """For people."""
         if self.fds is None:
             return "not known here"
-        return f"{self.fds} files, {_several(self.threads, 'thread')}, {self.memory:.1f} MiB"
-
-
-def _several(n: int | None, what: str) -> str:
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+        return f"files: {self.fds}, threads: {self.threads}, memory: {self.memory:.1f} MiB"
 
 
 class Service:
@@ -94,8 +91,8 @@ class Service:
     def start(self) -> None:
         """Let the callers call."""
         self._ending.clear()
-        bodies: list[Callable[[], object]] = [lambda n=n: self._thread(n) for n in range(THREADS)]  # type: ignore[misc]  # mypy cannot infer a lambda's default
-        bodies += [lambda: asyncio.run(self._asyncio()), lambda: trio.run(self._trio), self._watch]
+        bodies: list[Callable[[], object]] = [self._watch, *(partial(self._thread, n) for n in range(THREADS))]
+        bodies += [partial(anyio.run, self._loop, backend, backend=backend) for backend in ("asyncio", "trio")]
         self._threads = [threading.Thread(target=body) for body in bodies]
         for thread in self._threads:
             thread.start()
@@ -141,21 +138,16 @@ class Service:
                 self._seen.append(Call(began, time.time(), scopes, outcome))
                 self._ending.wait(choose.uniform(*PAUSE))
 
-    def _client(self) -> httpx.AsyncClient:
+    async def _loop(self, backend: str) -> None:
         hooks = {"request": [_anote_sent]}
-        return httpx.AsyncClient(base_url=self._api, verify=self._context, event_hooks=hooks)
+        async with (
+            httpx.AsyncClient(base_url=self._api, verify=self._context, event_hooks=hooks) as client,
+            anyio.create_task_group() as group,
+        ):
+            for n in range(TASKS):
+                group.start_soon(self._task, client, f"{backend} {n}")
 
-    async def _asyncio(self) -> None:
-        async with self._client() as client, asyncio.TaskGroup() as group:
-            for n in range(ASYNCIO_TASKS):
-                group.create_task(self._task(client, f"asyncio {n}", asyncio.sleep))
-
-    async def _trio(self) -> None:
-        async with self._client() as client, trio.open_nursery() as nursery:
-            for n in range(TRIO_TASKS):
-                nursery.start_soon(self._task, client, f"trio {n}", trio.sleep)
-
-    async def _task(self, client: httpx.AsyncClient, name: str, sleep: Callable[[float], object]) -> None:
+    async def _task(self, client: httpx.AsyncClient, name: str) -> None:
         choose = random.Random(f"{self._seed} {name}")
         while not self._ending.is_set():
             scopes = choose.choice(list(ROUTES))
@@ -165,7 +157,7 @@ class Service:
             except Exception as error:  # noqa: BLE001  # as in _thread
                 outcome = type(error).__name__
             self._seen.append(Call(began, time.time(), scopes, outcome))
-            await sleep(choose.uniform(*PAUSE))  # type: ignore[misc]  # of either library
+            await anyio.sleep(choose.uniform(*PAUSE))
 
 
 def _note_sent(request: httpx.Request) -> None:
