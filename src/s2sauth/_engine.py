@@ -53,7 +53,7 @@ class Engine:
         self.accepted: Secret | None = None
         """The secret that the latest token was issued for."""
         self.client: Once[str] = Once()
-        """The client's id, once a flight has read the secret, which may name it."""
+        """The client's id, if it came with the secret: that of the first one that got a token."""
         self.our_headers = OurHeaders()
         self.working: dict[Flight, None] = {}
         """Flights whose thread is at work, including those that were closed or given up since."""

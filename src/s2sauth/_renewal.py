@@ -209,10 +209,10 @@ class Renewal:
         return sorted(secrets, key=lambda secret: secret not in known)  # what worked last goes first
 
     def _of_our_client(self, found: list[Found]) -> list[Secret]:
-        """Those that belong to our app client, whose id the first reading may bring."""
+        """Those that belong to our app client. Its id may come with them, and counts for good once it got a token."""
         slot = self._slot
-        if not slot.settings.client_known:
-            slot.know_client(self._engine.client.settle(client_of(found, slot.settings)))
+        if not slot.given.client_known:
+            slot.know_client(self._engine.client.get(None) or client_of(found, slot.given))
         elif all(managed is None for _, managed in found):
             return [secret for secret, _ in found]
         self._remark = whose(found)
@@ -225,6 +225,8 @@ class Renewal:
         if engine.accepted is not None and engine.accepted != secret:
             self._report("secret_changed")
         engine.accepted = secret
+        if not self._slot.given.client_known:
+            engine.client.settle(self._slot.settings.client_id)
 
     def _with_secret(self, sender: "Sender", secret: Secret) -> Outcome:
         flight, policy = self._flight, self._engine.policy

@@ -58,8 +58,8 @@ class Slot:
 
     def know_client(self, client_id: str) -> None:
         """Put the client's id, which may come with the secret, in the place of the secret's ARN."""
-        if not self.settings.client_known:
-            self.settings = with_client(self.settings, client_id)
+        if not self.given.client_known:
+            self.settings = with_client(self.given, client_id)
             self.id = key_id(self.settings)
 
     @property

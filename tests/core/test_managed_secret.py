@@ -211,7 +211,7 @@ def test_only_secrets_of_another_client_are_an_error_with_both_ids() -> None:
         secrets_of("abc", found("another", "third"))
     assert str(caught.value) == (
         "client_secret in secret x: belongs to the app client another, but these credentials are for abc. Correct the "
-        "ARN of the secret, or client_id (APP_CLIENT_ID). Without a client_id, the first id that was read counts"
+        "ARN of the secret, or client_id (APP_CLIENT_ID). Without a client_id, the first one that got a token counts"
     )
 
 

@@ -49,7 +49,7 @@ ALONE = {
     "_process": "as `_lock`",
     "_hashes": "of tokens that a hook recognises; of two that come at once one may be lost",
     "working": "of one flight its own item; only the test kit reads it",
-    "settings": "of a slot whose client's id was not known: any flight that knows it writes the same",
+    "settings": "of a slot whose client's id comes with the secret: written by its flight before it asks",
     "id": "as `settings`",
     "_remark": "of one flight, on its own thread",
     "_connected": "of one flight's use of the store, on its own thread",

@@ -259,6 +259,20 @@ class TestKey:
         assert {event.key for event in events} == {key}
 
     @pytest.mark.fault(179)
+    def test_first_event_of_a_later_view_has_that_key_too(
+        self, make: Make, managed: CognitoClientCredentials, events: list[Event]
+    ) -> None:
+        """The id is known by then; views made before and after."""
+        before = managed.with_scopes("demo/write.file")
+        managed.get_token()
+        for view, scopes in ((before, "demo/write.file"), (managed.with_scopes(), None)):
+            events.clear()
+            view.get_token()
+            (key,) = {event.key for event in events}
+            events.clear()
+            make(scopes=scopes).get_token()
+            assert {event.key for event in events} == {key}
+
     def test_store_is_shared_with_those_that_were_given_the_client_id(
         self, make: Make, fake: FakeCognito, vault: Vault, name: str
     ) -> None:
@@ -340,6 +354,11 @@ class TestOtherPlaces:
         with pytest.raises(ConfigurationError, match=r"client_secret: is a JSON object: give the value"):
             make(client_secret=lambda: json.dumps({"secret": fake.client_secret})).get_token()
 
+    def test_wrong_one_of_several_shows_none_of_them(self, make: Make, fake: FakeCognito) -> None:
+        """No frame holds the good one that follows it."""
+        with pytest.raises(ConfigurationError, match="client_secret: holds white space"):
+            make(client_secret=lambda: [f"{fake.client_secret} x", fake.client_secret]).get_token()
+
     def test_own_source_that_names_the_client(self, make: Make, fake: FakeCognito) -> None:
         """It says where the id will come from."""
 
@@ -380,6 +399,20 @@ class TestAnotherPool:
             make(client_id=None, client_secret=source).get_token()
         assert "The secret is for the app client another of the user pool eu-west-1_Another12" in str(caught.value)
         assert caught.value.error == "invalid_client"
+
+    def test_it_is_healed_by_the_right_one(
+        self, make: Make, fake: FakeCognito, vault: Vault, clock: ManualClock
+    ) -> None:
+        """No token was issued to the client that was named first, so another one may follow without a restart."""
+        members = {"userPoolId": "eu-west-1_Another12", "userPoolClientId": "another"}
+        name = vault.create(changed(fake, **members))
+        credentials = make(client_id=None, client_secret=SecretsManagerSecret(name, endpoint_url=vault.url))
+        with pytest.raises(InvalidClient):
+            credentials.get_token()
+        vault.put(name, fake.managed_secret)
+        clock.advance(60)
+        assert credentials.get_token().access_token
+        assert f"of {fake.client_id} at" in repr(credentials)
 
 
 class TestAnotherClient:

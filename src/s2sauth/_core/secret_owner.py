@@ -54,5 +54,5 @@ _NOT_NAMED: Final = (
 )
 _ANOTHER: Final = (
     "client_secret in {}: belongs to the app client {}, but these credentials are for {}. Correct the ARN of the "
-    "secret, or client_id (APP_CLIENT_ID). Without a client_id, the first id that was read counts"
+    "secret, or client_id (APP_CLIENT_ID). Without a client_id, the first one that got a token counts"
 )

@@ -79,11 +79,15 @@ def read_found(source: SecretInput, *, again: bool = False) -> tuple[list[Found]
         raise ConfigurationError("client_secret: the source gave an empty list; give one secret or several")
     found: list[Found] = []
     stripped = False
-    while values:
-        secret, managed, cut = _read(values.pop(0), stored=callable(source))
-        stripped = stripped or cut
-        if all(secret != known for known, _ in found):
-            found.append((secret, managed))
+    try:
+        while values:
+            secret, managed, cut = _read(values.pop(0), stored=callable(source))
+            stripped = stripped or cut
+            if all(secret != known for known, _ in found):
+                found.append((secret, managed))
+    except ConfigurationError:
+        del values
+        raise
     return found, stripped
 
 
