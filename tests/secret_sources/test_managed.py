@@ -17,6 +17,7 @@ from s2sauth.secret_sources import (
     ManagedSecret,
     ParameterStoreSecret,
     SecretsManagerSecret,
+    read_secrets,
 )
 from s2sauth.settings import CognitoSettings
 from s2sauth.testing import FakeCognito, ManualClock, MemoryStore
@@ -91,10 +92,11 @@ class TestArn:
 
     def test_explicit_source_names_the_client_as_well(self, fake: FakeCognito, arn: str) -> None:
         """Where the environment has no client id."""
-        source = SecretsManagerSecret(arn, key="clientSecretValue")
-        environ = {"COGNITO_DOMAIN": fake.domain}
-        with CognitoClientCredentials.from_env(environ=environ, client_secret=source) as credentials:
-            assert credentials.get_token().access_token
+        for form in (arn, arn.replace(":secret:", ":secret/")):
+            source = SecretsManagerSecret(form, key="clientSecretValue")
+            environ = {"COGNITO_DOMAIN": fake.domain}
+            with CognitoClientCredentials.from_env(environ=environ, client_secret=source) as credentials:
+                assert credentials.get_token().access_token
 
     @pytest.mark.parametrize(
         "other",
@@ -354,10 +356,10 @@ class TestOtherPlaces:
         with pytest.raises(ConfigurationError, match=r"client_secret: is a JSON object: give the value"):
             make(client_secret=lambda: json.dumps({"secret": fake.client_secret})).get_token()
 
-    def test_wrong_one_of_several_shows_none_of_them(self, make: Make, fake: FakeCognito) -> None:
+    def test_wrong_one_of_several_shows_none_of_them(self, fake: FakeCognito) -> None:
         """No frame holds the good one that follows it."""
         with pytest.raises(ConfigurationError, match="client_secret: holds white space"):
-            make(client_secret=lambda: [f"{fake.client_secret} x", fake.client_secret]).get_token()
+            read_secrets(lambda: [f"{fake.client_secret} x", fake.client_secret])
 
     def test_own_source_that_names_the_client(self, make: Make, fake: FakeCognito) -> None:
         """It says where the id will come from."""
