@@ -482,7 +482,7 @@ def test_managed_secret_shows_its_ids_and_no_value(fake: FakeCognito) -> None:
     managed = ManagedSecret(fake.client_secret, client_id="abc", user_pool_id=fake.user_pool_id)
     assert repr(managed) == f"<ManagedSecret of the app client abc, user pool {fake.user_pool_id}: value hidden>"
     assert managed.get_secret_value() == fake.client_secret
-    with pytest.raises(ConfigurationError, match="client_id in the secret source: is no text of printable ASCII"):
+    with pytest.raises(ConfigurationError, match="client_id in the secret source: has to be printable ASCII"):
         ManagedSecret(fake.client_secret, client_id="")
 
 

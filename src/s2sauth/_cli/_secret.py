@@ -43,7 +43,7 @@ def secret(loaded: Loaded) -> tuple[Check, ManagedSecret | None]:
     try:
         secrets = secrets_of(client_of(found, settings), found)
     except ConfigurationError as wrong:
-        advice = "The Cognito console shows each app client's id, and the ARN of a secret that Cognito manages."
+        advice = "Cognito's DescribeUserPoolClient shows a client's id, and the ARN of a secret that Cognito manages."
         return Check("secret", "fail", str(wrong), advice, USAGE), None
     managed = next((managed for _, managed in found if managed is not None), None)
     return _form(secrets, managed, cut=cut), managed
@@ -71,7 +71,7 @@ def rotation(loaded: Loaded, now: float) -> Check | None:
     try:
         found = describe(source)
     except Exception as error:  # noqa: BLE001  # whatever botocore raises
-        text = f"is not known: {_said(error)}. To look at it is all that secretsmanager:DescribeSecret is needed for"
+        text = f"is not known: {_said(error)}. Only this check needs secretsmanager:DescribeSecret"
         return Check("rotation", "skip", text)
     return _rotation(found, now)
 

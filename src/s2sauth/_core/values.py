@@ -81,7 +81,9 @@ class ManagedSecret(_Opaque):
     ) -> None:
         if not _is_printable(client_id):
             del client_secret, client_id  # a traceback may show the locals of its frames
-            raise ConfigurationError(f"client_id in {place}: is no text of printable ASCII without blanks")
+            raise ConfigurationError(
+                f"client_id in {place}: has to be printable ASCII without blanks, at most 128 characters"
+            )
         keep = object.__setattr__
         keep(self, "_reveal", lambda: client_secret)
         keep(self, "client_id", client_id)
