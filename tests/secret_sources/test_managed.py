@@ -260,7 +260,6 @@ class TestKey:
             client.get(f"{fake.api_url}/files", auth=hook)
         assert {event.key for event in events} == {key}
 
-    @pytest.mark.fault(179)
     def test_first_event_of_a_later_view_has_that_key_too(
         self, make: Make, managed: CognitoClientCredentials, events: list[Event]
     ) -> None:
@@ -275,6 +274,7 @@ class TestKey:
             make(scopes=scopes).get_token()
             assert {event.key for event in events} == {key}
 
+    @pytest.mark.fault(179)
     def test_store_is_shared_with_those_that_were_given_the_client_id(
         self, make: Make, fake: FakeCognito, vault: Vault, name: str
     ) -> None:
