@@ -207,8 +207,8 @@ def count(report: Report, what: str, found: int, expected: int) -> None:
 COUNTED_ON = (3, 11)
 GET_TOKEN = {"instructions": 27, "blocks": 0}
 HOOK = {"instructions": 159, "blocks": 12}
-IMPORTED = 48
-HOOKED = 63
+IMPORTED = 49
+HOOKED = 64
 HOOKED_CODE = """
 import s2sauth
 s2sauth.CognitoClientCredentials(
