@@ -19,7 +19,6 @@ SOURCE, HTML = ROOT / ".cache" / "site" / "source", ROOT / ".cache" / "site" / "
 PROJECT = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 FENCE = re.compile(r"(^```.*?^```[ ]*$)", re.MULTILINE | re.DOTALL)
 COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
-MERMAID = re.compile(r"^```mermaid\n(.*?)^```[ ]*\n", re.MULTILINE | re.DOTALL)
 FILE_NAME = re.compile(r"`?(?:[\w.-]+/)*[\w-]+\.md`?")
 LINK = re.compile(r"(?<!!)\[((?:[^\[\]]|\[[^\]]*\])*)\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
 
@@ -77,25 +76,8 @@ def rewritten(text: str, file: Path, places: dict[Path, str]) -> str:
             return f"[{words}]({Path(os.path.relpath(path.relative_to(DOCS), here)).as_posix()})"
         return words
 
-    parts = FENCE.split(MERMAID.sub(lambda found: questions(found[1]), text))
+    parts = FENCE.split(text)
     return "".join(part if n % 2 else LINK.sub(link, COMMENT.sub("", part)) for n, part in enumerate(parts))
-
-
-def questions(flowchart: str) -> str:
-    """A flow chart of questions as a list: GitHub draws it, but here it would take a script from elsewhere."""
-    names: dict[str, str] = dict(re.findall(r"(\w+)[(\[]\"(.+?)\"[)\]]", flowchart))
-    leads: dict[str, list[tuple[str, str]]] = {}
-    for source, answer, target in re.findall(r"^ *(\w+)(?:\(.*?\))? -- (.+?) --> (\w+)", flowchart, re.MULTILINE):
-        leads.setdefault(source, []).append((answer, target))
-    lines: list[str] = []
-    for number, (source, answers) in enumerate(leads.items(), 1):
-        lines.append(f"{number}. {names[source].replace('<br>', ' ')}")
-        for answer, target in answers:
-            first, _, rest = names[target].partition("<br>")
-            goes = f"**{first}**" + (f", {rest}" if rest else "")
-            goes = f"question {list(leads).index(target) + 1}" if target in leads else goes
-            lines.append(f"   - {answer}: {goes}")
-    return "\n".join(lines) + "\n"
 
 
 def _tree(title: str, entries: list[str]) -> str:

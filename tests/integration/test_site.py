@@ -86,16 +86,3 @@ def test_a_page_is_called_by_its_title() -> None:
     """Where the text has the file's name, which says something on GitHub only."""
     places = {ROOT / "README.md": "index.md", ROOT / "docs" / "costs.md": "costs.md"}
     assert site.rewritten("[docs/costs.md](docs/costs.md)", ROOT / "README.md", places) == "[](costs.md)"
-
-
-def test_a_flow_chart_of_questions_is_a_list() -> None:
-    """Each question with its answers: the drawing would take a script from elsewhere."""
-    chart = 'flowchart TD\n    A("One<br>or two?")\n    A -- one --> N["no store"]\n    A -- two --> B("Here?")\n'
-    chart += '    B -- yes --> S["SQLite<br>a file"]\n'
-    assert site.questions(chart).splitlines() == [
-        "1. One or two?",
-        "   - one: **no store**",
-        "   - two: question 2",
-        "2. Here?",
-        "   - yes: **SQLite**, a file",
-    ]
