@@ -108,6 +108,8 @@ def _took(report: Report, beginning: str) -> str:
 
 
 def _spread(row: dict[str, Any], digits: int) -> str:
+    if row["spread"] is None:  # a ratio
+        return f"{row['s2sauth']:.2f} times"
     low, high = row["spread"]
     return f"{row['s2sauth']:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 

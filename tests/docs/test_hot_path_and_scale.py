@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import math
 import sys
 from collections.abc import Iterator
@@ -15,12 +16,14 @@ import pytest
 from s2sauth import CognitoClientCredentials
 from s2sauth.testing import FakeCognito
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "benchmarks"))
+ROOT = Path(__file__).resolve().parents[2]
+sys.path += [str(ROOT), str(ROOT / "benchmarks")]
 
 support: Any = import_module("_support")
 hot_path: Any = import_module("hot_path")
 cold_start: Any = import_module("cold_start")
 scale: Any = import_module("scale")
+page: Any = import_module("benchmarks.peers.page")
 
 
 @pytest.fixture
@@ -48,6 +51,20 @@ def test_the_parts_of_a_whole_add_up(report: Any) -> None:
         ("  both", 2.0, (1.0, 3.0), None),
     ]
     assert "3.00 us (3.00–4.00)" in report.text()
+
+
+def test_the_page_shows_every_row_that_a_run_gives(report: Any) -> None:
+    """With all that hot_path.py and cold_start.py compare to, and their ratios, which have no spread."""
+    ladder = {key: [1.0, 1.5] for key in (hot_path.NONE, *hot_path.STEPS)}
+    for kind in ("a blocking client", "an async client"):
+        report.parts(f"a call with the hook, {kind}: more than without auth", ladder, at_most=1.25)
+        report.parts("  for comparison: a static header", ladder, alone=True)
+    report.parts("auth_headers()", {"an empty loop": [1.0], "the call of a method": [2.0]})
+    cold_start.parts(report, [[float(number) for number in range(len(cold_start.MARKS))]] * 2)
+    shown = page.where(json.loads(report.json()))
+    rows = {line.split("|")[1].strip() for line in shown.splitlines() if line}
+    assert {row.what.strip() for row in report.rows if row.what.startswith("  ")} - rows == {"of the whole"}
+    assert "| with all of them, of no auth | 1.00 times | 1.00 times |" in shown
 
 
 def test_a_whole_alone_has_no_parts(report: Any) -> None:
