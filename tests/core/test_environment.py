@@ -449,6 +449,8 @@ def test_each_form_is_taken_apart(text: str, found: SecretArn) -> None:
         f"{SECRET}:key:stage:version:more",
         f"{SECRET}\n",
         SECRET.replace("123456789012", "hunter2"),
+        SECRET.replace("1", "\N{ARABIC-INDIC DIGIT ONE}"),
+        PARAMETER.replace("1", "\N{ARABIC-INDIC DIGIT ONE}"),
         PARAMETER.replace("parameter", "hunter2"),
         f"{PARAMETER}:1:2",
         "arn:aws:s3:::hunter2",

@@ -3,6 +3,7 @@
 Private modules, since decisions are pure: through the public face each line of these tables would cost a flight.
 """
 
+import copy
 import json
 
 import pytest
@@ -68,6 +69,20 @@ def test_a_secret_without_its_client_is_one_all_the_same() -> None:
     assert stored_secret(json.dumps({"clientSecretValue": VALUE}), "secret x") == VALUE
 
 
+def test_a_source_of_ones_own_may_make_one() -> None:
+    """It needs no more than the secret and the client's id."""
+    made = ManagedSecret(VALUE, client_id="a" * 128)
+    assert (made.get_secret_value(), made.client_id, made.user_pool_id) == (VALUE, "a" * 128, None)
+    assert made.place == "the secret source"
+    assert repr(made) == f"<ManagedSecret of the app client {'a' * 128}: value hidden>"
+    with_pool = ManagedSecret(VALUE, client_id="!~", user_pool_id=POOL)
+    assert repr(with_pool) == f"<ManagedSecret of the app client !~, user pool {POOL}: value hidden>"
+    with pytest.raises(TypeError, match=r"ManagedSecret cannot be formatted, .*: get_secret_value"):
+        f"{made}"
+    with pytest.raises(TypeError, match="ManagedSecret cannot be pickled or copied: read it again"):
+        copy.copy(made)
+
+
 def test_another_key_is_read_as_ever() -> None:
     """Somebody keeps a second secret beside it."""
     assert stored_secret(json.dumps({**WHOLE, "other": "another"}), "secret x", "other") == "another"
@@ -83,6 +98,7 @@ FIELD = "client_secret in secret x"
             {"userPoolClientId": CLIENT},
             f"{FIELD}: the key clientSecretValue is to be read, and this is a JSON object",
         ),
+        ({"clientSecretValue": 7}, f"{FIELD}, key clientSecretValue: is of type int, not a string"),
         ({**WHOLE, "clientSecretValue": None}, f"{FIELD}, key clientSecretValue: is missing, not a string"),
         ({**WHOLE, "clientSecretValue": f"{VALUE} x"}, f"{FIELD}, key clientSecretValue: holds white space"),
         ({**WHOLE, "userPoolClientId": None}, "client_id in secret x: has to be printable ASCII"),
@@ -91,7 +107,17 @@ FIELD = "client_secret in secret x"
         ({**WHOLE, "userPoolClientId": "a\x1b[0m"}, "client_id in secret x: has to be"),
         ({**WHOLE, "userPoolClientId": "a" * 129}, "client_id in secret x: has to be"),
     ],
-    ids=["no value", "null", "blank", "client null", "client empty", "client not ASCII", "client with escapes", "long"],
+    ids=[
+        "no value",
+        "no client, and a number",
+        "null",
+        "blank",
+        "client null",
+        "client empty",
+        "client not ASCII",
+        "client with escapes",
+        "long",
+    ],
 )
 def test_what_is_wrong_with_it_is_said_without_the_value(members: dict[str, object], says: str) -> None:
     """And with the place."""
