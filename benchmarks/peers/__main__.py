@@ -17,6 +17,7 @@ from typing import Any
 from . import page
 from .adapters import NAMES, SHOWN
 from .rows import ROWS, TIMED, Cell, cells, interleaved
+from .stage import ROOT
 
 
 def _version(name: str) -> str:
@@ -43,7 +44,7 @@ def _command(name: str, *, ci: bool) -> Any:
     """The table of another command, which says on stderr what it does."""
     print(f"... benchmarks/{name}.py", file=sys.stderr, flush=True)
     command = [sys.executable, f"benchmarks/{name}.py", "--json", *(["--ci"] if ci else [])]
-    done = subprocess.run(command, cwd=page.ROOT, stdout=subprocess.PIPE, check=False)
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
     if done.returncode > 1:  # 1: a figure fell short, and is shown
         raise subprocess.CalledProcessError(done.returncode, command)
     return json.loads(done.stdout)
