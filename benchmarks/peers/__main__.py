@@ -63,7 +63,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--docs: the page has every peer and every row")
     few = options.ci and not options.docs
     peers = options.peer or list(NAMES[:2] if few else NAMES)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"what": what, "cells": {SHOWN[name]: asdict(cell) for name, cell in found.items()}}
         for what, found in _rows(peers, options.row, ci=options.ci)
     ]

@@ -15,7 +15,7 @@ import threading
 import time
 import timeit
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -144,7 +144,7 @@ def stampede(at: Stage, kind: str, *, tasks: bool) -> Cell:
     return Cell(shown, bought, red=bool(facts["stuck"] or failed))
 
 
-def load(at: Stage, seconds: float, timeline: dict[float, Callable[[], object]]) -> Facts:
+def load(at: Stage, seconds: float, timeline: Mapping[float, Callable[[], object]]) -> Facts:
     """Eight threads call, 20 ms apart in each; `timeline` has seconds after the start and what then happens."""
     peer = at.peer()
     peer.get(at.api())
