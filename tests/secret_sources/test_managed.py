@@ -293,6 +293,19 @@ class TestKey:
         assert len(tokens) == 1
         assert len(fake.token_requests) == 1
 
+    def test_store_is_shared_on_after_a_rotation(
+        self, make: Make, fake: FakeCognito, vault: Vault, name: str, clock: ManualClock
+    ) -> None:
+        """Entries are encrypted under the secret of the day: one token for all before it, and one after it."""
+        store = MemoryStore(clock=clock)
+        source = SecretsManagerSecret(name, endpoint_url=vault.url)
+        processes = [make(client_id=None, client_secret=source, store=store) for _ in range(3)]
+        for _ in range(2):
+            assert len({process.get_token().access_token for process in processes}) == 1
+            vault.rotate(name, fake, keep_old=False)
+            clock.advance(4000)
+        assert [request.status for request in fake.token_requests] == [200, 200]
+
     def test_two_first_readings_at_once_agree(self, make: Make, fake: FakeCognito) -> None:
         """The first one says which client it is; a view that has read another one's secret meanwhile says so."""
         ids = iter([fake.client_id, "another"])
