@@ -1,6 +1,8 @@
-"""Installs what the parts need: pinned, checked against hashes, once.
+"""Installs what the tests and their parts need: pinned, checked against hashes, once. Prints the folder of commands.
 
-python scripts/parts/install.py NAME    makes the environment `.venv-NAME`, and prints its folder of commands
+python scripts/parts/install.py                 makes the checkout's own environment, with its wheel
+python scripts/parts/install.py NAME            makes the environment `.venv-NAME`
+python scripts/parts/install.py NAME s2sauth    the same, with s2sauth in it
 """
 
 import hashlib
@@ -26,26 +28,58 @@ _REQUIREMENTS = ROOT / "requirements"
 _CACHE = ROOT / ".cache"
 
 
+def checkout() -> Path:
+    """The folder of commands of `.venv`, which holds requirements/dev.txt and the wheel of this checkout.
+
+    So what is tested is what would be released. S2SAUTH_VENV is another place for it; with S2SAUTH_NEWEST it has the
+    newest release of everything that requirements/dev.in allows.
+    """
+    folder = Path(os.environ.get("S2SAUTH_VENV") or ROOT / ".venv").absolute()
+    if os.environ.get("S2SAUTH_NEWEST"):
+        commands = _made(folder, "\n".join(_asked("dev")), "--upgrade")
+    else:
+        commands = _made(folder, requirements("dev"), "--require-hashes")
+    sources = _sources()
+    names = [path.relative_to(ROOT).as_posix() for path in sources]
+    with unchanged(folder / ".wheel", *names, *(path.read_bytes() for path in sources)) as fits:
+        if not fits:
+            print("Building and installing the wheel", file=sys.stderr)
+            wheels = folder / "wheel"
+            shutil.rmtree(wheels, ignore_errors=True)
+            build = [commands / "python", "-m", "build", "--wheel", "--no-isolation", "--outdir", wheels, ROOT]
+            done = subprocess.run(build, check=False, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            if done.returncode:
+                sys.exit(done.stdout + done.stderr)
+            _install(commands / "python", "--no-deps", "--no-index", "--force-reinstall", *wheels.glob("*.whl"))
+    return commands
+
+
 def environment(name: str, *, s2sauth: bool = False) -> Path:
     """The folder of commands of `.venv-NAME`, which holds what `requirements(NAME)` says, and s2sauth if asked."""
-    wanted = requirements(name)
     folder = ROOT / f".venv-{name}"
-    commands = folder / ("Scripts" if os.name == "nt" else "bin")
-    python = commands / "python"
-    with unchanged(folder / ".requirements", sys.version, wanted) as fits:
-        if not fits:
-            print(f"Installing requirements/{name} into {folder.name}", file=sys.stderr)
-            _run(sys.executable, "-m", "venv", "--clear", folder)
-            pinned = folder / "requirements.txt"
-            pinned.write_text(wanted, encoding="utf-8")
-            # The CDK has thousands of modules, of which a synthesis needs few.
-            compiled = ("--no-compile",) if name == "checks" and not shutil.which("uv") else ()
-            _install(python, "--require-hashes", *compiled, "-r", pinned)
+    # The CDK has thousands of modules, of which a synthesis needs few.
+    compiled = ("--no-compile",) if name == "checks" and not shutil.which("uv") else ()
+    commands = _made(folder, requirements(name), "--require-hashes", *compiled)
     if s2sauth:
         source, *made_of = s2sauth_source()
         with unchanged(folder / ".s2sauth", *(path.read_bytes() for path in made_of)) as fits:
             if not fits:
-                _install(python, "--no-deps", "--force-reinstall", source)
+                _install(commands / "python", "--no-deps", "--force-reinstall", source)
+    return commands
+
+
+def _made(folder: Path, wanted: str, *options: str) -> Path:
+    commands = folder / ("Scripts" if os.name == "nt" else "bin")
+    python = commands / ("python.exe" if os.name == "nt" else "python")
+    with unchanged(folder / ".requirements", sys.version, wanted) as fits:
+        if not fits or not python.exists():
+            if folder.exists() and not (folder / "pyvenv.cfg").exists():
+                sys.exit(f"{folder} is there and no virtual environment: it is not touched")
+            print(f"Making the environment {folder.name}", file=sys.stderr)
+            _run(sys.executable, "-m", "venv", "--clear", folder)
+            pinned = folder / "requirements.txt"
+            pinned.write_text(wanted, encoding="utf-8")
+            _install(python, *options, "-r", pinned)
     return commands
 
 
@@ -95,13 +129,15 @@ def s2sauth_source() -> list[Path]:
     wheels = sorted((Path(sys.prefix) / "wheel").glob("s2sauth-*.whl"))
     if wheels:
         return [wheels[-1], wheels[-1]]
-    deployed = [ROOT / "examples" / "files-service" / name for name in ("template.yaml", "files", "caller")]
-    folders = [ROOT / "src", ROOT / "docs" / "errors.md", _REQUIREMENTS / "local.txt", *deployed]
-    return [ROOT, ROOT / "pyproject.toml", *sorted(path for folder in folders for path in _sources(folder))]
+    return [ROOT, *_sources()]
 
 
-def _sources(folder: Path) -> list[Path]:
-    return [folder] if folder.is_file() else list(folder.rglob("*.py"))
+def _sources() -> list[Path]:
+    """What the wheel is made of."""
+    folders = [ROOT / "src", ROOT / "examples" / "files-service"]
+    found = [path for folder in folders for path in sorted(folder.rglob("*")) if path.is_file()]
+    kept = [path for path in found if path.suffix != ".pyc" and "build" not in path.relative_to(ROOT).parts]
+    return [ROOT / "pyproject.toml", ROOT / "docs" / "errors.md", _REQUIREMENTS / "local.txt", *kept]
 
 
 def lambda_emulator() -> Path:
@@ -162,4 +198,4 @@ def _run(*command: str | os.PathLike[str]) -> None:
 
 
 if __name__ == "__main__":
-    print(environment(sys.argv[1]))
+    print(environment(sys.argv[1], s2sauth="s2sauth" in sys.argv[2:]) if sys.argv[1:] else checkout())
