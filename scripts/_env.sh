@@ -37,3 +37,11 @@ environment() {
     [ $# -gt 1 ] || python="$(find_python)" || return
     "$python" "$ROOT/scripts/parts/install.py" "$@"
 }
+
+# usage WORD: prints what stands at the top of the command, and ends it: well if WORD asked for that.
+usage() {
+    local status=2
+    [[ $1 != -h && $1 != --help ]] || status=0
+    sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//p}' "$ROOT/scripts/${0##*/}" >&$((status ? 2 : 1))
+    exit "$status"
+}
