@@ -28,6 +28,7 @@ import os
 import platform
 import shutil
 import signal
+import ssl
 import sys
 import tempfile
 import time
@@ -42,9 +43,10 @@ from statistics import median
 from typing import Any, NoReturn
 
 import certifi
+import httpx
 import trustme
 
-from s2sauth import __version__
+from s2sauth import CognitoClientCredentials, __version__
 from s2sauth.testing import FakeCognito
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -246,6 +248,12 @@ def cognito_over_tls(**options: Any) -> Iterator[tuple[FakeCognito, dict[str, st
     """`FakeCognito` in a process of its own, over TLS, and the environment of a service that uses and trusts it."""
     with private_ca() as tls, FakeCognito.spawn(certfile=tls.certfile, keyfile=tls.keyfile, **options) as fake:
         yield fake, {**fake.environ, "SSL_CERT_FILE": tls.bundle}
+
+
+def trusting(environ: dict[str, str]) -> CognitoClientCredentials:
+    """Credentials of such a service, in a process whose environment trusts another CA."""
+    context = ssl.create_default_context(cafile=environ["SSL_CERT_FILE"])
+    return CognitoClientCredentials.from_env(environ=environ, http_client=lambda: httpx.Client(verify=context))
 
 
 def in_own_process(function: Callable[..., Any], *arguments: Any, timeout: float = 60.0) -> Any:

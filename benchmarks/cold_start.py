@@ -5,7 +5,6 @@ It shows where the milliseconds go as well: the process says when it came past e
 
 import os
 import shutil
-import ssl
 import subprocess
 import time
 from itertools import pairwise
@@ -13,8 +12,7 @@ from operator import truediv
 from pathlib import Path
 from statistics import median
 
-import httpx
-from _support import Report, cognito_over_tls, command, progress
+from _support import Report, cognito_over_tls, command, progress, trusting
 
 import s2sauth
 from parts.install import environment as installed
@@ -124,15 +122,6 @@ def starts(
     return took, marked
 
 
-def token(environ: dict[str, str]) -> str:
-    """One that the API takes."""
-    trust = ssl.create_default_context(cafile=environ["SSL_CERT_FILE"])
-    with s2sauth.CognitoClientCredentials.from_env(
-        environ=environ, http_client=lambda: httpx.Client(verify=trust)
-    ) as credentials:
-        return credentials.get_token().access_token
-
-
 def parts(report: Report, marked: list[list[float]]) -> None:
     """Where the milliseconds of each start went."""
     times = {"the start": [0.0] * len(marked)} | dict(zip(MARKS, map(list, zip(*marked, strict=True)), strict=True))
@@ -151,7 +140,8 @@ def figures(report: Report) -> None:
     """The table."""
     python = environment()
     with cognito_over_tls() as (_, environ):
-        environ.update(PATH=os.environ["PATH"], STATIC_TOKEN=token(environ))
+        with trusting(environ) as credentials:
+            environ.update(PATH=os.environ["PATH"], STATIC_TOKEN=credentials.get_token().access_token)
         least = SHORT_STARTS if report.ci else STARTS
         progress(f"imports: {least} interleaved starts or more")
         importing, _ = starts(python, IMPORTS, environ, least)

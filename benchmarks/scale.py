@@ -13,11 +13,9 @@ from statistics import median
 from typing import Any
 
 import httpx
-from _support import Report, cognito_over_tls, command, progress
+from _support import Report, cognito_over_tls, command, progress, trusting
 from hot_path import CONSTANT, URL, Memory
 from stampede import Crowd
-
-from s2sauth import CognitoClientCredentials
 
 ON_SOCKETS = 8
 """Threads and tasks, each on a connection that is kept."""
@@ -99,9 +97,7 @@ def figures(report: Report) -> None:
     memory, sockets = Comparison(report, rounds, calls), Comparison(report, rounds, calls // 2)
     with cognito_over_tls() as (fake, environ), asyncio.Runner() as runner:
         trust = ssl.create_default_context(cafile=environ["SSL_CERT_FILE"])
-        with CognitoClientCredentials.from_env(
-            environ=environ, http_client=lambda: httpx.Client(verify=trust)
-        ) as credentials:
+        with trusting(environ) as credentials:
             auth = credentials.httpx_auth(URL, fake.api_url)
             header = {"Authorization": credentials.get_token().authorization}
             run = in_threads(variants(httpx.Client, auth, CONSTANT, transport=Memory()), URL)

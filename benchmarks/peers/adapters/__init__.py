@@ -6,17 +6,6 @@ the status, `aget` the same awaiting where there is such a thing, `header()` the
 
 from typing import Any
 
-NAMES = (
-    "s2s",
-    "hand_lines",
-    "httpxauth",
-    "authlib_client",
-    "roc",
-    "msal_app",
-    "google_subclass",
-    "powertools",
-    "boto_token",
-)
 SHOWN = {
     "s2s": "s2sauth",
     "hand_lines": "hand-written",
@@ -28,6 +17,7 @@ SHOWN = {
     "powertools": "Powertools",
     "boto_token": "botocore",
 }
+NAMES = tuple(SHOWN)
 
 BESIDE = {
     "s2s": ["client", "tasks", "request"],
