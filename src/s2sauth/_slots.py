@@ -57,10 +57,9 @@ class Slot:
         self.tokens_billed = 0
 
     def know_client(self, client_id: str) -> None:
-        """Put the client's id, which may come with the secret, in the place of the secret's ARN."""
-        if not self.given.client_known:
-            self.settings = with_client(self.given, client_id)
-            self.id = key_id(self.settings)
+        """Put the client's id, which came with the secret, in the place of the secret's ARN."""
+        self.settings = with_client(self.given, client_id)
+        self.id = key_id(self.settings)
 
     @property
     def latest(self) -> Flight:
