@@ -213,11 +213,11 @@ def test_without_a_token_the_failure_is_ours_and_one_flight_a_pause_is_made(
             world.get(credentials)
         except S2SAuthError as one:
             heard.append(one)
+    settle(credentials)  # the store is told after the callers
     assert breaking.raised
     told = names(events)
     assert told.count("renewal_started") == 1
     if step in GOES_ON:
-        settle(credentials)
         assert heard == []
         assert names(events).count("store_failed") == 1
         return
