@@ -70,9 +70,23 @@ class Engine:
         """This moment by both clocks."""
         return Instant(self.clock.wall(), self.clock.boottime())
 
-    def entry(self, issued: "Issued", flight: Flight, *, asked_at: Instant, suspected: bool = False) -> Entry:
-        """The entry of a token that `flight` brought, from the token endpoint or from another process."""
+    def entry(
+        self,
+        issued: "Issued",
+        flight: Flight,
+        *,
+        asked_at: Instant,
+        suspected: bool = False,
+        to_its_end: bool = False,
+    ) -> Entry:
+        """The entry of a token that `flight` brought, from the token endpoint or from another process.
+
+        It is used `to_its_end` when no other can be requested, else until the margin.
+        """
         clock, forced = self.clock, flight.replaces is not None
+        margin = 0.0 if to_its_end else None
+        if issued.rounding and not to_its_end:
+            margin = max(self.policy.margin(issued.lifetime), issued.rounding)
         token = AccessToken(
             issued.access_token,
             expires_in=issued.lifetime,
@@ -89,6 +103,8 @@ class Engine:
             number=flight.number - 1 if suspected else flight.number,  # what the flight itself brings comes after it
             forced=forced,
             issued_life=issued.issued_life,
+            longest=issued.longest,
+            margin=margin,
         )
         if suspected:
             entry.suspect()

@@ -7,10 +7,10 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, final
 
 from ._core.client_secret import Found
-from ._core.entry import Entry, Instant, clock_step, cut_margin, elapsed
+from ._core.entry import Entry, Instant, clock_step, cut_margin, elapsed, is_alive_by_longest
 from ._core.errors import Cause, ConfigurationError, Failure, InvalidClient, TokenUnavailable
 from ._core.issued import Issued
-from ._core.retry import forced_now, next_delay, timeouts
+from ._core.retry import budget_spent, forced_now, next_delay, purchase_wait, timeouts
 from ._core.secret_owner import client_of, secrets_of, whose
 from ._core.steps import Step, unforeseen
 from ._core.token_endpoint import TokenRequest, read_answer, token_request
@@ -63,6 +63,7 @@ class Renewal:
             try:
                 outcome = self._outcome(afterwards)
                 self._conclude(outcome, began)
+                outcome = self._last_resort(outcome)
             except BaseException as error:  # sys.exit() in a secret source is a failure like any other
                 outcome = unforeseen(flight.step, error)
                 self._conclude(outcome, began)
@@ -149,6 +150,20 @@ class Renewal:
             # otherwise a waiter has given it up and remembered that, and this failure does not count
             engine.remember(slot, flight, outcome)
             self._report("renewal_failed", seconds=took, error=outcome.name)
+
+    def _last_resort(self, outcome: Outcome) -> Outcome:
+        """If no other token is to be had now, the cached one for as long as any reading calls it alive."""
+        if isinstance(outcome, Entry) or outcome.cause not in (Cause.SPENT, Cause.OUTDATED):
+            return outcome
+        engine, slot, cached = self._engine, self._slot, self._slot.newest
+        if cached is None or not is_alive_by_longest(cached, self._now()):
+            return outcome
+        longer = Issued(cached.token.access_token, cached.longest, cached.token.scopes, issued_life=cached.issued_life)
+        entry = engine.entry(longer, self._flight, asked_at=cached.asked_at, to_its_end=True)
+        if cached.suspected:
+            entry.suspect()
+        engine.keep(slot, entry)
+        return entry
 
     def _ask(self, known: list[Secret]) -> Outcome:
         """Ask the token endpoint, with one secret after another as long as it refuses the client."""
@@ -252,6 +267,8 @@ class Renewal:
         if (ended := flight.outcome) is not None:
             return ended
         asked_at = self._now()
+        if slot.purchases and (spent := self._beyond_budget(asked_at)) is not None:
+            return spent
         slot.token_requests += 1
         flight.step = Step.REQUEST
         with hold_off_forks():
@@ -259,7 +276,7 @@ class Renewal:
         if isinstance(answer, Failure):
             return answer
         flight.step = Step.ANSWER
-        issued = read_answer(answer, slot.settings, secret, now=self._clock.wall())
+        issued = read_answer(answer, slot.settings, secret, asked_at=asked_at, at=self._now(), bought=slot.purchases)
         if isinstance(issued, Failure):
             return issued
         flight.step = Step.KEEP
@@ -267,6 +284,14 @@ class Renewal:
         for finding in issued.findings:
             self._report(finding.event)
         return self._entry(issued, asked_at)
+
+    def _beyond_budget(self, now: Instant) -> Failure | None:
+        slot = self._slot
+        wait = purchase_wait(slot.purchases, now, slot.newest, policy=self._engine.policy)
+        if wait <= 0:
+            return None
+        self._report("purchase_budget_spent", seconds=wait)
+        return budget_spent(slot.purchases, wait)
 
     def _entry(self, issued: Issued, asked_at: Instant) -> Outcome:
         entry = self._engine.entry(issued, self._flight, asked_at=asked_at)

@@ -6,7 +6,7 @@ from weakref import WeakValueDictionary
 
 from ._core.entry import Entry
 from ._core.errors import Cause, Failure
-from ._core.retry import Cooldown, ForcedBudget, LastFailure
+from ._core.retry import Cooldown, ForcedBudget, LastFailure, Purchase
 from ._core.settings import Settings, key, key_id, with_client
 from ._flight import Flight
 from ._process import this_process
@@ -35,6 +35,7 @@ class Slot:
         "flight",
         "given",
         "id",
+        "purchases",
         "settings",
         "token_requests",
         "tokens_billed",
@@ -51,6 +52,8 @@ class Slot:
         self.flight = Flight.ended(0, Failure.unavailable(Cause.MISUSE, "no token was asked for yet"))
         self.budget: ForcedBudget | None = None
         """Of forced renewals."""
+        self.purchases: list[Purchase] = []
+        """The latest tokens that its token requests were answered with, in order."""
         self.failure: LastFailure | None = None
         """The failure of the latest flight that failed. `last_failure` says whether it still counts."""
         self.token_requests = 0

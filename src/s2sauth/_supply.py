@@ -223,7 +223,7 @@ def _remembered(known: Known, now: Instant) -> Exception:
     assert cooldown is not None
     failure = cooldown.failure
     if failure.error is TokenUnavailable:
-        left = cooldown.left(now)
+        left = cooldown.retry_after(now)
         text = f"{failure.args[0]} (Remembered; the next token request may be made in {left:.1f} s.)"
         return TokenUnavailable(text, left)
     return failure.exception()

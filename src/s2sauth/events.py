@@ -25,6 +25,7 @@ EventName = Literal[
     "flight_replaced",
     "forced_renewal_withheld",
     "min_ttl_not_met",
+    "purchase_budget_spent",
     "redirect_dropped_token",
     "renewal_attempt_failed",
     "renewal_failed",
@@ -73,6 +74,10 @@ _EVENTS: Final[Mapping[EventName, tuple[int, str]]] = {
     "min_ttl_not_met": (
         WARNING,
         "a token that expires sooner than min_ttl asks was handed out: none with more time is available",
+    ),
+    "purchase_budget_spent": (
+        WARNING,
+        "this process got as many tokens within an hour as it may request: look for what replaces them",
     ),
     "redirect_dropped_token": (
         WARNING,

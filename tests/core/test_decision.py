@@ -4,6 +4,7 @@ Private modules, since decisions are pure: through the public face each line of 
 """
 
 import math
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from s2sauth._core.decision import Asked, Decision, Known, next_step
 from s2sauth._core.entry import Entry
+from s2sauth._core.errors import Cause
 from s2sauth._core.retry import Cooldown, ForcedBudget
 from tests.support.entries import POLICY, START, after, entry, failure
 
@@ -194,3 +196,14 @@ def test_dead_token_is_never_served_and_a_usable_one_never_fails(
 def test_a_caller_who_asks_for_nothing_takes_what_is_cached() -> None:
     """Whatever life it has left."""
     assert (Asked().rejected, Asked().min_ttl) == (None, 0.0)
+
+
+@pytest.mark.parametrize(
+    "asked", [{"rejected": "abc"}, {"min_ttl": 3599.0}, {}], ids=["rejected", "min_ttl", "suspected"]
+)
+def test_spent_purchase_budget_outranks_a_forced_renewal(asked: dict[str, Any]) -> None:
+    """The cached token is what there is."""
+    spent = Cooldown(failure(Cause.SPENT, 1000.0), after(FRESH), 30.0, 0, with_token=True)
+    held = entry(suspected=not asked)
+    assert step(FRESH, held, **asked) is Decision.REPLACE
+    assert step(FRESH, held, cooldown=spent, **asked) is Decision.SERVE

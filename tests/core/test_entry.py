@@ -12,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2sauth import Freshness, RenewalPolicy
-from s2sauth._core.entry import Entry, Instant, clock_step, cut_margin, elapsed, freshness
+from s2sauth._core.entry import (
+    Entry,
+    Instant,
+    clock_step,
+    cut_margin,
+    elapsed,
+    freshness,
+    is_alive_by_longest,
+    surely_elapsed,
+)
 from s2sauth._core.once import Once
 from tests.support.entries import POLICY, START, after, entry, token
 
@@ -267,3 +276,25 @@ def test_an_entry_is_neither_suspected_nor_accepted_at_first() -> None:
     """And nothing is usable where there is no entry."""
     assert (entry().suspected, entry().accepted) == (False, False)
     assert Entry.nothing(7).usable_for == 0.0
+
+
+@pytest.mark.parametrize(("wall", "boot", "surely"), [(5, 5, 5), (100, 5, 5), (-100, 5, 0), (5, 0, 0)])
+def test_what_has_surely_passed_is_what_both_clocks_say(wall: float, boot: float, surely: float) -> None:
+    """Never less than nothing."""
+    assert surely_elapsed(START, Instant(START.wall + wall, START.boot + boot)) == surely
+
+
+@pytest.mark.parametrize(("age", "alive"), [(50, False), (58, True), (899, True), (900, False)])
+def test_the_longest_reading_counts_where_the_shortest_one_ends(age: float, alive: bool) -> None:
+    """To its last second, without a margin."""
+    made = Entry(token(), asked_at=START, life=60.0, policy=POLICY, chance=0.5, number=1, longest=900.0)
+    assert is_alive_by_longest(made, after(age)) is alive
+
+
+def test_margin_of_an_entry_replaces_that_of_the_policy() -> None:
+    """None at all for a token that has no successor; a longer one where whole seconds hide a part of the life."""
+    made = [
+        Entry(token(), asked_at=START, life=20.0, policy=POLICY, chance=0.5, number=1, margin=margin)
+        for margin in (None, 0.0, 2.0)
+    ]
+    assert [each.usable_for for each in made] == [19.0, 20.0, 18.0]

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2sauth._core.bearer import MAX_TOKEN, challenges, is_b64token, refuses_bearer
-from s2sauth._core.issued import Finding, Issued, Unusable, read_token
+from s2sauth._core.issued import Finding, Issued, Source, Unusable, read_token
 from s2sauth._core.policy import LONGEST_LIFE, SHORTEST_LIFE
 from s2sauth._core.strict_json import json_object
 from s2sauth._core.values import is_scope_token
@@ -32,7 +32,7 @@ def read(date: float | None = NOW, asked: tuple[str, ...] = (), **members: objec
     """What is made of a good answer with these members instead; `...` leaves one out."""
     good: dict[str, object] = {"access_token": "opaque", "token_type": "Bearer", "expires_in": 3600}
     answer = {name: value for name, value in {**good, **members}.items() if value is not ...}
-    return read_token(answer, date, settings(asked or None, client_id="id"))
+    return read_token(answer, Source(date), settings(asked or None, client_id="id"))
 
 
 def issued(date: float | None = NOW, asked: tuple[str, ...] = (), **members: object) -> Issued:
@@ -366,7 +366,7 @@ def test_whatever_is_issued_can_be_sent_and_lives_at_most_a_day(members: dict[st
     """And whatever is not, raises nothing."""
     if isinstance(members.get("access_token"), dict):
         members["access_token"] = jwt(**members["access_token"])
-    token = read_token(members, date, settings())
+    token = read_token(members, Source(date), settings())
     if isinstance(token, Issued):
         assert is_b64token(token.access_token)
         assert 0 < token.lifetime <= LONGEST_LIFE

@@ -1,4 +1,4 @@
-"""What is tried again, when, and for how long a failure is remembered.
+"""What is tried again, when, how long a failure is remembered, and how many tokens are requested at most.
 
 Private modules, since decisions are pure: through the public face each line of these tables would cost a flight.
 """
@@ -8,19 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2sauth import RenewalPolicy
-from s2sauth._core.errors import Cause
+from s2sauth._core.entry import Entry, Instant
+from s2sauth._core.errors import Cause, TokenUnavailable
 from s2sauth._core.retry import (
     Backoff,
     Cooldown,
     ForcedBudget,
+    Purchase,
     background_limit,
+    budget_spent,
     cooldown_after_outage,
     cooldown_after_refusal,
+    cooldown_of_key,
     cooldown_while_usable,
     forced_now,
     in_force,
+    is_spent,
     may_force,
     next_delay,
+    purchase_wait,
+    purchases_allowed,
     timeouts,
 )
 from tests.support.entries import POLICY, START, after, entry, failure
@@ -333,3 +340,130 @@ def test_a_forced_renewal_is_recorded_with_its_time_and_its_flight() -> None:
 def test_a_backoff_grows_up_to_its_cap(failures: int, pause: float) -> None:
     """However many failures there were."""
     assert Backoff(0.1, 2.0, 3.0).after(failures) == pytest.approx(pause)
+
+
+# The purchase budget.
+
+
+def bought(*at: float, life: float = 3600.0) -> list[Purchase]:
+    """Tokens that came so many seconds after START."""
+    return [Purchase(after(seconds), number, life, None, date_is_wrong=False) for number, seconds in enumerate(at)]
+
+
+def purchases_wait(purchases: list[Purchase], now: float | Instant, cached: Entry | None = None) -> float:
+    """Until the next one, without a usable token unless one is given."""
+    moment = now if isinstance(now, Instant) else after(now)
+    return purchase_wait(purchases, moment, cached, policy=POLICY)
+
+
+@pytest.mark.parametrize(
+    ("life", "number"),
+    [
+        (0.5, 84),
+        (60, 84),
+        (119.9, 84),
+        (120, 44),
+        (299, 44),
+        (300, 20),
+        (899, 20),
+        (900, 10),
+        (3599, 10),
+        (3600, 8),
+        (86_400, 8),
+    ],
+)
+def test_the_number_goes_by_the_issued_life(life: float, number: int) -> None:
+    """Between two rows it is that of the shorter life."""
+    assert purchases_allowed(life) == number
+
+
+def test_nothing_bought_is_no_wait() -> None:
+    """The first one is free."""
+    assert purchases_wait([], 0) == 0
+
+
+@pytest.mark.parametrize(("life", "number"), [(60, 84), (120, 44), (300, 20), (900, 10), (3600, 8)])
+def test_one_hour_holds_so_many_and_no_more(life: float, number: int) -> None:
+    """The next one comes when the first of them is an hour old."""
+    purchases = bought(*range(number), life=life)
+    assert purchases_wait(purchases[:-1], number) == 0
+    assert purchases_wait(purchases, number) == 3600 - number
+    assert purchases_wait(purchases, 3599.5) == 0.5
+    assert purchases_wait(purchases, 3600) == 0
+    assert purchases_wait(bought(-10, *range(number), life=life), 3600) == 0  # one more, which is older still
+
+
+def test_the_row_is_that_of_the_latest_purchase() -> None:
+    """The app client's token expiration was changed."""
+    assert purchases_wait([*bought(*range(10), life=300.0), *bought(10, life=3600.0)], 11) > 0
+    assert purchases_wait([*bought(*range(10), life=3600.0), *bought(10, life=300.0)], 11) == 0
+
+
+def test_time_passes_by_the_larger_of_the_two_clocks() -> None:
+    """A clock set back gives nothing away, and one set forward counts as time passed."""
+    purchases = bought(*range(8))
+    assert purchases_wait(purchases, Instant(START.wall - 9000, START.boot + 3599)) == 1
+    assert purchases_wait(purchases, Instant(START.wall + 3600, START.boot + 10)) == 0
+
+
+@pytest.mark.parametrize(
+    ("early", "cached", "expected"),
+    [
+        pytest.param(7, False, 0.0, id="ten tokens of a quarter of an hour, none usable"),
+        pytest.param(5, True, 0.0, id="four are reserved, and five bought"),
+        pytest.param(7, True, 930.0 - 7.0, id="three are reserved, and seven bought"),
+    ],
+)
+def test_while_a_token_is_usable_enough_is_reserved(early: int, cached: bool, expected: float) -> None:
+    """A token of 900 s is usable for 890 s: three more are needed within the hour."""
+    purchases = bought(*range(early), life=900.0)
+    assert purchases_wait(purchases, 7.0, entry(life=900.0) if cached else None) == expected
+
+
+def test_expired_token_is_not_in_hand() -> None:
+    """Its replacement cannot wait."""
+    assert purchases_wait(bought(*range(7), life=900.0), 7, entry(life=900.0, asked_at=after(-895))) == 0
+
+
+def test_spent_budget_says_when_it_is_no_longer() -> None:
+    """To the millisecond, and never too early."""
+    failure = budget_spent(bought(0), 12.00049)
+    assert (failure.cause, failure.error, failure.retry_after) == (Cause.SPENT, TokenUnavailable, 12.001)
+    assert "8 tokens with a life of 3600 s" in str(failure.args[0])
+    assert "in 12.0 s" in str(failure.args[0])
+
+
+def spent(wait: float) -> Cooldown | None:
+    """What a flight leaves that found the budget spent for so long."""
+    refused = budget_spent(bought(0), wait)
+    return cooldown_of_key(refused, None, None, waited_for=True, now=START, policy=POLICY, chance=0.5)
+
+
+@pytest.mark.parametrize(("wait", "pause"), [(2000.0, 30.0), (5.0, 5.0)])
+def test_spent_budget_is_looked_at_again_after_half_a_minute(wait: float, pause: float) -> None:
+    """By then another process may have put a token into the store; what callers are told is the whole wait."""
+    cooldown = spent(wait)
+    assert cooldown is not None
+    assert (cooldown.pause, cooldown.repeated, cooldown.with_token) == (pause, 0, False)
+    assert cooldown.retry_after(after(4)) == wait - 4
+
+
+def test_other_failures_say_when_the_next_request_may_be_made() -> None:
+    """The rest of the pause, whatever the server asked for."""
+    assert Cooldown(failure(retry_after=100.0), START, 10.0, 0, with_token=False).retry_after(after(4)) == 6
+
+
+@pytest.mark.parametrize(("now", "found"), [(0, True), (29, True), (30, False)])
+def test_a_spent_budget_is_known_as_long_as_its_pause(now: float, found: bool) -> None:
+    """No renewal is forced meanwhile."""
+    assert is_spent((spent(2000.0), None), after(now)) is found
+    assert not is_spent((Cooldown(failure(), START, 100.0, 0, with_token=False), None), after(now))
+
+
+def test_outdated_token_of_a_cache_is_asked_for_again_when_it_has_expired() -> None:
+    """Then the cache fetches another one; as often as an endpoint that cannot be reached."""
+    assert delay(Cause.OUTDATED, retry_after=1.5) == 1.5
+    assert delay(Cause.OUTDATED, 3, retry_after=1.5) is None
+    outdated = failure(Cause.OUTDATED, 1.5)
+    cooldown = cooldown_of_key(outdated, None, None, waited_for=True, now=START, policy=POLICY, chance=0.0)
+    assert cooldown == cooldown_after_refusal(outdated, None, now=START, chance=0.0)

@@ -36,6 +36,7 @@ from s2sauth import (
 )
 from s2sauth._core import config
 from s2sauth._core.client_token import error_name
+from s2sauth._core.entry import Instant
 from s2sauth._core.errors import Cause, Failure
 from s2sauth._core.issued import Issued
 from s2sauth._core.server_words import MAX_WORDS
@@ -612,7 +613,7 @@ def test_a_retry_after_date_counts_from_our_clock_where_the_answer_has_no_date()
     """Which is passed in."""
     headers = {"retry-after": "Sun, 06 Nov 1994 08:49:47 GMT"}
     for status in (429, 503):
-        failure = read_answer(answer(status, b"", headers), settings(), SENT, now=784111777.0)
+        failure = read_answer(answer(status, b"", headers), settings(), SENT, at=Instant(784111777.0, 0.0))
         assert isinstance(failure, Failure)
         assert failure.retry_after == 10
 

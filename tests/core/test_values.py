@@ -549,6 +549,8 @@ CONTRACT: list[tuple[object, str, object]] = [
     (policy, "SPREAD", (0.6, 1.0)),  # renewal point: exp - W·U(0.6, 1.0)
     (policy, "LARGEST_MARGIN", 0.05),  # EXPIRED at exp - min(expiry_margin, 0.05·L)
     (policy, "LAMBDA_WAIT", 1.0),  # in Lambda whoever starts a renewal waits 1 s at most
+    (retry, "PURCHASES", ((3600.0, 8), (900.0, 10), (300.0, 20), (120.0, 44), (60.0, 84))),
+    (retry, "MOST_PURCHASES", 84),
     (retry, "CONNECT_TIMEOUT", 2.0),
     (retry, "READ_TIMEOUT", 4.0),
     (retry, "UNREACHABLE", Backoff(0.2, math.inf)),  # 0.2 s·2ⁿ, full jitter
@@ -584,7 +586,7 @@ def test_no_named_number_is_missing_from_the_table(module: object) -> None:
         for name, value in vars(module).items()
         if name.isupper() and isinstance(value, (int, float, tuple, Backoff))
     }
-    theirs = {"SHORTEST_LIMIT"} if module is sharing else set[str]()
+    theirs = {"SHORTEST_LIMIT"} if module is sharing else {"HOUR"} if module is retry else set[str]()
     assert {name for name in numbers - theirs if not name.startswith("_")} == {
         name for of, name, _ in CONTRACT if of is module
     }

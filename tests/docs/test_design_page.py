@@ -11,6 +11,7 @@ from typing import Any
 
 from s2sauth import RenewalPolicy
 from s2sauth._core.policy import HOUR, LAMBDA_WAIT, LONGEST_LIFE
+from s2sauth._core.retry import PURCHASES
 from s2sauth._core.sharing import RESERVED_PART
 from s2sauth._fork_guard import FORK_WAIT
 
@@ -42,6 +43,13 @@ def test_the_constants_are_those_of_the_code() -> None:
     assert f"at least {policy.forced_renewal_every / 2:g} s old" in PAGE
     assert f"began at least {policy.forced_renewal_every:g} s ago" in PAGE
     assert f"${0.00225 * 60 * 24 * 30:.0f} a month" in PAGE
+
+
+def test_the_purchase_budget_is_that_of_the_code() -> None:
+    """Row by row."""
+    names = ("1 hour and more", "15 minutes", "5 minutes", "2 minutes", "1 minute and less")
+    for name, (_, number) in zip(names, PURCHASES, strict=True):
+        assert f"| {name} | {number} |" in PAGE
 
 
 def test_the_counts_are_those_that_were_recorded() -> None:

@@ -27,7 +27,7 @@ SHARED = frozenset(
         # a flight and those who wait for it
         *("_claim", "_outcome", "next", "begun", "limit", "waited_for", "sender", "_locks", "_rooms", "futures"),
         # a slot and its entries
-        *("entry", "flight", "budget", "failure", "token_requests", "tokens_billed"),
+        *("entry", "flight", "budget", "failure", "token_requests", "tokens_billed", "purchases"),
         *("fresh_until_wall", "suspected", "accepted"),
         # what the keys and flights of one credentials object share; `accepted` is the secret's name there, too
         *("closed", "refused", "last_look"),

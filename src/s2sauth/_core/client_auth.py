@@ -26,7 +26,12 @@ def by_header(settings: Settings, secret: Secret) -> bool:
     """Whether the header carries them. "auto" uses it where the raw and the form-encoded header are the same."""
     if settings.auth_method != "auto":
         return settings.auth_method == "client_secret_basic"
-    return quote_plus(settings.client_id) == settings.client_id and quote_plus(secret.reveal()) == secret.reveal()
+    return _is_plain(settings.client_id) and _is_plain(secret.reveal())
+
+
+def _is_plain(text: str) -> bool:
+    """Whether form-encoding changes nothing."""
+    return quote_plus(text) == text
 
 
 def basic(client_id: str, secret: Secret, *, encodes: bool) -> str:

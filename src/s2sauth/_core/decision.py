@@ -5,7 +5,7 @@ from typing import final
 
 from .entry import Entry, Freshness, Instant, freshness, is_short
 from .policy import RenewalPolicy
-from .retry import Cooldowns, ForcedBudget, in_force, may_force
+from .retry import Cooldowns, ForcedBudget, in_force, is_spent, may_force
 
 
 class Decision(Enum):
@@ -69,7 +69,7 @@ def next_step(known: Known, asked: Asked, now: Instant) -> Decision:
         may_ask = known.flying or in_force(known.cooldowns, now, with_token=False) is None
         return Decision.FETCH if may_ask else Decision.FAIL
     due = state is Freshness.STALE and in_force(known.cooldowns, now, with_token=True) is None
-    by_force = may_force(known.budget, entry, now=now, policy=known.policy)
+    by_force = not is_spent(known.cooldowns, now) and may_force(known.budget, entry, now=now, policy=known.policy)
     if asked.rejected == entry.token.access_token or is_short(entry, asked.min_ttl, now):
         return Decision.REPLACE if known.flying or due or by_force else Decision.SERVE
     if known.flying:

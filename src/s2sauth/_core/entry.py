@@ -24,6 +24,11 @@ def elapsed(since: Instant, now: Instant) -> float:
     return max(now.wall - since.wall, now.boot - since.boot)
 
 
+def surely_elapsed(since: Instant, now: Instant) -> float:
+    """Seconds that have passed whatever was done to the clocks: the smaller of what the two say, and 0 or more."""
+    return max(0.0, min(now.wall - since.wall, now.boot - since.boot))
+
+
 STEP = 1.0
 """Seconds by which the two clocks must have come apart for a step; less is an adjustment."""
 SLEW = 0.001
@@ -70,6 +75,7 @@ class Entry:
         "fresh_until_wall",
         "issued_life",
         "life",
+        "longest",
         "next",
         "number",
         "renew_after",
@@ -89,16 +95,20 @@ class Entry:
         number: int,
         forced: bool = False,
         issued_life: float | None = None,
+        longest: float | None = None,
+        margin: float | None = None,
     ) -> None:
-        """`chance` from [0, 1) places its renewal point."""
+        """`chance` from [0, 1) places its renewal point; `margin` replaces that of the policy."""
         self.token = token
         self.asked_at = asked_at
         """The moment before its request was sent: its life counts from here."""
         self.life = life
         self.issued_life = life if issued_life is None else issued_life
         """The life with which the server issued it: more than `life` when a caching proxy returns it later."""
-        self.renew_after = policy.renew_after(life, chance)
-        self.usable_for = policy.usable_for(life)
+        self.longest = life if longest is None else longest
+        """Its life by the longest reading of its answer, which counts once the purchase budget is spent."""
+        self.usable_for = policy.usable_for(life) if margin is None else life - margin
+        self.renew_after = min(policy.renew_after(life, chance), self.usable_for)
         self.number = number
         """The number of the flight that brought it: a higher one was asked for later."""
         self.forced = forced
@@ -139,6 +149,11 @@ class Entry:
     def usable_left(self, now: Instant) -> float:
         """Seconds until it is EXPIRED; 0 or less when it is."""
         return self.usable_for - elapsed(self.asked_at, now)
+
+
+def is_alive_by_longest(entry: Entry, now: Instant) -> bool:
+    """Whether it is alive by the longest reading of its life alone, to the last second."""
+    return entry.usable_left(now) <= 0 < entry.longest - elapsed(entry.asked_at, now)
 
 
 def freshness(entry: Entry | None, now: Instant) -> Freshness:

@@ -167,6 +167,10 @@ class Cause(Enum):
     """The client id or secret was refused, which applies to every scope set."""
     REQUEST_REFUSED = auto()
     """This request was refused or its answer unusable, which applies to this key only."""
+    OUTDATED = auto()
+    """A cache in front of the endpoint sent a token that has expired or is about to: it fetches another one shortly."""
+    SPENT = auto()
+    """The purchase budget of the key is spent: no request was sent."""
     MISUSE = auto()
     """The caller's own fault (secret source, http_client, proxy variables): remembered like an outage."""
     ELSEWHERE = auto()
@@ -208,6 +212,10 @@ class Failure(Record):
     def unusable(cls, text: str, status: int | None = None, request_id: str | None = None) -> "Failure":
         """The answer is no usable token."""
         return cls(Cause.REQUEST_REFUSED, TokenResponseInvalid, (text, status, request_id))
+
+    def outdated(self, seconds: float) -> "Failure":
+        """The same about a token from a cache, which keeps it for so many seconds at most."""
+        return Failure(Cause.OUTDATED, self.error, self.args, seconds)
 
     @classmethod
     def misuse(cls, text: str) -> "Failure":

@@ -1,11 +1,15 @@
-"""What is tried again, when, and for how long a failure is remembered. All times in seconds, `chance` from [0, 1)."""
+"""What is tried again, when, how long a failure is remembered, and how many tokens are requested at most.
 
-from math import inf
+All times in seconds, `chance` from [0, 1).
+"""
+
+from collections.abc import Sequence
+from math import ceil, inf
 from typing import Final
 
 from .entry import Entry, Instant, elapsed
 from .errors import Cause, Failure
-from .policy import RenewalPolicy
+from .policy import HOUR, RenewalPolicy
 from .record import Record
 
 
@@ -65,7 +69,7 @@ def next_delay(
     if not waited_for:
         return None
     match failure.cause:
-        case Cause.UNREACHABLE if attempt < policy.attempts:
+        case Cause.UNREACHABLE | Cause.OUTDATED if attempt < policy.attempts:
             delay = UNREACHABLE.after(attempt - 1) * chance
         case Cause.THROTTLED:
             delay = THROTTLED.after(attempt - 1) * chance
@@ -90,6 +94,11 @@ class Cooldown(Record):
     def left(self, now: Instant) -> float:
         """Seconds for which it is still in force; 0 or less when it is over."""
         return self.pause - elapsed(self.at, now)
+
+    def retry_after(self, now: Instant) -> float:
+        """Seconds after which a token request may be made; a spent budget is looked at before that, for a store."""
+        spent = self.failure.retry_after if self.failure.cause is Cause.SPENT else None
+        return self.left(now) if spent is None else spent - elapsed(self.at, now)
 
 
 class LastFailure(Record):
@@ -117,6 +126,12 @@ def in_force(cooldowns: Cooldowns, now: Instant, *, with_token: bool) -> Cooldow
         each for each in cooldowns if each is not None and each.left(now) > 0 and (with_token or not each.with_token)
     ]
     return max(held, key=lambda cooldown: cooldown.left(now), default=None)
+
+
+def is_spent(cooldowns: Cooldowns, now: Instant) -> bool:
+    """Whether the latest renewal found the purchase budget spent, a moment ago."""
+    cooldown = in_force(cooldowns, now, with_token=True)
+    return cooldown is not None and cooldown.failure.cause is Cause.SPENT
 
 
 def cooldown_while_usable(
@@ -161,10 +176,13 @@ def cooldown_of_key(
     A flight that no caller waited for began with a usable token, which may have expired since.
     """
     usable_left = 0.0 if cached is None else max(0.0, cached.usable_left(now))
+    if failure.cause is Cause.SPENT and failure.retry_after is not None:
+        pause = min(failure.retry_after, OUTAGE.cap)  # until then, for another process may put a token into the store
+        return Cooldown(failure, now, pause, repeated=0, with_token=usable_left > 0)
     if cached is not None and (usable_left > 0 or not waited_for):
         window = policy.window(cached.life)
         return cooldown_while_usable(failure, before, now=now, window=window, usable_left=usable_left, chance=chance)
-    if failure.cause is Cause.REQUEST_REFUSED:
+    if failure.cause in (Cause.REQUEST_REFUSED, Cause.OUTDATED):
         return cooldown_after_refusal(failure, before, now=now, chance=chance)
     if failure.cause in _OUTAGES:
         return cooldown_after_outage(failure, before, now=now, chance=chance)
@@ -176,6 +194,71 @@ _OUTAGES: Final = frozenset({Cause.UNREACHABLE, Cause.THROTTLED, Cause.UNTRUSTED
 
 def _repeated(before: Cooldown | None, *, with_token: bool) -> int:
     return before.repeated + 1 if before is not None and before.with_token is with_token else 0
+
+
+PURCHASES: Final = ((3600.0, 8), (900.0, 10), (300.0, 20), (120.0, 44), (60.0, 84))
+"""The purchase budget: the most tokens that one process requests for a key in any hour, by the life in seconds that
+they are issued with. It holds whatever a header, a clock, an answer, an API or a caller does, because tokens are paid
+for. A life between two rows has the number of the shorter one. Renewing in time takes fewer."""
+MOST_PURCHASES: Final = PURCHASES[-1][1]
+"""For lives that are shorter still as well."""
+
+
+class Purchase(Record):
+    """A token that a token request was answered with.
+
+    It counts when it comes for the first time, whether it can be used or not. A cache that repeats a token sells
+    nothing, and a lost answer does not count.
+    """
+
+    at: Instant
+    """When the answer came."""
+    mark: int
+    """Python's keyed hash of the token, which reveals nothing about it."""
+    life: float
+    """The life that it was issued with: never what a Date or an Age makes of it."""
+    iat: float | None
+    """When it was issued, by its own claim."""
+    date_is_wrong: bool
+    """Date and Age of its answer cannot be right, so they do not count for this token."""
+
+
+def purchases_allowed(life: float) -> int:
+    """How many tokens with this issued life one process requests in any hour."""
+    return next((number for shortest, number in PURCHASES if life >= shortest), MOST_PURCHASES)
+
+
+def purchase_wait(bought: Sequence[Purchase], now: Instant, cached: Entry | None, *, policy: RenewalPolicy) -> float:
+    """Seconds until the budget allows another token request; 0 when it does.
+
+    `bought` are the latest purchases, in order. The row of the table is that of the latest one. While a usable token is
+    `cached`, a new one can wait, so as many purchases are reserved as it takes to buy one whenever a token has expired.
+    """
+    if not bought:
+        return 0.0
+    allowed = purchases_allowed(bought[-1].life)
+    ages = sorted(elapsed(purchase.at, now) for purchase in bought)
+    every = policy.usable_for(bought[-1].life) if cached is not None and cached.usable_left(now) > 0 else HOUR
+    # After `later` more purchases, one `every` so many seconds, the next one must find its place in the latest hour.
+    waits = [
+        HOUR - later * every - ages[allowed - later - 1]
+        for later in range(min(allowed, ceil(HOUR / every)))
+        if allowed - later <= len(ages)
+    ]
+    return max(0.0, *waits) if waits else 0.0
+
+
+def budget_spent(bought: Sequence[Purchase], wait: float) -> Failure:
+    """The failure when the budget allows no token request for `wait` seconds."""
+    life, seconds = bought[-1].life, ceil(wait * 1000) / 1000
+    return Failure.unavailable(
+        Cause.SPENT,
+        f"this process got {purchases_allowed(life)} tokens with a life of {life:g} s within an hour, the most that it "
+        f"requests, and has none that it can use. The next token request may be made in {seconds:.1f} s. Likely cause: "
+        "an API rejects the tokens, a clock or the Date of a proxy is wrong, or the answers cannot be used. Look for "
+        "the events before purchase_budget_spent",
+        seconds,
+    )
 
 
 class ForcedBudget(Record):

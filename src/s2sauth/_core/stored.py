@@ -7,7 +7,7 @@ each other's entries, so neither can damage the other's.
 import hmac
 import json
 
-from .issued import Issued, Unusable, read_token
+from .issued import Issued, Source, Unusable, read_token
 from .policy import is_number
 from .settings import Settings, key
 from .strict_json import json_object
@@ -69,7 +69,7 @@ def load(data: bytes, settings: Settings) -> Stored | None:
     asked_at, suspected = members.get("asked_at"), members.get("suspected")
     if not isinstance(asked_at, float) or not is_number(asked_at) or not isinstance(suspected, bool):
         return None
-    issued = read_token({**members, "token_type": "Bearer"}, None, settings)
+    issued = read_token({**members, "token_type": "Bearer"}, Source(), settings)
     if isinstance(issued, Unusable) or "expires_in" not in members or (settings.strict and issued.findings):
         return None
     return Stored(issued, asked_at=asked_at, suspected=suspected)

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from .._version import __version__
 from . import client_auth, client_token, cognito, refusals
 from .endpoint import with_scope
+from .entry import Instant
 from .errors import (
     Cause,
     Failure,
@@ -20,8 +21,9 @@ from .errors import (
     UnsupportedGrantType,
 )
 from .http_dates import http_date, retry_after
-from .issued import Issued, Unusable, read_token
+from .issued import Issued, Source, Unusable, note_purchase, read_token
 from .query import named
+from .retry import Purchase
 from .server_words import clean
 from .settings import Settings
 from .strict_json import json_object
@@ -57,12 +59,12 @@ def token_request(settings: Settings, secret: Secret) -> TokenRequest:
     """The one request that gets a token for these settings."""
     if settings.api == "get_client_token":
         return TokenRequest(settings.token_url, (*client_token.HEADERS, *_HEADERS), client_token.body(settings, secret))
-    basic = client_auth.by_header(settings, secret)
+    by_header = client_auth.by_header(settings, secret)
     in_query = named(settings.token_url)  # RFC 6749 3.2: no parameter more than once
     # What holds the secret is never bound to a name: a traceback may show the locals of its frames.
     return TokenRequest(
         url=with_scope(settings.token_url, settings.scopes),
-        headers=(*_FORM, *_HEADERS, *([("Authorization", _basic(settings, secret))] if basic else [])),
+        headers=(*_FORM, *_HEADERS, *([("Authorization", _basic(settings, secret))] if by_header else [])),
         body=urlencode(
             [
                 *([] if "grant_type" in in_query else [("grant_type", "client_credentials")]),
@@ -73,7 +75,7 @@ def token_request(settings: Settings, secret: Secret) -> TokenRequest:
                     else [("aws_client_metadata", settings.client_metadata)]
                 ),
                 # RFC 6749 2.3: one authentication method per request
-                *([] if basic else [("client_id", settings.client_id), ("client_secret", secret.reveal())]),
+                *([] if by_header else [("client_id", settings.client_id), ("client_secret", secret.reveal())]),
             ]
         ).encode("ascii"),
     )
@@ -113,11 +115,51 @@ _OF_THE_CLIENT: Final = ("invalid_client", "unauthorized_client")
 _LATER: Final = ("server_error", "temporarily_unavailable")  # RFC 6749 4.1.2.1, used by token endpoints as well
 
 
-def read_answer(answer: Answer, settings: Settings, secret: Secret, *, now: float | None = None) -> Issued | Failure:
+def read_answer(
+    answer: Answer,
+    settings: Settings,
+    secret: Secret,
+    *,
+    asked_at: Instant | None = None,
+    at: Instant | None = None,
+    bought: list[Purchase] | None = None,
+) -> Issued | Failure:
     """A token, or why there is none. Never raises; no text holds the body, a token, or the secret of the request.
 
-    `now` is our wall clock, in seconds since the epoch: a Retry-After date counts from it where the answer has no Date.
+    The request was sent after `asked_at`, the answer came `at`; None where that does not matter. `bought` are the
+    latest purchases, in order: what the answer sells is added, whether it can be used or not.
     """
+    now, some_time = None if at is None else at.wall, Instant(0.0, 0.0)
+    date = http_date(answer.headers.get("date", ""), now)
+    source = Source(date, _age(answer), asked_at or some_time, at or some_time, bought)
+    outcome = _read(answer, settings, secret, source, now)
+    if isinstance(outcome, Failure) and 200 <= answer.status < 300:
+        _note_purchase(answer, settings, source)
+    return outcome
+
+
+def _note_purchase(answer: Answer, settings: Settings, source: Source) -> None:
+    """A token that was refused is paid for as well, and a JSON body that could not be read may have held one."""
+    members = _members(answer)
+    if settings.api == "get_client_token":
+        members = client_token.in_oauth_words(members, answer.headers)
+    token = members.get("access_token")
+    if isinstance(token, str) and token:
+        note_purchase(token, members, source)
+    elif (answer.truncated or _encoding(answer)) and "json" in answer.headers.get("content-type", "").lower():
+        note_purchase(answer.body, members, source)
+
+
+def _age(answer: Answer) -> float:
+    """Seconds for which caches have kept the answer, as its Age says; 0 without one.
+
+    RFC 9111 5.1: of several values the first counts, and a value that is no whole number is ignored.
+    """
+    first = answer.headers.get("age", "").split(",")[0].strip()
+    return float(first) if re.fullmatch("[0-9]{1,15}", first) else 0.0
+
+
+def _read(answer: Answer, settings: Settings, secret: Secret, source: Source, now: float | None) -> Issued | Failure:
     status = answer.status
     members = _members(answer)
     name = None
@@ -139,7 +181,7 @@ def read_answer(answer: Answer, settings: Settings, secret: Secret, *, now: floa
         return _refused(answer, code if code in _REFUSALS else clean(code, settings, secret), described, name)
     if status != 200:
         return _unusable(answer, "this status promises no token")
-    return _token(answer, members, settings, now)
+    return _token(answer, members, settings, source)
 
 
 def _members(answer: Answer) -> Mapping[str, object]:
@@ -179,14 +221,15 @@ def _refused(answer: Answer, error: str | None, described: str | None, name: str
     )
 
 
-def _token(answer: Answer, members: Mapping[str, object], settings: Settings, now: float | None) -> Issued | Failure:
+def _token(answer: Answer, members: Mapping[str, object], settings: Settings, source: Source) -> Issued | Failure:
     if encoding := _encoding(answer):
         return _unusable(answer, f"the body has the content-encoding {encoding}, which was not asked for")
     if not members:
         return _unusable(answer, "the body is no JSON object of a usable size")
-    token = read_token(members, http_date(answer.headers.get("date", ""), now), settings)
+    token = read_token(members, source, settings)
     if isinstance(token, Unusable):
-        return _unusable(answer, token.what, token.likely_cause)
+        failure = _unusable(answer, token.what, token.likely_cause)
+        return failure if token.cached_for is None else failure.outdated(token.cached_for)
     for finding in token.findings if settings.strict else ():
         if finding.event == "client_mismatch":
             return _unusable(answer, finding.text)
