@@ -10,7 +10,7 @@ from s2sauth import CognitoClientCredentials, CredentialsClosed, TokenUnavailabl
 from s2sauth.testing import MemoryStore
 
 from .checks import Kind
-from .world import DEADLINE, STALE_AT, World, outage, refusal
+from .world import DEADLINE, LIFE, STALE_AT, World, outage, refusal
 
 
 @dataclass(frozen=True)
@@ -323,6 +323,47 @@ def eviction_signal(world: World) -> None:
     first = world.viewer("a", credentials, "files/a")
     world.viewer("handler", credentials, "files/b", interrupts=first)
     world.viewer("b", credentials, "files/a")
+
+
+@scenario(8)
+def budget(world: World) -> None:
+    """One purchase is left when three callers want another token, two for its life and one after a 401."""
+    credentials = _nearly_spent(world)
+    token = credentials.get_token()
+    world.caller("a", credentials, min_ttl=LIFE - 10.0)
+    world.caller("b", credentials, min_ttl=LIFE - 10.0, after=61.0)
+    world.caller("c", credentials, rejected=token)
+
+
+@scenario(8)
+def budget_mixed(world: World) -> None:
+    """One purchase is left for a task, and a thread that a signal handler interrupts, all of which need more life."""
+    credentials = _nearly_spent(world)
+    first = world.caller("a", credentials, min_ttl=LIFE - 10.0, again=1)
+    world.tasks("task", credentials, min_ttl=LIFE - 10.0)
+    world.handler("handler", first, credentials, min_ttl=LIFE - 10.0)
+
+
+@scenario(8)
+def budget_spent(world: World) -> None:
+    """No purchase is left, and the token is suspected: everybody gets it, and no request is sent."""
+    credentials = _nearly_spent(world)
+    credentials.get_token(min_ttl=LIFE - 10.0)
+    world.scheduler.now += 61.0
+    credentials.invalidate("T8")
+    first = world.caller("a", credentials, again=1)
+    world.tasks("task", credentials, min_ttl=LIFE - 10.0)
+    world.handler("handler", first, credentials)
+
+
+def _nearly_spent(world: World) -> CognitoClientCredentials:
+    credentials = world.credentials()
+    credentials.get_token()
+    for _ in range(6):
+        world.scheduler.now += 61.0
+        credentials.get_token(min_ttl=LIFE - 10.0)
+    world.scheduler.now += 61.0
+    return credentials
 
 
 def _with_token(world: World, *, age: float) -> CognitoClientCredentials:
