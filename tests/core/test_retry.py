@@ -420,6 +420,12 @@ def test_while_a_token_is_usable_enough_is_reserved(early: int, cached: bool, ex
     assert purchases_wait(purchases, 7.0, entry(life=900.0) if cached else None) == expected
 
 
+def test_nothing_is_reserved_for_tokens_that_cannot_be_had_all_the_time() -> None:
+    """84 tokens of half a minute are gone after three quarters of an hour, however they are spread."""
+    assert purchases_wait(bought(0, life=30.0), 1, entry(life=30.0)) == 0
+    assert purchases_wait(bought(*range(83), life=30.0), 84, entry(life=30.0, asked_at=after(82))) == 0
+
+
 def test_expired_token_is_not_in_hand() -> None:
     """Its replacement cannot wait."""
     assert purchases_wait(bought(*range(7), life=900.0), 7, entry(life=900.0, asked_at=after(-895))) == 0

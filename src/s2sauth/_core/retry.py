@@ -238,11 +238,14 @@ def purchase_wait(bought: Sequence[Purchase], now: Instant, cached: Entry | None
         return 0.0
     allowed = purchases_allowed(bought[-1].life)
     ages = sorted(elapsed(purchase.at, now) for purchase in bought)
-    every = policy.usable_for(bought[-1].life) if cached is not None and cached.usable_left(now) > 0 else HOUR
+    every = policy.usable_for(bought[-1].life)
+    reserved = ceil(HOUR / every) - 1 if cached is not None and cached.usable_left(now) > 0 else 0
+    if reserved >= allowed:
+        reserved = 0  # tokens that are so short cannot be had all the time anyway
     # After `later` more purchases, one `every` so many seconds, the next one must find its place in the latest hour.
     waits = [
         HOUR - later * every - ages[allowed - later - 1]
-        for later in range(min(allowed, ceil(HOUR / every)))
+        for later in range(reserved + 1)
         if allowed - later <= len(ages)
     ]
     return max(0.0, *waits) if waits else 0.0
