@@ -19,9 +19,10 @@ from s2sauth.stores.dynamodb import DynamoDBStore
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "scripts"))
 
+from parts.debian import NotToBeHad
 from parts.ministack import MiniStack
 from parts.moto import Moto
-from parts.redis import NotToBeHad, Redis
+from parts.redis import Redis
 from parts.valkey import KeyValueServer, Valkey
 
 DEFAULT = RenewalPolicy()

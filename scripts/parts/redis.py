@@ -1,46 +1,18 @@
 """Redis from Debian's packages, unpacked beside the checkout: nothing is installed, and nobody has to be root."""
 
-import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from .install import _CACHE, ROOT, unchanged
+from .debian import unpacked
 from .valkey import KeyValueServer
 
 _PACKAGES = ("redis-tools", "libatomic1", "libjemalloc2", "liblzf1")
 """The program, for which the package redis-server holds a link, and the libraries that a plain system may lack."""
 
 
-class NotToBeHad(Exception):
-    """This machine is no Debian or Ubuntu that reaches its package source."""
-
-
 def _folder() -> Path:
     """Where the packages are unpacked."""
-    folder = _CACHE / "redis"
-    with unchanged(folder / ".packages", *_PACKAGES) as fits:
-        if not fits:
-            if not shutil.which("apt-get") or not shutil.which("dpkg"):
-                raise NotToBeHad("there is no apt-get")
-            print(f"Downloading {', '.join(_PACKAGES)} into {folder.relative_to(ROOT)}", file=sys.stderr)
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            done = subprocess.run(
-                ["apt-get", "download", "-qq", *_PACKAGES],
-                cwd=folder,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-            )
-            if done.returncode:
-                raise NotToBeHad(done.stderr)
-            for package in folder.glob("*.deb"):
-                subprocess.run(["dpkg", "-x", package, folder], check=True, stdin=subprocess.DEVNULL)
-                package.unlink()
-    return folder
+    return unpacked("redis", *_PACKAGES)
 
 
 class Redis(KeyValueServer):

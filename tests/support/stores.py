@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import boto3
 import pytest
 
+from parts.debian import NotToBeHad
 from parts.moto import Moto
-from parts.redis import NotToBeHad, Redis
+from parts.redis import Redis
 from parts.valkey import KeyValueServer, Valkey
+from parts.varnish import Varnish
 from s2sauth.stores import Store
 from s2sauth.stores.dynamodb import DynamoDBStore
 from s2sauth.stores.redis import RedisStore
@@ -232,14 +234,17 @@ def moto() -> Iterator[Moto]:
         yield server
 
 
-def or_skip(server: Redis) -> Redis:
+AnyServer = TypeVar("AnyServer", Redis, Varnish)
+
+
+def or_skip(server: AnyServer) -> AnyServer:
     """The server; where its packages cannot be had the test is skipped, but never in CI."""
     try:
         server.binary()
     except NotToBeHad as reason:
         if os.environ.get("CI") == "true":
             raise
-        pytest.skip(f"no redis-server: {reason}")
+        pytest.skip(f"no {type(server).__name__}: {reason}")
     return server
 
 
