@@ -6,6 +6,7 @@ Private modules, since decisions are pure: through the public face each line of 
 import base64
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import hypothesis
@@ -14,11 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from s2sauth._core.bearer import MAX_TOKEN, challenges, is_b64token, refuses_bearer
+from s2sauth._core.entry import Instant
 from s2sauth._core.issued import Finding, Issued, Source, Unusable, read_token
 from s2sauth._core.policy import LONGEST_LIFE, SHORTEST_LIFE
+from s2sauth._core.retry import Purchase
 from s2sauth._core.strict_json import json_object
 from s2sauth._core.values import is_scope_token
-from tests.support.entries import settings
+from tests.support.entries import START, after, settings
 
 NOW = 1_800_000_000.0
 
@@ -669,3 +672,141 @@ def test_every_json_object_is_read_as_it_was_written(members: dict[str, object])
 def test_no_bytes_raise(text: bytes) -> None:
     """Also those that nearly are JSON."""
     assert json_object(text) is None or isinstance(json_object(text), dict)
+
+
+# Date, Age, and the tokens that came before.
+
+
+def purchases(*at: float, lag: float = 0.0, wrong: bool = False) -> list[Purchase]:
+    """JWTs of an hour that came so many seconds after START, `lag` seconds old by then."""
+    return [Purchase(after(each), number, 3600.0, NOW + each - lag, wrong) for number, each in enumerate(at)]
+
+
+def later(
+    seconds: float, bought: list[Purchase], *, ahead: float = 0.0, age: float = 0.0, lag: float = 0.0, **members: object
+) -> Issued:
+    """The answer so many seconds after START, with a new JWT, whose Date is `ahead` of the issuer's clock."""
+    now = NOW + seconds
+    source = Source(now + ahead, age, after(seconds), after(seconds), bought)
+    usual = {"access_token": jwt(exp=now - lag + 3600, iat=now - lag), "token_type": "Bearer", "expires_in": 3600}
+    given = {name: value for name, value in {**usual, **members}.items() if value is not ...}
+    token = read_token(given, source, settings(client_id="id"))
+    assert isinstance(token, Issued)
+    return token
+
+
+@pytest.mark.fault(181)
+@pytest.mark.parametrize(
+    ("token", "life"),
+    [
+        pytest.param(lambda: later(60, [], ahead=3000), 600, id="the first token"),
+        pytest.param(lambda: later(60, purchases(0), ahead=3000), 3600, id="iat has advanced with our clock"),
+        pytest.param(lambda: later(60, purchases(0, lag=3), ahead=3000), 3600, id="nearly"),
+        pytest.param(lambda: later(60, purchases(0, lag=4), ahead=3000), 600, id="not quite"),
+        pytest.param(lambda: later(3600, purchases(0, lag=3.7), ahead=3000), 3600, id="clocks come apart in an hour"),
+        pytest.param(lambda: later(6, purchases(0), ahead=3000), 600, id="too soon to tell"),
+        pytest.param(lambda: later(6.5, purchases(0, 3), ahead=3000), 3600, id="an earlier one tells"),
+        pytest.param(lambda: later(60, purchases(0), ahead=3), 3597, id="rounded"),
+        pytest.param(lambda: later(60, purchases(0), age=3000), 3600, id="a wrong Age"),
+        pytest.param(lambda: later(60, purchases(0, lag=3000), lag=1000, ahead=0), 2600, id="a cache"),
+        pytest.param(
+            lambda: later(60, [Purchase(after(0), 0, 3600.0, None, False)], ahead=3000), 600, id="no iat before"
+        ),
+        pytest.param(lambda: later(60, [], ahead=-3000, expires_in=...), 3600, id="a Date that is behind"),
+    ],
+)
+def test_wrong_date_is_told_from_a_cache_by_the_next_token(token: Callable[[], Issued], life: float) -> None:
+    """No cache has kept tokens whose `iat` advances with our clock."""
+    assert token().lifetime == life
+
+
+@pytest.mark.parametrize("believed", [True, False])
+def test_clock_that_was_set_changes_no_belief(believed: bool) -> None:
+    """Over such a step `iat` and our clock cannot be compared."""
+    bought = purchases(0, wrong=believed)
+    at = Instant(START.wall + 5000, START.boot + 60)
+    source = Source(NOW + 3060, 0.0, at, at, bought)
+    members = {"access_token": jwt(exp=NOW + 3660, iat=NOW + 60), "token_type": "Bearer", "expires_in": 3600}
+    token = read_token(members, source, settings(client_id="id"))
+    assert isinstance(token, Issued)
+    assert token.lifetime == (3600 if believed else 600)
+    assert bought[-1].date_is_wrong is believed
+
+
+def test_wrong_date_is_told_once() -> None:
+    """With what the JWT says and what Date says."""
+    bought = purchases(0)
+    (finding,) = later(60, bought, ahead=3000).findings
+    assert finding.text == "the JWT expires 600 s after the answer's Date, but lives 3600 s by its own iat"
+    assert later(3000, bought, ahead=3000).findings == ()
+
+
+@pytest.mark.fault(180)
+@pytest.mark.parametrize(
+    ("members", "life", "longest"),
+    [
+        pytest.param({}, 2600, 2600, id="a JWT"),
+        pytest.param({"access_token": "opaque"}, 2600, 2600, id="opaque"),
+        pytest.param({"access_token": "opaque", "expires_in": 1003}, 3, 3, id="three seconds are left"),
+    ],
+)
+def test_age_counts(members: dict[str, object], life: float, longest: float) -> None:
+    """Two seconds of the life may be hidden by rounding."""
+    token = later(0, [], ahead=-1000, age=1000, lag=1000, **members)
+    assert (token.lifetime, token.longest, token.rounding) == (life, longest, 2.0)
+
+
+@pytest.mark.parametrize(("age", "left"), [(3598, 2), (3600, 0), (3605, 0)])
+def test_token_of_a_cache_in_its_last_two_seconds_is_outdated(age: float, left: float) -> None:
+    """The cache fetches another one soon."""
+    members = {"access_token": jwt(exp=NOW + 3600, iat=NOW), "token_type": "Bearer", "expires_in": 3600}
+    token = read_token(members, Source(NOW, age), settings())
+    assert isinstance(token, Unusable)
+    assert token.cached_for == left
+
+
+def test_token_that_has_come_before_is_no_purchase_and_gets_no_younger() -> None:
+    """A cache may repeat an outdated Date as well."""
+    bought: list[Purchase] = []
+    same = {"access_token": jwt(exp=NOW + 3600, iat=NOW)}
+    later(0, bought, **same)
+    again = later(1000, bought, ahead=-1000, **same)
+    assert (len(bought), again.lifetime, again.rounding) == (1, 2600, 2.0)
+
+
+def test_opaque_token_that_has_come_before_lives_as_long_as_the_answer_says() -> None:
+    """Some servers give the same one each time."""
+    bought: list[Purchase] = []
+    later(0, bought, access_token="opaque")
+    again = later(1000, bought, access_token="opaque")
+    assert (len(bought), again.lifetime, again.rounding) == (1, 3600, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("members", "life"),
+    [
+        pytest.param({}, 3600, id="exp - iat"),
+        pytest.param({"access_token": jwt(exp=NOW + 60, iat=NOW)}, 60, id="exp - iat, not expires_in"),
+        pytest.param({"access_token": "opaque", "expires_in": 60}, 60, id="expires_in"),
+        pytest.param({"access_token": "opaque", "expires_in": 10**6}, 86_400, id="a day at most"),
+    ],
+)
+def test_purchase_has_the_issued_life(members: dict[str, object], life: float) -> None:
+    """Never what Date makes of it."""
+    bought: list[Purchase] = []
+    later(0, bought, ahead=30, **members)
+    assert [each.life for each in bought] == [life]
+
+
+def test_latest_84_purchases_are_kept() -> None:
+    """More are never needed."""
+    bought = purchases(*range(84))
+    later(100, bought)
+    assert (len(bought), bought[0].mark, bought[-1].at) == (84, 1, after(100))
+
+
+@pytest.mark.fault(181)
+def test_longest_reading_is_that_of_iat() -> None:
+    """Which a wrong Date does not shorten; without `iat`, that of expires_in."""
+    assert later(0, [], ahead=3000).longest == 3600
+    assert later(0, [], ahead=3000, access_token=jwt(exp=NOW + 3600)).longest == 3600

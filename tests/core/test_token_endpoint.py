@@ -39,6 +39,7 @@ from s2sauth._core.client_token import error_name
 from s2sauth._core.entry import Instant
 from s2sauth._core.errors import Cause, Failure
 from s2sauth._core.issued import Issued
+from s2sauth._core.retry import Purchase
 from s2sauth._core.server_words import MAX_WORDS
 from s2sauth._core.settings import AuthMethod, Settings, key
 from s2sauth._core.token_endpoint import Answer, read_answer, token_request
@@ -1006,3 +1007,59 @@ def test_no_encoding_by_another_name_is_none(coding: str) -> None:
     """RFC 9110 8.4.1: identity says that there is none."""
     found = read_answer(answer(200, GOOD, {"content-encoding": coding}), settings(), Secret("s" * 40))
     assert isinstance(found, Issued)
+
+
+JSON = {"content-type": "application/JSON"}
+
+
+@pytest.mark.fault(181)
+@pytest.mark.parametrize(
+    ("given", "sold"),
+    [
+        pytest.param(answer(200, GOOD), 1, id="a token"),
+        pytest.param(answer(200, {**GOOD, "token_type": "mac"}), 1, id="a token of no use"),
+        pytest.param(answer(200, {**GOOD, "error": "invalid_scope"}), 1, id="a token beside an error"),
+        pytest.param(answer(299, GOOD), 1, id="a token with another status"),
+        pytest.param(answer(300, GOOD), 0, id="no success"),
+        pytest.param(answer(503, GOOD), 0, id="an outage"),
+        pytest.param(answer(200, {"access_token": ""}), 0, id="an empty token"),
+        pytest.param(answer(200, {"access_token": 5}), 0, id="no token"),
+        pytest.param(answer(200, b"<html>"), 0, id="a page"),
+        pytest.param(answer(200, GOOD, {"content-encoding": "gzip", **JSON}), 1, id="compressed"),
+        pytest.param(answer(200, GOOD, {"content-encoding": "gzip"}), 0, id="compressed, of an unknown kind"),
+        pytest.param(Answer(200, JSON, b"{", truncated=True), 1, id="cut"),
+    ],
+)
+def test_what_an_answer_sells_is_noted_once(given: Answer, sold: int) -> None:
+    """Whether it can be used or not."""
+    bought: list[Purchase] = []
+    for _ in range(2):
+        read_answer(given, settings(), SENT, bought=bought)
+    assert len(bought) == sold
+
+
+def test_what_the_api_of_cognito_sells_is_noted_as_well() -> None:
+    """In its own words."""
+    members = {"ClientAuthenticationResult": {"AccessToken": "abc", "TokenType": "mac", "ExpiresIn": 60}}
+    bought: list[Purchase] = []
+    body = json.dumps(members).encode()
+    read_answer(Answer(200, JSON, body), settings(api="get_client_token"), SENT, bought=bought)
+    assert [each.life for each in bought] == [60.0]
+
+
+@pytest.mark.fault(180)
+@pytest.mark.parametrize(
+    ("age", "life"), [("100", 3500), (" 100 , 5", 3500), ("1e2", 3600), ("", 3600), ("-1", 3600), ("1" * 16, 3600)]
+)
+def test_age_is_whole_seconds(age: str, life: float) -> None:
+    """RFC 9111 5.1: of several the first, and anything else is ignored."""
+    token = read_answer(answer(200, {**GOOD, "expires_in": 3600}, {"age": age}), settings(), SENT)
+    assert isinstance(token, Issued)
+    assert token.lifetime == life
+
+
+def test_outdated_token_of_a_cache_is_a_failure_that_passes() -> None:
+    """Tried again when it has expired."""
+    failure = read_answer(answer(200, {**GOOD, "expires_in": 3600}, {"age": "3599"}), settings(), SENT)
+    assert isinstance(failure, Failure)
+    assert (failure.cause, failure.retry_after, failure.name) == (Cause.OUTDATED, 1.0, "TokenResponseInvalid")
