@@ -98,7 +98,7 @@ def describe(name: str, value: object) -> Iterator[str]:
     if value.__init__.__qualname__ == "Record.__init__":  # made by the class from its annotations
         names = inspect.get_annotations(value)
         yield f"    ({', '.join(f'{n}={vars(value)[n]!r}' if n in vars(value) else n for n in names)})"
-    elif not issubclass(value, Enum):
+    elif value.__init__ is not Exception.__init__ and not issubclass(value, Enum):  # which takes any arguments
         yield f"    {_signature(value)}"
     for member, definition in members(value).items():
         yield f"    {_member(value, member, definition)}"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from s2sauth import RenewalPolicy
 from s2sauth._core.entry import Entry, Instant
-from s2sauth._core.errors import Cause, TokenUnavailable
+from s2sauth._core.errors import Cause, Failure, TokenUnavailable
 from s2sauth._core.retry import (
     Backoff,
     Cooldown,
@@ -205,6 +205,14 @@ def test_failures_of_another_kind_begin_anew() -> None:
     outage = cooldown_after_outage(failure(), None, now=START, chance=1.0)
     assert cooldown_after_outage(failure(), outage, now=START, chance=1.0).repeated == 1
     assert cooldown_while_usable(failure(), outage, now=START, window=900, usable_left=700, chance=1.0).repeated == 0
+
+
+def test_a_renewal_that_was_left_to_another_is_no_failure_before_this_one() -> None:
+    """However long another process was waited for, the first failure of its own has the shortest pause."""
+    elsewhere = Cooldown(Failure.unavailable(Cause.ELSEWHERE, ""), START, 60.0, 6, with_token=True)
+
+    stale = cooldown_while_usable(failure(), elsewhere, now=START, window=900, usable_left=700, chance=1.0)
+    assert (stale.pause, stale.repeated) == (5.0, 0)
 
 
 def cooldown(pause: float, *, with_token: bool = False) -> Cooldown:

@@ -12,19 +12,24 @@ from hypothesis import strategies as st
 from s2sauth import RenewalPolicy, TokenUnavailable
 from s2sauth._core.entry import Entry
 from s2sauth._core.errors import Cause
-from s2sauth._core.retry import in_force
+from s2sauth._core.retry import Cooldown, in_force
 from s2sauth._core.sharing import (
+    AFTER_LEASE,
     Circuit,
+    Lease,
     Verdict,
+    busy_delay,
     judge,
     lease_seconds,
     left_to_another,
-    may_wait,
+    may_leave,
     opened,
     poll_delay,
+    seen_lease,
     store_limit,
+    time_to_wait,
 )
-from tests.support.entries import POLICY, START, after, entry
+from tests.support.entries import POLICY, START, after, entry, failure
 
 TAKE, RETIRE, FALL_BACK, PASS = Verdict.TAKE, Verdict.RETIRE, Verdict.FALL_BACK, Verdict.PASS
 OLD = entry(value="old")
@@ -120,18 +125,92 @@ def test_what_is_taken_is_alive_and_newer_than_what_is_in_hand(
 
 
 def test_two_holders_may_die_and_there_is_time_left_for_a_request() -> None:
-    """The lease's seconds fit twice into what a flight waits, with two of the longest pauses between."""
+    """Its seconds fit twice into what a flight waits, with what passes on average before the next one writes."""
     lease = lease_seconds(POLICY)
     assert lease == 2.0
-    assert may_wait(POLICY.deadline - 2 * (lease + 0.25), POLICY.deadline)
+    assert time_to_wait(POLICY.deadline - 2 * lease - AFTER_LEASE, POLICY.deadline) > 0
+
+
+@pytest.mark.parametrize(("deadline", "seconds"), [(8.0, 2.0), (240.0, 60.0), (math.nextafter(240, 241), 60.0)])
+def test_no_lease_lasts_longer_than_a_minute(deadline: float, seconds: float) -> None:
+    """A quarter of the deadline, whatever it is: what lasts longer is no lease for the others."""
+    assert lease_seconds(RenewalPolicy(deadline=deadline)) == seconds
+    assert Lease(OWNER, START, lease_seconds(RenewalPolicy(deadline=deadline))).is_ours
 
 
 @pytest.mark.parametrize(
-    ("left", "waits"), [(8.0, True), (math.nextafter(3.2, 4), True), (3.2, False), (0.0, False), (-1.0, False)]
+    ("left", "busy", "seconds"),
+    [
+        (8.0, False, 4.8),
+        (3.2, False, 0.0),
+        (0.0, False, -3.2),
+        (8.0, True, 6.4),
+        (1.6, True, 0.0),
+        (-1.0, True, -2.6),
+        (3.2 + 1e-12, False, 0.0),
+    ],
 )
-def test_the_last_part_of_the_time_is_not_spent_on_waiting(left: float, waits: bool) -> None:
-    """Of 8 s the last 3.2 are for a request of one's own."""
-    assert may_wait(left, 8.0) is waits
+def test_the_last_part_of_the_time_is_not_spent_on_waiting(left: float, busy: bool, seconds: float) -> None:
+    """Of 8 s the last 3.2 are for a request of its own, or 1.6 while the store is busy."""
+    assert time_to_wait(left, 8.0, busy=busy) == seconds
+
+
+OWNER, OTHER = b"0123456789abcdef" * 2, b"f" * 32
+
+
+@pytest.mark.fault(191)
+@pytest.mark.parametrize(
+    ("owner", "left", "ours"),
+    [
+        (OWNER, 2.0, True),
+        (OWNER, 0.0, True),
+        (OWNER, 60.0, True),
+        (OWNER, 60, True),
+        (OWNER, math.nextafter(60, 61), False),
+        (OWNER, math.inf, False),
+        (OWNER, math.nan, False),
+        (OWNER, -math.ulp(0), False),
+        (OWNER[1:], 2.0, False),
+        (OWNER + b"0", 2.0, False),
+        (OWNER + b"\n", 2.0, False),
+        (OWNER.upper(), 2.0, False),
+        (b"", 2.0, False),
+    ],
+)
+def test_what_can_be_a_lease(owner: bytes, left: float, ours: bool) -> None:
+    """32 hexadecimal digits, for a minute at most."""
+    lease = Lease(owner, START, left)
+
+    assert lease.is_ours is ours
+    assert lease.lasts(START) == (left if ours else 0.0)
+
+
+def test_a_lease_ends_to_the_tick() -> None:
+    """By either clock."""
+    lease = Lease(OWNER, START, 2.0)
+
+    assert lease.lasts(after(0.5)) == 1.5
+    assert lease.lasts(after(2.0)) == lease.lasts(after(3.0)) == 0.0
+
+
+@pytest.mark.fault(191)
+@pytest.mark.parametrize(
+    ("before", "owner", "left", "seen"),
+    [
+        (None, OWNER, 2.0, Lease(OWNER, after(1), 2.0)),
+        (Lease(OWNER, START, 2.0), OWNER, 2.0, Lease(OWNER, START, 2.0)),
+        (Lease(OWNER, START, 2.0), OWNER, 0.5, Lease(OWNER, START, 2.0)),
+        (Lease(OTHER, START, 2.0), OWNER, 2.0, Lease(OWNER, after(1), 2.0)),
+        (Lease(OWNER, START, 61.0), OWNER, 60.0, Lease(OWNER, after(1), 60.0)),
+        (Lease(OWNER, START, 2.0), OWNER, 61.0, Lease(OWNER, after(1), 61.0)),
+    ],
+    ids=["first", "stands still", "gets less", "another's", "was none", "is none by now"],
+)
+def test_a_lease_counts_from_when_it_was_seen_first(
+    before: Lease | None, owner: bytes, left: float, seen: Lease
+) -> None:
+    """None of ours is ever made longer."""
+    assert seen_lease(owner, left, before, after(1)) == seen
 
 
 @pytest.mark.parametrize(
@@ -139,16 +218,80 @@ def test_the_last_part_of_the_time_is_not_spent_on_waiting(left: float, waits: b
     [
         (0, 0.0, 0.05),
         (0, 1.0, 0.1),
-        (1, 1.0, 0.15),
-        (2, 1.0, 0.225),
-        (3, 1.0, 0.25),
-        (3, 0.0, 0.125),
-        (10_000, 1.0, 0.25),
+        (1, 1.0, 0.2),
+        (2, 1.0, 0.4),
+        (3, 1.0, 0.8),
+        (4, 1.0, 1.0),
+        (4, 0.0, 0.5),
+        (10_000, 1.0, 1.0),
     ],
 )
 def test_polls_are_spread_and_bounded(polls: int, chance: float, delay: float) -> None:
-    """A tenth of a second, half as much again each time, a quarter of a second at most; half of it is chance."""
-    assert poll_delay(polls, chance) == pytest.approx(delay)
+    """A tenth of a second, twice as much each time, a second at most; half of it is chance."""
+    assert poll_delay(polls, None, START, chance) == pytest.approx(delay)
+
+
+@pytest.mark.parametrize(
+    ("left", "at", "chance", "delay"),
+    [
+        (1.0, 0.0, 0.5, 0.75),
+        (0.75, 0.0, 0.5, 0.75),
+        (0.7, 0.0, 0.5, 0.95),
+        (0.7, 0.0, 1.0, 1.2),
+        (0.4, 0.0, 0.0, 0.4),
+        (0.7, 0.5, 0.5, 0.45),
+        (0.7, 0.7, 0.5, 0.75),
+        (61.0, 0.0, 0.5, 0.75),
+    ],
+    ids=["longer", "as long", "shorter", "last", "first", "seen some time ago", "ended", "none of ours"],
+)
+def test_a_lease_that_ends_sooner_is_waited_for(left: float, at: float, chance: float, delay: float) -> None:
+    """And those who wait for its end spread over the half second after it."""
+    lease = Lease(OWNER, START, left)
+
+    assert poll_delay(10, lease, after(at), chance) == pytest.approx(delay)
+
+
+@pytest.mark.parametrize(("chance", "delay"), [(0.0, 0.375), (0.5, 0.5625), (1.0, 0.75)])
+def test_a_busy_store_is_asked_again_within_three_quarters_of_a_second(chance: float, delay: float) -> None:
+    """Half of it is chance."""
+    assert busy_delay(chance) == delay
+
+
+HALF = (OLD.renew_after + OLD.usable_for) / 2
+"""Of the time that it is STALE."""
+
+
+@pytest.mark.parametrize(
+    ("cached", "lease", "at", "leaves"),
+    [
+        (None, None, 0.0, True),
+        (OLD, None, OLD.renew_after, True),
+        (OLD, None, HALF - 0.001, True),
+        (OLD, None, HALF, False),
+        (OLD, None, OLD.usable_for, False),
+        (OLD, Lease(OWNER, after(HALF), 2.0), HALF + 1.999, True),
+        (OLD, Lease(OWNER, after(HALF), 2.0), HALF + 2.0, False),
+        (OLD, Lease(b"somebody else", after(HALF), 2.0), HALF, False),
+        (OLD, Lease(OWNER, after(OLD.usable_for), 2.0), OLD.usable_for, True),
+    ],
+    ids=[
+        "callers that left",
+        "STALE",
+        "the last tick of its half",
+        "half",
+        "EXPIRED",
+        "later, with a lease",
+        "later, with an ended lease",
+        "later, with what is no lease",
+        "EXPIRED, with a lease",
+    ],
+)
+def test_until_when_a_renewal_is_left_to_another(
+    cached: Entry | None, lease: Lease | None, at: float, leaves: bool
+) -> None:
+    """As long as it has the lease; without one, for half of the time that the cached token is STALE."""
+    assert may_leave(cached, lease, after(at)) is leaves
 
 
 @pytest.mark.parametrize(
@@ -199,7 +342,7 @@ def test_a_longer_store_timeout_holds_for_all_operations() -> None:
 )
 def test_what_another_renews_is_looked_for_soon(window: float, chance: float, pause: float) -> None:
     """A second, or an eighth of the window; it holds for those who have a token, and for nobody else."""
-    cooldown = left_to_another(START, window=window, chance=chance)
+    cooldown = left_to_another(None, START, window=window, chance=chance)
 
     assert (cooldown.pause, cooldown.repeated) == (pause, 0)
     assert cooldown.failure.cause is Cause.ELSEWHERE
@@ -208,6 +351,20 @@ def test_what_another_renews_is_looked_for_soon(window: float, chance: float, pa
     assert str(error) == "another process is renewing this token"
     assert in_force((cooldown, None), START, with_token=True) is cooldown
     assert in_force((cooldown, None), START, with_token=False) is None
+
+
+def test_what_another_does_not_renew_is_looked_for_ever_more_rarely() -> None:
+    """A second, doubling to a minute; an eighth of the window at most. Any other pause before it does not count."""
+    cooldown: Cooldown | None = None
+    pauses: list[float] = []
+    for _ in range(8):
+        cooldown = left_to_another(cooldown, START, window=900.0, chance=1.0)
+        pauses.append(cooldown.pause)
+
+    assert pauses == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert left_to_another(cooldown, START, window=80.0, chance=1.0).pause == 10.0
+    failed = Cooldown(failure(), START, 5.0, 3, with_token=True)
+    assert left_to_another(failed, START, window=900.0, chance=1.0).pause == 1.0
 
 
 def test_a_failing_store_is_left_alone_ever_longer() -> None:

@@ -559,11 +559,15 @@ CONTRACT: list[tuple[object, str, object]] = [
     (retry, "REFUSED", Backoff(1.0, 60.0)),  # U(1, 5) s doubling to 60 s
     (retry, "REFUSED_SPREAD", 5.0),
     (retry, "OUTAGE", Backoff(0.5, 30.0)),  # 0.5 s doubling to 30 s
-    (sharing, "POLL", Backoff(0.1, 0.25, 1.5)),
+    (sharing, "POLL", Backoff(0.1, 1.0)),  # 0.1 s·2ⁿ, at most 1 s, half of it chance
+    (sharing, "BUSY", 0.75),  # U(0.375, 0.75) s before a busy store is asked again
+    (sharing, "AFTER_LEASE", 0.5),  # U(0, 0.5) s after its end
     (sharing, "CIRCUIT", Backoff(5.0, 60.0)),
     (sharing, "LEASE_PART", 0.25),
+    (sharing, "LONGEST_LEASE", 60.0),  # what would last longer is none
     (sharing, "RESERVED_PART", 0.4),
-    (sharing, "LOOK_AGAIN", 1.0),
+    (sharing, "RESERVED_WHILE_BUSY", 0.2),
+    (sharing, "LOOK_AGAIN", Backoff(1.0, 60.0)),  # 1 s·2ⁿ, at most min(60 s, W/8)
     (sharing, "CONNECTING", 1.0),
     (retry, "BACKGROUND_LIMIT", 2.0),  # a flight with a usable token in hand: 2 s or half of what is left
     (retry, "SHORTEST_LIMIT", 0.05),

@@ -6,7 +6,7 @@ Private modules: the explorer stops at reads and writes of the engine's own stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from s2sauth import CognitoClientCredentials, CredentialsClosed, TokenUnavailable, _slots
+from s2sauth import CognitoClientCredentials, CredentialsClosed, TokenUnavailable
 from s2sauth.testing import MemoryStore
 
 from .checks import Kind
@@ -309,7 +309,7 @@ def process_mixed(world: World) -> None:
 def eviction(world: World) -> None:
     """Two threads make views of the same scopes while a third one's view evicts their slot."""
     credentials = world.credentials()
-    world.patch.setattr(_slots, "KEPT", 1)
+    world.patch.setattr("s2sauth._slots.KEPT", 1)
     world.viewer("a", credentials, "files/a")
     world.viewer("b", credentials, "files/a")
     world.viewer("c", credentials, "files/b")
@@ -319,7 +319,7 @@ def eviction(world: World) -> None:
 def eviction_signal(world: World) -> None:
     """A signal handler makes a view, and asks, while the thread that it interrupts makes another; a third follows."""
     credentials = world.credentials()
-    world.patch.setattr(_slots, "KEPT", 1)
+    world.patch.setattr("s2sauth._slots.KEPT", 1)
     first = world.viewer("a", credentials, "files/a")
     world.viewer("handler", credentials, "files/b", interrupts=first)
     world.viewer("b", credentials, "files/a")

@@ -54,6 +54,7 @@ ALONE = {
     "_remark": "of one flight, on its own thread",
     "_connected": "of one flight's use of the store, on its own thread",
     "_leased": "as `_connected`",
+    "_too_busy": "as `_connected`",
     "_seen": "as `_connected`",
     "_engine": "set when a view is made",
     "_slot": "as `_engine`",

@@ -211,8 +211,9 @@ class TestClients:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             url = f"http://127.0.0.1:{silent.getsockname()[1]}"
             with closing(DynamoDBStore("tokens", endpoint_url=url)) as store:
-                with pytest.raises(botocore.exceptions.ReadTimeoutError):
+                with pytest.raises(ConnectionError) as caught:
                     store.get("s2sauth:1:key")
+                assert isinstance(caught.value.__cause__, botocore.exceptions.ReadTimeoutError)
             silent.settimeout(5)
             silent.accept()[0].close()
             silent.setblocking(False)

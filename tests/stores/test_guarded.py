@@ -12,7 +12,7 @@ import pytest
 
 from s2sauth import Event
 from s2sauth.events import Reporter
-from s2sauth.stores import Store
+from s2sauth.stores import Store, StoreBusy
 from s2sauth.stores._guarded import MAX_HANGING, TRIES, Guarded, StoreUnusable
 from s2sauth.testing import ManualClock, MemoryStore
 from tests.support.settled import eventually
@@ -115,6 +115,111 @@ def test_a_failure_that_came_late_is_not_tried_again(guarded: Guarded, clock: Ma
     with pytest.raises(StoreUnusable):
         call(guarded, slow)
     assert calls == [1]
+
+
+@pytest.mark.parametrize("error", [StoreBusy, TimeoutError, OSError, ValueError, SystemExit])
+def test_nothing_but_a_cut_connection_is_tried_again_at_once(guarded: Guarded, error: type[BaseException]) -> None:
+    """It would be refused again, and a store that is busy would be busier."""
+    calls: list[int] = []
+
+    def refuse(store: Store) -> None:
+        calls.append(1)
+        raise error
+
+    with pytest.raises((StoreUnusable, StoreBusy)):
+        call(guarded, refuse)
+    assert calls == [1]
+
+
+def test_a_cut_connection_and_then_a_busy_store(guarded: Guarded, events: list[Event]) -> None:
+    """It is busy: there is no failure."""
+    errors: list[type[Exception]] = [ConnectionError, StoreBusy]
+
+    def refuse(store: Store) -> None:
+        raise errors.pop(0)
+
+    with pytest.raises(StoreBusy):
+        call(guarded, refuse)
+    assert [event.name for event in events] == ["store_busy"]
+
+
+@pytest.mark.fault(192)
+def test_a_busy_store_has_not_failed(guarded: Guarded, events: list[Event]) -> None:
+    """It is told, each time, and asked again without a pause of ours; nothing of the error comes along."""
+    for _ in range(3):
+        with pytest.raises(StoreBusy) as caught:
+            call(guarded, fail(StoreBusy))
+        assert caught.value.__cause__ is caught.value.__context__ is None
+        assert caught.value.args == ()
+    assert call(guarded, lambda store: 1) == 1
+    assert [(event.name, event.error, event.seconds) for event in events] == [("store_busy", "StoreBusy", None)] * 3
+
+
+@pytest.mark.fault(192)
+def test_a_busy_store_is_neither_a_recovery_nor_a_failure(
+    guarded: Guarded, clock: ManualClock, events: list[Event]
+) -> None:
+    """After a pause for a failure: it goes on to be asked, and the next failure's pause is twice as long."""
+    with pytest.raises(StoreUnusable):
+        call(guarded, fail(ValueError))
+    clock.advance(5)
+    with pytest.raises(StoreBusy):
+        call(guarded, fail(StoreBusy))
+    with pytest.raises(StoreUnusable):
+        call(guarded, fail(ValueError))
+    assert [(event.name, event.seconds) for event in events] == [
+        ("store_failed", 3.75),
+        ("store_busy", None),
+        ("store_failed", 7.5),
+    ]
+
+
+def test_a_store_can_be_left_alone_from_outside(guarded: Guarded, clock: ManualClock, events: list[Event]) -> None:
+    """One that was busy for too long."""
+    guarded.leave_alone("0123abcd", "Name")
+    with pytest.raises(StoreUnusable):
+        call(guarded, lambda store: pytest.fail("it is left alone"))
+    clock.advance(3.75)
+    assert call(guarded, lambda store: 1) == 1
+    told = [(event.name, event.key, event.error, event.seconds) for event in events]
+    assert told == [("store_failed", "0123abcd", "Name", 3.75), ("store_recovered", "0123abcd", None, None)]
+
+
+class Throttled(Exception):
+    """What a store's library raises."""
+
+
+class Cut(ConnectionError):
+    """What a library raises that derives its own from Python's."""
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "told"),
+    [
+        (StoreBusy, Throttled, "Throttled"),
+        (StoreBusy, None, "StoreBusy"),
+        (ConnectionError, Throttled, "Throttled"),
+        (ConnectionError, None, "ConnectionError"),
+        (Cut, Throttled, "Cut"),
+        (ConnectionResetError, OSError, "ConnectionResetError"),
+        (ValueError, Throttled, "ValueError"),
+    ],
+)
+def test_an_event_names_what_the_library_raised(
+    guarded: Guarded,
+    events: list[Event],
+    error: type[Exception],
+    cause: type[Exception] | None,
+    told: str,
+) -> None:
+    """An engine raises StoreBusy and ConnectionError from it."""
+
+    def refuse(store: Store) -> None:
+        raise error from (None if cause is None else cause())
+
+    with pytest.raises((StoreUnusable, StoreBusy)):
+        call(guarded, refuse)
+    assert [event.error for event in events] == [told]
 
 
 @pytest.mark.parametrize("error", [ConnectionError, ValueError, SystemExit])

@@ -7,24 +7,29 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
 
 from s2sauth import CognitoClientCredentials, CredentialsClosed, Event, Freshness, InvalidScope, RenewalPolicy
+from s2sauth.stores import Found
 from s2sauth.stores.sqlite import SQLiteStore
-from s2sauth.testing import FakeCognito, ManualClock
+from s2sauth.testing import FakeCognito, ManualClock, MemoryStore
 from tests.support.fixtures import names
 from tests.support.scripts import Running
 from tests.support.settled import eventually
 from tests.support.shared_store import (
     LEASE,
     LEASED,
+    Seal,
     WatchedStore,
     advance_to_the_next_look,
     hold_who_leaves_it_to_another,
     in_the_store,
     landed,
+    planted,
     put_lease,
     seal_of,
     token_requests,
@@ -221,20 +226,83 @@ def test_sleeper_does_not_release_the_lease_of_the_next_one(join: Make, fake: Fa
 
 
 @pytest.mark.fault(110)
+@pytest.mark.fault(191)
 def test_endless_lease_stops_nobody(join: Make, fake: FakeCognito, clock: ManualClock, place: Place) -> None:
-    """Its holder lies about its time: whoever waits asks when six tenths of its own time are over."""
-    policy = RenewalPolicy()
-    member = join()
-    put_lease(place.store, seal_of(member, fake), 1_000.0)
+    """Its holder writes it again and again: who waits asks when six tenths of its time are over."""
+    member, other = join(), join()
+    lease = seal_of(member, fake).lease
+    put_lease(place.store, seal_of(member, fake), 59.0)
     began = clock.boottime()
     caller = Threads().start([GetToken(member)])
+    fake.gate()
     while advance_to_the_next_look(member, clock, fake):
         pass
+    fake.wait_for_token_requests(1)
+    assert clock.boottime() - began == pytest.approx(0.6 * RenewalPolicy().deadline)
+    found = place.store.get(lease)
+    assert found is not None
+    assert found.value == LEASED
+    fake.release()
     assert caller.values()
-    assert clock.boottime() - began <= 0.6 * policy.deadline + 0.25
-    assert fake.counts()["token_requests"] == 1
     landed(member)
-    assert place.store.get(seal_of(member, fake).lease) is not None
+    assert other.get_token().access_token == member.get_token().access_token
+    assert fake.counts()["token_requests"] == 1
+
+
+NO_LEASES: dict[str, tuple[bytes, float]] = {
+    "for an hour": (LEASED, 3_600.0),
+    "for a tick too long": (LEASED, 66.0),  # DynamoDB's time is certain to a second
+    "another form": (b"somebody else", 60.0),
+    "empty": (b"", 60.0),
+    "an entry of the old or of another program": (b"x" * 40_000, 60.0),
+}
+
+
+@pytest.mark.fault(191)
+@pytest.mark.parametrize("lies", NO_LEASES.values(), ids=NO_LEASES)
+def test_lease_that_cannot_be_one_is_replaced(
+    join: Make, fake: FakeCognito, place: Place, lies: tuple[bytes, float]
+) -> None:
+    """Cold: nobody waits for it, and it is gone with the lease of whoever replaced it."""
+    member = join()
+    seal = seal_of(member, fake)
+    assert place.store.put(seal.lease, lies[0], replaces=None, seconds=lies[1])
+    assert member.get_token()  # the clock of its pauses stands still: it would hang
+    landed(member)
+    assert place.store.get(seal.lease) is None
+    assert fake.counts()["token_requests"] == 1
+    assert join().get_token().access_token == member.get_token().access_token
+
+
+@pytest.mark.fault(191)
+def test_lease_of_another_type_is_replaced(join: Make, fake: FakeCognito, place: Place) -> None:
+    """A number, a list: whatever the engine has beside bytes."""
+    member = join()
+    seal = seal_of(member, fake)
+    place.engine.plant(seal.lease, 7)
+    assert member.get_token()
+    landed(member)
+    assert place.store.get(seal.lease) is None
+    assert fake.counts()["token_requests"] == 1
+
+
+@pytest.mark.fault(191)
+@pytest.mark.parametrize("lies", NO_LEASES.values(), ids=NO_LEASES)
+def test_lease_that_cannot_be_one_does_not_keep_a_token_stale(
+    join: Make, fake: FakeCognito, clock: ManualClock, place: Place, lies: tuple[bytes, float]
+) -> None:
+    """The first who finds it renews, at once."""
+    member = join()
+    seal = seal_of(member, fake)
+    old = member.get_token()
+    landed(member)
+    clock.advance(2_900)
+    assert place.store.put(seal.lease, lies[0], replaces=None, seconds=lies[1])
+    assert member.get_token() is old
+    landed(member)
+    assert member.get_token() is not old
+    assert place.store.get(seal.lease) is None
+    assert fake.counts()["token_requests"] == 2
 
 
 @pytest.mark.fault(112)
@@ -367,6 +435,9 @@ def test_lease_is_no_lock_and_nothing_depends_on_it(
     """A store that gives it to everybody: two ask at once, each has a good token, and the store keeps the first one."""
 
     class Generous(WatchedStore):
+        def get(self, key: str) -> Found | None:
+            return None if key.endswith(":lease") else super().get(key)
+
         def put(self, key: str, value: bytes, *, replaces: bytes | None, seconds: float) -> bool:
             put = super().put(key, value, replaces=replaces, seconds=seconds)
             return put or key.endswith(":lease")
@@ -387,6 +458,71 @@ def test_lease_is_no_lock_and_nothing_depends_on_it(
     assert fake.counts()["token_requests"] == 2
     assert "renewal_failed" not in names(events)
     assert failures(events) == []
+
+
+class Older:
+    """A process of an older version, at the store: it writes its lease at each look, and reads none."""
+
+    def __init__(self, place: Place, seal: Seal) -> None:
+        self.store = place.store
+        self.seal = seal
+        self.owner = b"%032x" % 0xC0FFEE
+
+    def look(self) -> str | None:
+        """The token that lies there."""
+        found = self.store.get(self.seal.name)
+        stored = None if found is None else self.seal.open(found.value)
+        return None if stored is None else stored.issued.access_token
+
+    def lease(self) -> bool:
+        """Whether it has it now."""
+        return self.store.put(self.seal.lease, self.owner, replaces=None, seconds=LEASE)
+
+    def share(self, asked_at: float) -> None:
+        """Its token, and its lease is given back."""
+        value = self.seal.seal(planted("older", asked_at=asked_at))
+        assert self.store.put(self.seal.name, value, replaces=None, seconds=3_600)
+        self.store.delete(self.seal.lease, self.owner)
+
+
+def test_older_version_takes_what_a_newer_one_brings(
+    join: Make, fake: FakeCognito, clock: ManualClock, place: Place
+) -> None:
+    """Its writes at each look are refused while the newer one asks; then the token is there, and the lease is gone."""
+    newer = join()
+    older = Older(place, seal_of(newer, fake))
+    fake.gate()
+    caller = Threads().start([GetToken(newer)])
+    fake.wait_for_token_requests(1)
+    for _ in range(5):
+        assert older.look() is None
+        assert not older.lease()
+    fake.release()
+    (token,) = caller.values()
+    landed(newer)
+    assert older.look() == token.access_token
+    assert older.lease()
+    older.store.delete(older.seal.lease, older.owner)
+
+
+def test_newer_version_takes_what_an_older_one_brings(
+    join: Make, fake: FakeCognito, clock: ManualClock, place: Place
+) -> None:
+    """Its lease is respected, and its token taken."""
+    newer = join()
+    older = Older(place, seal_of(newer, fake))
+    assert older.lease()
+    caller = Threads().start([GetToken(newer)])
+    for _ in range(2):
+        assert advance_to_the_next_look(newer, clock, fake)
+        assert not place.store.put(older.seal.lease, LEASED, replaces=None, seconds=LEASE)
+    older.share(clock.wall())
+    while advance_to_the_next_look(newer, clock, fake):
+        pass
+    (token,) = caller.values()
+    assert token.access_token == "older"
+    landed(newer)
+    assert fake.counts()["token_requests"] == 0
 
 
 class TestTheLease:
@@ -429,22 +565,81 @@ class TestTheLease:
         assert token_requests(fake) == 2
         assert second.get_token().access_token == first.get_token().access_token != old.access_token
 
+    def test_stale_is_left_to_its_holder_also_when_half_of_that_time_is_over(
+        self, join: Make, fake: FakeCognito, clock: ManualClock, events: list[Event]
+    ) -> None:
+        """Callers have the cached token, and look again soon."""
+        first, second, old = two_with_a_token(join)
+        clock.advance(3_400)
+        fake.gate()
+        first.get_token()
+        fake.wait_for_token_requests(2)
+
+        assert second.get_token().access_token == old.access_token
+        landed(second)
+        assert second.get_token().access_token == old.access_token
+        fake.release()
+        landed(first)
+        clock.advance(1)
+        second.get_token()
+        landed(second)
+        assert token_requests(fake) == 2
+        assert second.get_token().access_token == first.get_token().access_token != old.access_token
+        assert "renewal_failed" not in names(events)
+
+    @pytest.mark.fault(191)
+    def test_a_lease_that_never_ends_holds_up_one_caller_for_some_seconds(
+        self, join: Make, fake: FakeCognito, clock: ManualClock, store: WatchedStore
+    ) -> None:
+        """Its owner is another at each look: STALE is left to it; who finds EXPIRED waits, and asks all the same."""
+        member = join()
+        old = member.get_token()
+        landed(member)
+        clock.advance(2_900)
+        lease, looks = seal_of(member, fake).lease, 0
+
+        def get(key: str) -> Found | None:
+            nonlocal looks
+            looks += 1
+            return Found(b"%032x" % (looks % 2), 59.0) if key == lease else inner.get(key)
+
+        def put(key: str, value: bytes, **options: Any) -> bool:
+            return key != lease and inner.put(key, value, **options)
+
+        inner = MemoryStore(clock=clock)
+        lying: Any = SimpleNamespace(get=get, put=put, delete=inner.delete, close=inner.close)
+        store.inner = lying
+        while clock.boottime() < 7_000 + 3_589:
+            assert member.get_token() is old
+            landed(member)
+            clock.advance(10)
+        assert token_requests(fake) == 1
+
+        began = clock.boottime()
+        caller = Threads().start([GetToken(member)])
+        while advance_to_the_next_look(member, clock, fake):
+            pass
+        assert caller.values() != [old]
+        assert clock.boottime() - began == pytest.approx(0.6 * RenewalPolicy().deadline)
+        assert token_requests(fake) == 2
+
     def test_who_finds_expired_while_another_renews_waits_for_it(
         self, join: Make, fake: FakeCognito, clock: ManualClock, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The flight began when the token was good, and left it to the holder; whoever joined it begins another."""
+        fake.set_expires_in(20)  # STALE after 16 s, EXPIRED after 19
         leaving, leave = hold_who_leaves_it_to_another(monkeypatch)
         first, second = join(), join()
         for member in (first, second):
             world.get(member)
             landed(member)
-        clock.advance(3589)  # a second before its end
+        clock.advance(17.4)
         fake.gate()
         world.get(first)
         fake.wait_for_token_requests(2)
         world.get(second)
         assert leaving.wait(10)
-        clock.advance(1.5)
+        clock.advance(1.7)  # the lease lasts for 2
         waiting = world.ask(second)
         leave.set()
         fake.release()
@@ -477,12 +672,21 @@ class TestTheLease:
         assert token_requests(fake) == 1
 
     @pytest.mark.parametrize(
-        ("seconds", "waits"), [(LEASE, LEASE), (3600.0, 4.8)], ids=["a holder that died", "one that lies"]
+        ("seconds", "least", "most"),
+        [(LEASE, LEASE, LEASE + 1.0), (59.0, 4.8, 4.81), (3600.0, 0.0, 0.0)],
+        ids=["a holder that died", "one of another policy", "one that lies"],
     )
     def test_its_holder_cannot_stop_the_others(
-        self, join: Make, fake: FakeCognito, clock: ManualClock, store: WatchedStore, seconds: float, waits: float
+        self,
+        join: Make,
+        fake: FakeCognito,
+        clock: ManualClock,
+        store: WatchedStore,
+        seconds: float,
+        least: float,
+        most: float,
     ) -> None:
-        """They wait until it ends, and never longer than six tenths of their own deadline."""
+        """They wait until it ends, at most six tenths of their own deadline; for one that lies, not at all."""
         member = join()
         put_lease(store, seal_of(member, fake), seconds)
         began = clock.boottime()
@@ -492,7 +696,8 @@ class TestTheLease:
             pass
         caller.values()
 
-        assert waits <= clock.boottime() - began <= waits + 0.5
+        assert least <= clock.boottime() - began + 1e-6
+        assert clock.boottime() - began <= most
         assert token_requests(fake) == 1
 
     def test_it_is_given_back(self, join: Make, fake: FakeCognito, store: WatchedStore) -> None:

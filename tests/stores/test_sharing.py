@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -498,12 +499,21 @@ def test_freshness_of_a_taken_token_is_drawn_anew(join: Make, clock: ManualClock
 
 
 def test_a_cold_process_asks_the_store_five_times(join: Make, store: WatchedStore) -> None:
-    """Look, lease, look again, write, give back, let go."""
+    """Look, write a lease, look again, write the token, give the lease back; and let go."""
     member = join()
     member.get_token()
     landed(member)
 
     assert store.calls == ["get", "put", "get", "put", "delete", "close"]
+
+
+def test_a_step_that_nobody_knows_is_an_error(join: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with a verdict."""
+    names = SimpleNamespace(LOOK=None, LOOK_AT_LEASE=None, WRITE_LEASE=None, PAUSE=None)
+    monkeypatch.setattr("s2sauth._sharing.Do", names)
+
+    with pytest.raises(TokenUnavailable, match="AssertionError"):
+        join().get_token()
 
 
 def test_a_verdict_that_nobody_knows_is_an_error(

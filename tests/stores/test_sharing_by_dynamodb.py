@@ -4,24 +4,37 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ParamValidationError
 
 from parts.ministack import MiniStack
 from parts.moto import Moto
 from s2sauth import CognitoClientCredentials, Event
-from s2sauth.stores import Store
+from s2sauth.stores import Store, StoreBusy
 from s2sauth.stores.dynamodb import DynamoDBStore
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.clocks import WrongClock
 from tests.support.fixtures import names
-from tests.support.shared_store import TRIES, advance_to_the_next_look, landed, planted, put_lease, seal_of
-from tests.support.store_faults import Place, dynamodb_url, failures
+from tests.support.shared_store import (
+    LEASED,
+    TRIES,
+    WatchedStore,
+    advance_to_the_next_look,
+    idle,
+    landed,
+    pause_of,
+    planted,
+    put_lease,
+    seal_of,
+)
+from tests.support.store_faults import Place, dynamodb_url, failures, silent, unused
 from tests.support.stores import AWS, DynamoDBEngine
 from tests.support.worlds import GetToken, Threads
 
@@ -82,6 +95,21 @@ def test_lease_that_time_to_live_has_not_removed(make: Make, fake: FakeCognito, 
     assert fake.counts()["token_requests"] == 1
 
 
+@pytest.mark.fault(191)
+@pytest.mark.parametrize("expires", ["99999999999", "9.9E+125"])
+def test_lease_that_ends_in_the_far_future(make: Make, fake: FakeCognito, moto_place: Place, expires: str) -> None:
+    """Written by hand, or in milliseconds: nobody waits for it, and it is replaced."""
+    member = make(store=moto_place.store)
+    lease = seal_of(member, fake).lease
+    item = {"key": {"S": lease}, "value": {"S": LEASED.decode()}, "expires": {"N": expires}}
+    with closing(moto_place.engine.client()) as client:  # type: ignore[attr-defined]  # DynamoDB
+        client.put_item(TableName="tokens", Item=item)
+    assert member.get_token()  # the clock of its pauses stands still: it would hang
+    landed(member)
+    assert moto_place.store.get(lease) is None
+    assert fake.counts()["token_requests"] == 1
+
+
 @pytest.mark.fault(118)
 def test_loser_of_a_conditional_write_reads_what_the_winner_wrote(
     make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], moto_place: Place
@@ -105,14 +133,47 @@ def test_loser_of_a_conditional_write_reads_what_the_winner_wrote(
 
 
 @pytest.mark.fault(118)
-def test_every_read_is_consistent(make: Make, fake: FakeCognito, stub: "Stub") -> None:
-    """An eventual one might miss what the holder of the lease has just written."""
+def test_only_the_last_look_is_consistent(make: Make, fake: FakeCognito, stub: "Stub") -> None:
+    """The others cost half, and are a moment behind at worst. With the lease it must see what its last holder wrote."""
     member = make(store=stub.url)
     member.get_token()
     landed(member)
-    reads = [body for operation, body in stub.asked if operation == "GetItem"]
-    assert len(reads) == 2
-    assert all(body["ConsistentRead"] is True for body in reads)
+    asked = [(operation, body.get("ConsistentRead")) for operation, body in stub.asked]
+    assert asked == [
+        ("GetItem", False),
+        ("GetItem", False),
+        ("PutItem", None),
+        ("GetItem", True),
+        ("PutItem", None),
+        ("DeleteItem", None),
+    ]
+
+
+def test_who_waits_for_a_lease_reads_for_half_the_price(
+    make: Make, fake: FakeCognito, clock: ManualClock, moto_place: Place
+) -> None:
+    """It looks at the lease alone, and writes nothing."""
+    store: Any = moto_place.store
+    asked: list[str] = []
+
+    def counted(name: str) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            asked.append(name)
+            return getattr(store, name)(*arguments, **named)
+
+        return call
+
+    shared: Any = SimpleNamespace(**{name: counted(name) for name in ("get", "peek", "put", "delete", "close")})
+    member = make(store=shared)
+    put_lease(moto_place.store, seal_of(member, fake), 50.0)
+    caller = Threads().start([GetToken(member)])
+    for _ in range(4):
+        assert advance_to_the_next_look(member, clock, fake)
+    assert pause_of(member, clock, fake) is not None
+    looks = [name for name in asked if name != "close"]
+    assert looks == ["peek"] * (2 + 4)
+    member.close()
+    caller.errors()
 
 
 wrong_clock = pytest.mark.parametrize("seconds", [-300, 300], ids=["behind", "ahead"])
@@ -229,10 +290,13 @@ def stub(running_stub: Stub) -> Stub:
     return running_stub
 
 
+THROTTLED = (
+    "ProvisionedThroughputExceededException",
+    "ThrottlingException",
+    "RequestLimitExceeded",
+    "LimitExceededException",
+)
 REFUSALS = {
-    "throttled": (400, "ProvisionedThroughputExceededException"),
-    "throttled on demand": (400, "ThrottlingException"),
-    "over the account's limit": (400, "RequestLimitExceeded"),
     "no such table": (400, "ResourceNotFoundException"),
     "no right": (400, "AccessDeniedException"),
     "expired credentials": (400, "ExpiredTokenException"),
@@ -252,32 +316,119 @@ def test_refused_operation(
     operation: str,
     refusal: tuple[int, str],
 ) -> None:
-    """Throttled, or whatever else: tried a few times, said once, and the caller has its token."""
+    """Tried once, said once, and the caller has its token."""
     stub.refusals[operation] = refusal
     member = make(store=DynamoDBStore("tokens", client=stub.client))
     assert member.get_token()
     landed(member)
     assert len(failures(events)) == 1
-    assert [asked for asked, _ in stub.asked].count(operation) == TRIES
+    assert [asked for asked, _ in stub.asked].count(operation) == 1
     assert fake.counts()["token_requests"] == 1
 
 
-@pytest.mark.fault(118)
-def test_throttled_for_a_while(
-    make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], stub: Stub
+@pytest.mark.fault(192)
+@pytest.mark.parametrize("code", THROTTLED)
+@pytest.mark.parametrize(
+    ("operation", "use"),
+    [
+        ("GetItem", lambda store: store.get("key")),
+        ("GetItem", lambda store: store.peek("key")),
+        ("PutItem", lambda store: store.put("key", b"value", replaces=None, seconds=60.0)),
+        ("DeleteItem", lambda store: store.delete("key", b"value")),
+    ],
+    ids=["get", "peek", "put", "delete"],
+)
+def test_throttled_operation_is_busy(
+    stub: Stub, code: str, operation: str, use: Callable[[DynamoDBStore], object]
 ) -> None:
-    """It is left alone, and comes back by itself."""
-    stub.refusals = dict.fromkeys(("GetItem", "PutItem", "DeleteItem"), REFUSALS["throttled"])
-    member = make(store=stub.url)
-    member.get_token()
+    """One request, whatever the code: the table, its key or the account has no more for this second."""
+    stub.refusals[operation] = (400, code)
+    with pytest.raises(StoreBusy) as caught:
+        use(DynamoDBStore("tokens", client=stub.client))
+    assert type(caught.value.__cause__).__name__ in (code, "ClientError")
+    assert len(stub.asked) == 1
+
+
+@pytest.mark.fault(192)
+@pytest.mark.parametrize("code", THROTTLED)
+def test_throttled_for_a_while(
+    make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], stub: Stub, code: str
+) -> None:
+    """It is waited for: one request after each pause, and one token, which is written."""
+    stub.refusals = dict.fromkeys(("GetItem", "PutItem", "DeleteItem"), (400, code))
+    member = make(store=DynamoDBStore("tokens", client=stub.client))
+    caller = Threads().start([GetToken(member)])
+    for looks in (1, 2, 3):
+        assert pause_of(member, clock) is not None
+        assert len(stub.asked) == looks
+        if looks == 3:
+            stub.refusals.clear()
+        assert advance_to_the_next_look(member, clock, fake)
+    assert caller.values()
     landed(member)
-    assert failures(events) == ["ProvisionedThroughputExceededException"]
+    assert [operation for operation, _ in stub.asked[3:]] == [
+        "GetItem",
+        "GetItem",
+        "PutItem",
+        "GetItem",
+        "PutItem",
+        "DeleteItem",
+    ]
+    assert names(events).count("store_busy") == 3
+    assert failures(events) == []
+    assert fake.counts()["token_requests"] == 1
+
+
+@pytest.mark.fault(192)
+def test_throttled_for_long(make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], stub: Stub) -> None:
+    """Within the deadline the caller has a token of its own; it comes back by itself."""
+    stub.refusals = dict.fromkeys(("GetItem", "PutItem", "DeleteItem"), (400, THROTTLED[0]))
+    member = make(store=DynamoDBStore("tokens", client=stub.client))
+    began = clock.boottime()
+    caller = Threads().start([GetToken(member)])
+    while advance_to_the_next_look(member, clock, fake):
+        pass
+    assert caller.values()
+    assert clock.boottime() - began == pytest.approx(6.4)
+    while (pause := pause_of(member, clock)) is not None:
+        clock.advance(pause)
+    landed(member)
+    assert len(stub.asked) < 20
+    assert failures(events) == ["StoreBusy"]
     stub.refusals.clear()
     clock.advance(3_600)
     member.get_token()
     landed(member)
     assert names(events).count("store_recovered") == 1
-    assert failures(events) == ["ProvisionedThroughputExceededException"]
+    assert failures(events) == ["StoreBusy"]
+
+
+@pytest.mark.parametrize("address", [unused, silent], ids=["refused", "silent"])
+def test_only_a_connection_that_breaks_is_tried_again_at_once(
+    make: Make, fake: FakeCognito, events: list[Event], address: Callable[[], AbstractContextManager[str]]
+) -> None:
+    """Four times if it is refused; once if it takes more than half of its time. By the name of botocore's error."""
+    with address() as where:
+        store = WatchedStore(inner=DynamoDBStore("tokens", region="eu-central-1", endpoint_url=f"http://{where}"))
+        member = make(store=store, clock=None)
+        assert member.get_token()
+        landed(member)
+        idle(member)
+    if address is unused:
+        assert store.calls == ["get"] * TRIES
+        assert failures(events) == ["EndpointConnectionError"]
+    else:
+        assert store.calls == ["get"]
+        assert len(failures(events)) == 1
+    assert fake.counts()["token_requests"] == 1
+
+
+def test_a_mistake_in_a_request_is_neither_busy_nor_a_cut_connection(stub: Stub) -> None:
+    """botocore finds it before it sends anything; its own error goes through."""
+    key: Any = 5
+    with pytest.raises(ParamValidationError):
+        DynamoDBStore("tokens", client=stub.client).get(key)
+    assert stub.asked == []
 
 
 @pytest.mark.fault(118)

@@ -15,7 +15,16 @@ from s2sauth.stores.redis import RedisStore
 from s2sauth.testing import FakeCognito, ManualClock
 from tests.support.fixtures import names
 from tests.support.settled import eventually
-from tests.support.shared_store import WatchedStore, guarded, landed, seal_of
+from tests.support.shared_store import (
+    WatchedStore,
+    advance_to_the_next_look,
+    guarded,
+    landed,
+    pause_of,
+    put_lease,
+    rests,
+    seal_of,
+)
 from tests.support.store_faults import failures, frozen
 from tests.support.worlds import GetToken, Threads, World
 
@@ -72,14 +81,21 @@ def test_evicted_in_mid_flight(
 def test_no_memory_and_no_eviction(
     make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], server: KeyValueServer
 ) -> None:
-    """`maxmemory` and `noeviction`: each write is an error. Tokens come without it, and it comes back by itself."""
+    """`maxmemory` and `noeviction`: no write is taken. Tokens come without it in time, and it comes back by itself."""
     with server.client() as client:
         client.config_set("maxmemory-policy", "noeviction")
         client.config_set("maxmemory", "1")
         member = make(store=server.url)
-        assert member.get_token()
+        began = clock.boottime()
+        caller = Threads().start([GetToken(member)])
+        while advance_to_the_next_look(member, clock, fake):
+            pass
+        assert caller.values()
+        assert clock.boottime() - began == pytest.approx(6.4)
+        while (pause := pause_of(member, clock)) is not None:
+            clock.advance(pause)
         landed(member)
-        assert len(failures(events)) == 1
+        assert failures(events) == ["StoreBusy"]
         assert client.dbsize() == 0
         client.config_set("maxmemory", "0")
     clock.advance(3_600)
@@ -304,7 +320,7 @@ def test_task_cancelled_in_mid_command(
 
 @pytest.mark.fault("CVE-2023-28858")
 def test_reply_of_another_command_is_no_token(
-    make: Make, fake: FakeCognito, events: list[Event], server: KeyValueServer
+    make: Make, fake: FakeCognito, clock: ManualClock, events: list[Event], server: KeyValueServer
 ) -> None:
     """Somebody who shares the client was cancelled between sending and reading: we read what he asked for.
 
@@ -325,10 +341,82 @@ def test_reply_of_another_command_is_no_token(
             client.connection_pool.release(connection)
             caller = Threads().start([GetToken(member)])
             eventually(lambda: bool(guarded(member)._under_way) and not client.connection_pool._available_connections)
+        while advance_to_the_next_look(member, clock, fake):
+            pass
         (token,) = caller.values()
+        while (pause := pause_of(member, clock)) is not None:
+            clock.advance(pause)
         landed(member)
         assert token.scopes == ("demo/read.file",)
         assert token.access_token != other.get_token().access_token
+        with server.client() as admin:  # what the store said of its lease was another's reply, too: it was left there
+            admin.delete(seal_of(member, fake).lease)
         again = make(store=server.url).get_token()
         assert again.scopes == ("demo/read.file",)
     assert "store_entry_refused" in names(events)
+
+
+@pytest.mark.fault(191)
+@pytest.mark.parametrize("fresh", [False, True], ids=["EXPIRED", "STALE"])
+def test_lease_whose_end_was_taken_away(
+    make: Make, fake: FakeCognito, clock: ManualClock, server: KeyValueServer, fresh: bool
+) -> None:
+    """PERSIST, by hand or by a restore: nobody waits for it, and it is replaced."""
+    member = make(store=server.url)
+    lease = seal_of(member, fake).lease
+    member.get_token()
+    landed(member)
+    clock.advance(2_900 if fresh else 3_600)
+    put_lease(RedisStore.from_url(server.url), seal_of(member, fake), 2.0)
+    with server.client() as client:
+        assert client.persist(lease)
+        assert client.pttl(lease) == -1
+        assert member.get_token()
+        landed(member)
+        assert client.get(lease) is None
+    assert fake.counts()["token_requests"] == 2
+
+
+def test_member_that_waits_keeps_no_connection(
+    make: Make, fake: FakeCognito, clock: ManualClock, server: KeyValueServer
+) -> None:
+    """Sixty that wait for a lease, or for a busy server, have none between their looks."""
+    members = [make(store=server.url) for _ in range(60)]
+    put_lease(RedisStore.from_url(server.url), seal_of(members[0], fake), 50.0)
+    with server.client() as client:
+        for client_of_the_test in client.client_list():
+            if client_of_the_test["id"] != str(client.client_id()):
+                client.client_kill_filter(_id=client_of_the_test["id"])
+        callers = [Threads().start([GetToken(member)]) for member in members]
+        for member in members:
+            assert pause_of(member, clock, fake) is not None
+        eventually(lambda: len(client.client_list()) == 1)
+        client.config_set("maxmemory", "1")
+        client.delete(seal_of(members[0], fake).lease)
+        clock.advance(0.2)
+        for member in members:
+            assert pause_of(member, clock, fake) is not None
+        eventually(lambda: len(client.client_list()) == 1)
+        client.config_set("maxmemory", "0")
+    while any(member._slot.flight.outcome is None for member in members):
+        clock.advance(0.05)
+        eventually(lambda: all(rests(member, clock) for member in members))
+    assert len({caller.values()[0].access_token for caller in callers}) == 1
+    assert fake.counts()["token_requests"] == 1
+
+
+def test_fleet_that_is_larger_than_the_server_has_connections(
+    make: Make, fake: FakeCognito, events: list[Event], server: KeyValueServer
+) -> None:
+    """Sixty processes, eight connections: those who get none wait, and all have one token. Takes a second or two."""
+    with server.client() as client:
+        client.config_set("maxclients", "8")
+        members = [make(store=server.url, clock=None) for _ in range(60)]
+        callers = [Threads().start([GetToken(member)]) for member in members]
+        tokens = {caller.values()[0].access_token for caller in callers}
+        for member in members:
+            landed(member)
+        client.config_set("maxclients", "100")
+    assert "store_busy" in names(events)
+    assert len(tokens) == fake.counts()["token_requests"] == 1
+    assert failures(events) == []

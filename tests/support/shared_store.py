@@ -12,6 +12,7 @@ import pytest
 
 from s2sauth import AccessToken, CognitoClientCredentials, RenewalPolicy, _sharing
 from s2sauth._core.issued import Issued
+from s2sauth._core.search import SURE_LOOKS
 from s2sauth._core.sharing import lease_seconds
 from s2sauth._core.stored import Stored
 from s2sauth._core.values import Secret
@@ -26,6 +27,7 @@ from tests.support.worlds import WORLDS, World
 __all__ = [
     "LEASE",
     "LEASED",
+    "SURE_LOOKS",
     "TRIES",
     "Seal",
     "Stored",
@@ -37,8 +39,10 @@ __all__ = [
     "in_the_store",
     "landed",
     "open_store",
+    "pause_of",
     "planted",
     "put_lease",
+    "rests",
     "seal_of",
     "token_requests",
     "two_with_a_token",
@@ -46,8 +50,8 @@ __all__ = [
 
 LEASE = lease_seconds(RenewalPolicy())
 """Seconds for which somebody who died keeps the others waiting."""
-LEASED = b"somebody else"
-"""An owner that is not under test."""
+LEASED = b"50eb0d7e15e" + b"0" * 21
+"""An owner that is not under test: 32 hexadecimal digits, as each has."""
 
 
 class WatchedStore:
@@ -129,19 +133,37 @@ def landed(member: CognitoClientCredentials) -> None:
 
 
 def advance_to_the_next_look(member: CognitoClientCredentials, clock: ManualClock, fake: FakeCognito) -> bool:
-    """Let the longest pause between two looks into the store pass, once its flight pauses; False: it asks instead."""
-    asked = fake.counts()["token_requests"]
+    """Let the pause between two looks into the store pass, once its flight pauses; False: it asks instead."""
+    pause = pause_of(member, clock, fake)
+    if pause is None:
+        return False
+    clock.advance(pause)
+    return True
+
+
+def pause_of(member: CognitoClientCredentials, clock: ManualClock, fake: FakeCognito | None = None) -> float | None:
+    """Seconds of its flight's pause, once it is in one; None: it has landed, or asks (with `fake`)."""
+    asked = 0 if fake is None else token_requests(fake)
     eventually(lambda: member._slot.flight.number > 0)
-    pause = member._slot.flight.pause
+    flight = member._slot.flight
+    due: list[float] = []
 
     def pauses() -> bool:
-        return any(sleeper.lock is pause for sleeper in list(clock._sleepers))
+        due[:] = [sleeper.due for sleeper in list(clock._sleepers) if sleeper.lock is flight.pause]
+        return bool(due)
 
-    eventually(lambda: pauses() or fake.counts()["token_requests"] > asked or member._slot.flight.outcome is not None)
-    if not pauses():
-        return False
-    clock.advance(0.25)
-    return True
+    def over() -> bool:
+        landed = flight.outcome is not None and flight.thread is None
+        return landed if fake is None else flight.outcome is not None or token_requests(fake) > asked
+
+    eventually(lambda: pauses() or over())
+    return max(0.0, due[0] - clock.boottime()) if due else None
+
+
+def rests(member: CognitoClientCredentials, clock: ManualClock) -> bool:
+    """Its flight is over, or in a pause."""
+    flight = member._slot.flight
+    return flight.outcome is not None or any(sleeper.lock is flight.pause for sleeper in list(clock._sleepers))
 
 
 def hold_who_leaves_it_to_another(patch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:

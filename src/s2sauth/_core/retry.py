@@ -193,7 +193,9 @@ _OUTAGES: Final = frozenset({Cause.UNREACHABLE, Cause.THROTTLED, Cause.UNTRUSTED
 
 
 def _repeated(before: Cooldown | None, *, with_token: bool) -> int:
-    return before.repeated + 1 if before is not None and before.with_token is with_token else 0
+    if before is None or before.with_token is not with_token or before.failure.cause is Cause.ELSEWHERE:
+        return 0
+    return before.repeated + 1
 
 
 PURCHASES: Final = ((3600.0, 8), (900.0, 10), (300.0, 20), (120.0, 44), (60.0, 84))

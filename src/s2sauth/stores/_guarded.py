@@ -1,4 +1,7 @@
-"""A store that can neither hold up nor fail a renewal: each operation has its time, a store that fails is let alone."""
+"""A store that can neither hold up nor fail a renewal: each operation has its time, a store that fails is let alone.
+
+One that is busy has not failed: `StoreBusy` goes through to the flight, which waits and asks again.
+"""
 
 import _thread
 from collections.abc import Callable
@@ -7,6 +10,7 @@ from typing import TypeVar, cast, final
 
 from .._clock import Clock
 from .._core.entry import Instant
+from .._core.search import StoreBusy
 from .._core.sharing import Circuit, opened
 from .._fork_guard import hold_off_forks, thread_ends
 from .._process import Process, this_process
@@ -16,7 +20,7 @@ from .base import Store, UnsafeFile
 T = TypeVar("T")
 
 TRIES = 4
-"""Of one operation that fails quickly: one connection that was cut says nothing about the store, nor do three."""
+"""Of one operation whose connection is cut: one that was cut says nothing about the store, nor do three."""
 MAX_HANGING = 4
 """Operations that were given up and still hang; with so many the store is left alone until one of them ends."""
 
@@ -40,22 +44,38 @@ class Guarded:
         self._circuit: Circuit | None = None
         self._under_way: dict[_UnderWay, None] = {}
 
+    @property
+    def peeks(self) -> bool:
+        """Whether it has a cheaper way to read."""
+        return hasattr(self._store, "peek")
+
     def call(self, operation: Callable[[Store], T], *, seconds: float, key: str) -> T:
-        """Do it within `seconds`, or raise StoreUnusable; `key` is for the events."""
+        """Do it within `seconds`, or raise StoreUnusable, or StoreBusy; `key` is for the events."""
         circuit = self._circuit
         if circuit is not None and circuit.left(self._now()) > 0:
             raise StoreUnusable
         done, error = self._within(seconds, operation)
-        if error is not None:
-            self._circuit = circuit = opened(circuit, now=self._now(), chance=self._clock.random())
-            advice = str(error) if isinstance(error, UnsafeFile) else None  # other texts may hold a password
-            self._report("store_failed", key, seconds=circuit.pause, error=type(error).__name__, advice=advice)
+        if isinstance(error, StoreBusy):
+            self._report("store_busy", key, error=_name(error))
             del error  # its traceback has this frame
+            raise StoreBusy
+        if error is not None:
+            advice = str(error) if isinstance(error, UnsafeFile) else None  # other texts may hold a password
+            self.leave_alone(key, _name(error), advice)
+            del error
             raise StoreUnusable
         if circuit is not None:
             self._circuit = None
             self._report("store_recovered", key)
         return cast(T, done)
+
+    def leave_alone(self, key: str, error: str, advice: str | None = None) -> None:
+        """For some seconds, unless it is left alone already; `error` is for the event, `advice` for the log."""
+        before, now = self._circuit, self._now()
+        if before is not None and before.left(now) > 0:
+            return
+        self._circuit = circuit = opened(before, now=now, chance=self._clock.random())
+        self._report("store_failed", key, seconds=circuit.pause, error=error, advice=advice)
 
     def _now(self) -> Instant:
         return Instant(self._clock.wall(), self._clock.boottime())
@@ -94,15 +114,21 @@ class Guarded:
         return outcome[0]
 
     def _tried(self, operation: Callable[[Store], T], seconds: float) -> T:
-        """Again if it failed quickly, while half of its time is left."""
+        """Again if its connection was cut, while half of its time is left."""
         began = self._clock.monotonic()
         for _ in range(TRIES - 1):
             try:
                 return operation(self._store)
-            except Exception:
+            except ConnectionError:
                 if self._clock.monotonic() - began > seconds / 2:
                     raise
         return operation(self._store)
+
+
+def _name(error: BaseException) -> str:
+    """The class of what the store's library raised."""
+    wrapped = type(error) in (StoreBusy, ConnectionError)
+    return type(error.__cause__ if wrapped and error.__cause__ is not None else error).__name__
 
 
 @final

@@ -32,8 +32,13 @@ class Found(Record):
 class Store(Protocol):
     """The shared store that `store=` takes; values are ASCII, keys are at most 100 characters of `[A-Za-z0-9:_-]`.
 
-    Called from several threads, in processes that fork. Any exception means that the store cannot be used now: it is
-    left alone for some seconds, and tokens are fetched without it. A method that takes too long is not waited for.
+    Called from several threads, in processes that fork. What a method raises says what to do: StoreBusy, wait and ask
+    again; ConnectionError (Python's), a connection that was cut: ask again at once, up to three times; anything else:
+    the store cannot be used now. It is left alone for some seconds, and tokens are fetched without it. A method that
+    takes too long is not waited for.
+
+    A store whose reads are cheaper when they may be a moment behind has a method `peek(key)`, too, which is `get` but
+    for that: those who wait for another process's token use it.
     """
 
     def get(self, key: str) -> Found | None:

@@ -7,8 +7,16 @@ from typing import Any, final
 from .._boto import Boto
 from .._clock import Clock, SystemClock
 from .._core.record import Record
+from .._core.search import StoreBusy
 from .base import MAX_VALUE, Found
 
+_BUSY = {
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+}
+"""What it answers when the table, one key or the account is throttled (its developer guide, "Error handling")."""
 _SECONDS = 1.0
 _NAMES = {"#key": "key", "#value": "value", "#expires": "expires"}
 _OUTLIVED = "attribute_not_exists(#key) OR NOT attribute_type(#expires, :number) OR #expires <= :now"
@@ -57,7 +65,15 @@ class DynamoDBStore:
 
     def get(self, key: str) -> Found | None:
         """What lies under `key`, by a consistent read."""
-        item = self._call(self._boto.client(), "get_item", Key={"key": {"S": key}}, ConsistentRead=True).get("Item")
+        return self._read(key, consistent=True)
+
+    def peek(self, key: str) -> Found | None:
+        """The same by an eventually consistent read, which costs half."""
+        return self._read(key, consistent=False)
+
+    def _read(self, key: str, *, consistent: bool) -> Found | None:
+        client = self._boto.client()
+        item = self._call(client, "get_item", Key={"key": {"S": key}}, ConsistentRead=consistent).get("Item")
         if item is None:
             return None
         try:
@@ -120,6 +136,12 @@ class DynamoDBStore:
             answer = getattr(client, operation)(TableName=self._table, **arguments)
         except client.exceptions.ClientError as error:
             self._learn(error.response, asked)
+            if error.response["Error"]["Code"] in _BUSY:
+                raise StoreBusy from error
+            raise
+        except Exception as error:
+            if _is_cut(error):
+                raise ConnectionError from error
             raise
         self._learn(answer, asked)
         return answer
@@ -132,6 +154,11 @@ class DynamoDBStore:
             return  # no header, or none that can be read
         offset = _Offset(date - self._clock.wall(), date + 1.0 - asked)  # its resolution is a second
         self._offset = _NONE if offset.least <= 0 <= offset.most else offset
+
+
+def _is_cut(error: Exception) -> bool:
+    """Whether it is one of botocore's for a connection that broke, or could not be made."""
+    return any(kind.__name__ in ("HTTPClientError", "ConnectionError") for kind in type(error).__mro__)
 
 
 def _is_one_of(*values: bytes) -> tuple[str, dict[str, Any]]:

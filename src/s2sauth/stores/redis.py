@@ -1,11 +1,14 @@
 """The store of a fleet that has Redis or Valkey: one server, Sentinel, or a cluster."""
 
 import inspect
+from collections.abc import Generator
+from contextlib import contextmanager
 from math import inf
 from typing import TYPE_CHECKING, Any, Self, final
 
 from .._clock import SystemClock
 from .._core.errors import ConfigurationError
+from .._core.search import StoreBusy
 from .._core.store_url import parse_store_url
 from .base import MAX_VALUE, Found
 
@@ -14,6 +17,11 @@ if TYPE_CHECKING:
 
 _SOCKET_TIMEOUT = 1.0
 _GONE, _STAYS = -2, -1  # what PTTL says of a key that is not there, and of one that does not go
+_BUSY = ("LOADING", "OOM", "BUSY ", "max number of clients", "Too many connections")
+"""How the texts begin when it loads its data, has no memory left, runs a script or has too many clients; the last is
+what redis-py says of its own pool."""
+# redis-py cuts the first word off some texts.
+_BUSY_CLASSES = ("BusyLoadingError", "OutOfMemoryError", "MaxConnectionsError")
 _USED = ("pipeline", "eval", "execute_command")
 
 # What lies there, as `get` gives it; nil if nothing does. A script runs as one step, and on one key also in a cluster.
@@ -93,17 +101,18 @@ class RedisStore:
     def get(self, key: str) -> Found | None:
         """What lies under `key`, from the primary."""
         asked = SystemClock.boottime()
-        pipeline = self._client.pipeline(transaction=False)
-        pipeline.pttl(key)
-        # Bytes, also from a client with decode_responses=True: what somebody else wrote need not be text.
-        pipeline.execute_command("GETRANGE", key, 0, MAX_VALUE, NEVER_DECODE=[])
-        pipeline.pttl(key)  # the shorter life counts: somebody may write in between
-        answers: list[Any] = pipeline.execute(raise_on_error=False)
-        if str(answers[1]).startswith("WRONGTYPE "):
-            answers[1] = b""
-        for answer in answers:
-            if isinstance(answer, Exception):
-                raise answer
+        with _translated():
+            pipeline = self._client.pipeline(transaction=False)
+            pipeline.pttl(key)
+            # Bytes, also from a client with decode_responses=True: what somebody else wrote need not be text.
+            pipeline.execute_command("GETRANGE", key, 0, MAX_VALUE, NEVER_DECODE=[])
+            pipeline.pttl(key)  # the shorter life counts: somebody may write in between
+            answers: list[Any] = pipeline.execute(raise_on_error=False)
+            if str(answers[1]).startswith("WRONGTYPE "):
+                answers[1] = b""
+            for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
         before, value, after = answers
         if _GONE in (before, after):
             return None
@@ -114,13 +123,29 @@ class RedisStore:
     def put(self, key: str, value: bytes, *, replaces: bytes | None, seconds: float) -> bool:
         """Write `value`, by a script."""
         replaced = () if replaces is None else (replaces,)
-        return bool(self._client.eval(_PUT, 1, key, value, max(1, int(seconds * 1000)), *replaced))
+        with _translated():
+            return bool(self._client.eval(_PUT, 1, key, value, max(1, int(seconds * 1000)), *replaced))
 
     def delete(self, key: str, value: bytes) -> None:
         """Remove `value`, by a script."""
-        self._client.eval(_DELETE, 1, key, value)
+        with _translated():
+            self._client.eval(_DELETE, 1, key, value)
 
     def close(self) -> None:
         """Disconnect a client of one's own, but for connections in use; the next call connects again."""
         if self._own:
             self._client.connection_pool.disconnect(inuse_connections=False)
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    """Say of an exception of redis-py whether the server is busy, or a connection was cut."""
+    try:
+        yield
+    except Exception as error:
+        kinds = [kind.__name__ for kind in type(error).__mro__]
+        if str(error).startswith(_BUSY) or not set(_BUSY_CLASSES).isdisjoint(kinds):
+            raise StoreBusy from error
+        if "ConnectionError" in kinds and "AuthenticationError" not in kinds:
+            raise ConnectionError from error
+        raise

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import final
 
 from .._clock import Clock, SystemClock
+from .._core.search import StoreBusy
 from ._private_file import is_there, make
 from .base import MAX_VALUE, Found
 
-_BUSY = 1.0
-"""Seconds for which SQLite itself waits for another process's lock."""
+_BUSY = 0.1
+"""Seconds for which SQLite itself waits for another process's lock, before that is said."""
 _LIMIT = 1.0
 """Seconds after which an operation starts no more steps: a trigger that somebody added to the table may never end."""
 _STEPS = 1_000
@@ -89,6 +90,11 @@ class SQLiteStore:
             connection.set_progress_handler(lambda: self._clock.monotonic() > until, _STEPS)
             connection.execute("PRAGMA synchronous = NORMAL")
             yield connection
+        except sqlite3.OperationalError as error:
+            # The lowest byte is the primary code, whatever it is about.
+            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise StoreBusy from error
+            raise
         finally:
             connection.close()
 
