@@ -47,6 +47,8 @@ class Engine:
     allowance: float = 0.5
     """Seconds that the slowest caller may wait beyond the token endpoint's latency."""
     server: KeyValueServer | None = None
+    url: str | None = None
+    """Of a stand-in for DynamoDB."""
 
 
 @contextmanager
@@ -72,7 +74,7 @@ def _dynamodb(server: Moto | MiniStack) -> Iterator[Engine]:
                 AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
                 KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
             )
-        yield Engine(partial(_dynamodb_store, server.url), policy=SLOW_STORE, allowance=4.0)
+        yield Engine(partial(dynamodb_store, server.url), policy=SLOW_STORE, allowance=4.0, url=server.url)
 
 
 _session = cache(boto3.Session)  # forked, it need not read botocore's files again
@@ -84,7 +86,8 @@ def _client(url: str) -> Any:
     return _session().client("dynamodb", endpoint_url=url, config=config)
 
 
-def _dynamodb_store(url: str) -> DynamoDBStore:
+def dynamodb_store(url: str) -> DynamoDBStore:
+    """A member's own."""
     return DynamoDBStore("tokens", client=_client(url))
 
 

@@ -1,6 +1,7 @@
 """A fleet: processes that share a store, each with one credentials object and threads that ask it."""
 
 import multiprocessing
+import os
 import random
 import threading
 import time
@@ -69,9 +70,10 @@ class Member:
         self._credentials = CognitoClientCredentials.from_env(environ=environ, store=make(), policy=policy)
         self._credentials.httpx_auth(environ["FILES_SERVICE_URL"])
 
-    def ask(self, threads: int) -> None:
-        """Make so many threads, each of which asks once."""
-        self._line_up([partial(_ask, self._credentials)] * threads)
+    def ask(self, threads: int, within: float = 0.0) -> None:
+        """Make so many threads, each of which asks once: at once, or at a moment of so many seconds."""
+        later = random.Random(os.getpid()).uniform(0.0, within)
+        self._line_up([partial(_ask, self._credentials, later)] * threads)
 
     def ask_on(self, threads: int, seconds: float, pause: tuple[float, float]) -> None:
         """The same, each again and again for so many seconds; and one more as a floor."""
@@ -104,13 +106,14 @@ class Member:
         return work(self._at)
 
 
-def _ask(credentials: CognitoClientCredentials, at: float) -> Answer:
+def _ask(credentials: CognitoClientCredentials, later: float, at: float) -> Answer:
+    time.sleep(later)
     error = None
     try:
         credentials.get_token()
     except Exception as raised:  # noqa: BLE001  # counted
         error = type(raised).__name__
-    return Answer(time.monotonic() - at, error)
+    return Answer(time.monotonic() - at - later, error)
 
 
 def _ask_on(

@@ -2,48 +2,54 @@
 
 As `s2sauth._supply` and `s2sauth._renewal` do, and with a store as the fleet's flight does. What a caller gets, when a
 token is renewed, what is tried again and remembered, who asks, who waits and how long: all of that is `s2sauth._core`
-and the library's own `Slot`. tests/docs/test_simulate.py holds a simulated process against the engine itself.
+and the library's own `Slot`, and at the store the very steps of the engine (`s2sauth._core.search`).
+tests/docs/test_simulate.py holds a simulated process against the engine itself.
 
 Why not the engine in simulated time: it takes 0.36 ms of CPU for a flight without sockets, 0.78 ms with a store; this
 takes 0.04 ms. The page of costs has six million flights: four minutes of CPU here, more than an hour there, and 10,000
-processes that poll for one lease come on top. This is the one simulator; what it must learn next (a store's own limits,
-cold starts of 100,000 functions) has its place in `_world.Store` and in `World._seat`.
+processes that look after one lease come on top. This is the one simulator.
 """
 
 from collections.abc import Generator
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
+from itertools import count
 from random import Random
 from typing import Any, assert_never
 
 import simpy
-from _world import (
-    FILE_LATENCY,
-    NEVER,
-    RESERVED,
-    SPARE,
-    STORE_LATENCY,
-    Books,
-    Cognito,
-    Day,
-    Store,
-)
+from _stored import Busy, DynamoDB, Engine, Operation, Part, Redis, SQLite, Store
+from _world import NEVER, SPARE, Books, Cognito, Day
 
 from s2sauth._core.decision import Asked, Decision, Known, next_step
 from s2sauth._core.entry import Entry, Freshness, Instant, freshness
 from s2sauth._core.errors import Cause, Failure
 from s2sauth._core.policy import RenewalPolicy
 from s2sauth._core.retry import LastFailure, background_limit, cooldown_of_key, in_force, next_delay, timeouts
+from s2sauth._core.search import Circumstances, Do, End, Search, Step, StoreBusy
 from s2sauth._core.settings import Settings
-from s2sauth._core.sharing import Circuit, Verdict, judge, left_to_another, may_wait, opened, store_limit
+from s2sauth._core.sharing import (
+    Circuit,
+    Verdict,
+    judge,
+    lease_seconds,
+    left_to_another,
+    opened,
+    poll_delay,
+    store_limit,
+)
 from s2sauth._core.token_endpoint import Answer, read_answer
 from s2sauth._core.values import AccessToken, Secret
 from s2sauth._slots import Slot
+from s2sauth.stores._guarded import TRIES
 
-Part = Generator[simpy.Event, None, Any]
+Course = Generator[simpy.Event, None, Any]
 """A part of a SimPy process, and what it returns."""
 Outcome = Entry | Failure
 POLICY = RenewalPolicy()
+REFUSED = 0.002
+"""Seconds until a store that is busy has said so."""
 SETTINGS = Settings(
     token_url="https://auth.example.com/oauth2/token",
     client_id="abc",
@@ -55,14 +61,24 @@ SETTINGS = Settings(
 
 
 class Way(Enum):
-    """Who shares a token."""
+    """Who shares a token, and where."""
 
     PRIVATE = "private"
     """Nobody: each process has its own."""
-    MACHINE = "per machine"
-    """The processes of one machine: a SQLite file. A deploy replaces machines, so it brings empty files."""
-    ALL = "by all"
-    """The whole fleet: Redis, DynamoDB."""
+    MACHINE = "SQLite, per machine"
+    """The processes of one machine: a file. A deploy replaces machines, so it brings empty files."""
+    REDIS = "Redis"
+    """The whole fleet."""
+    DYNAMODB = "DynamoDB"
+    """The whole fleet."""
+
+    @property
+    def by_all(self) -> bool:
+        """Whether the whole fleet shares it."""
+        return self in (Way.REDIS, Way.DYNAMODB)
+
+
+ENGINES: dict[Way, type[Engine]] = {Way.MACHINE: SQLite, Way.REDIS: Redis, Way.DYNAMODB: DynamoDB}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +89,12 @@ class Fleet:
     on_machine: int
     every: float = 2.0
     """A process makes a call every so many seconds, at random: a busy one."""
+    once: bool = False
+    """Or only one, at its start."""
 
 
 class Replaced(Exception):
-    """A deploy ended the process."""
+    """A deploy ended the process, or it was killed."""
 
 
 class StoreFailed(Exception):
@@ -113,9 +131,9 @@ class World:
         """Calls, latencies, the way of a deploy."""
         self.cognito = Cognito(day.outages, self.books, self.luck)
         self._tokens = 0
+        self.kills = day.kills
         self._way = way
-        self._shared = Store(self.env, self.books, self.luck, STORE_LATENCY, day.store_outages)
-        self._files: dict[tuple[int, int], Store] = {}
+        self._stores: dict[tuple[int, int], Store] = {}
 
     def run(self) -> Books:
         """The whole of it."""
@@ -133,7 +151,7 @@ class World:
         self._tokens += 1
         return AccessToken(f"token{self._tokens}", expires_in=self.life, issued_at=asked_at, left=lambda: 0.0)
 
-    def _seat(self, seat: int) -> Part:
+    def _seat(self, seat: int) -> Course:
         """The processes that follow each other in one place of one machine."""
         machine = seat // self.fleet.on_machine
         machines = -(-self.fleet.processes // self.fleet.on_machine)
@@ -143,20 +161,18 @@ class World:
         ]
         for number, (start, end) in enumerate(zip(starts, [*starts[1:], NEVER], strict=True)):
             yield self.env.timeout(max(0.0, start - self.env.now))
-            yield from Process(self, self._store(machine, number), end).run()
+            yield from Process(self, self.store(machine, number), end).run()
 
-    def _store(self, machine: int, deploy: int) -> Store | None:
-        match self._way:
-            case Way.PRIVATE:
-                return None
-            case Way.ALL:
-                return self._shared
-            case Way.MACHINE:
-                if (machine, deploy) not in self._files:
-                    self._files[machine, deploy] = Store(self.env, self.books, self.luck, FILE_LATENCY)
-                return self._files[machine, deploy]
-            case _:
-                assert_never(self._way)
+    def store(self, machine: int, deploy: int) -> Store | None:
+        """Of a process on this machine."""
+        if self._way is Way.PRIVATE:
+            return None
+        which = (0, 0) if self._way.by_all else (machine, deploy)
+        if which not in self._stores:
+            engine = ENGINES[self._way](self.day.share)
+            outages = self.day.store_outages if self._way.by_all else ()
+            self._stores[which] = Store(self.env, self.books, self.luck, engine, outages)
+        return self._stores[which]
 
 
 class Flight:
@@ -180,13 +196,6 @@ class Flight:
         since = self._began if now < self._joined_at else self._joined_at
         return since + self.limit(now) - now
 
-    def waits_until(self) -> float:
-        """The moment from which it no longer waits for the holder of a lease."""
-        until = self._began + (1 - RESERVED) * self._limit
-        if until > self._joined_at:
-            until = self._joined_at + (1 - RESERVED) * POLICY.deadline
-        return until + SPARE
-
 
 class Process:
     """One process of the fleet, from its start to the deploy that ends it."""
@@ -199,30 +208,33 @@ class Process:
         self._end = end
         self._slot = Slot(SETTINGS)
         self._circuit: Circuit | None = None
+        self._connected = False
         self._flights = 0
 
-    def run(self) -> Part:
-        """Call, again and again."""
+    def run(self) -> Course:
+        """Call, again and again; or at once, and only once."""
         try:
+            if self._world.fleet.once:
+                yield from self._call()
+                return
             yield from self._sleep(self._world.call())
             while True:
                 yield from self._call()
                 yield from self._to_next()
         except Replaced:
-            if self._store is not None:
-                self._store.look_after_lease()
+            self._disconnect()
 
     def _now(self) -> Instant:
         now = self._env.now
         return Instant(now, now)
 
-    def _sleep(self, seconds: float) -> Part:
+    def _sleep(self, seconds: float) -> Course:
         if self._env.now + seconds >= self._end:
             yield self._env.timeout(max(0.0, self._end - self._env.now))
             raise Replaced
         yield self._env.timeout(seconds)
 
-    def _call(self) -> Part:
+    def _call(self) -> Course:
         """One call of `get_token()`, as in `Call`."""
         slot, now = self._slot, self._now()
         entry = slot.newest
@@ -244,7 +256,7 @@ class Process:
             case _:
                 assert_never(decision)
 
-    def _to_next(self) -> Part:
+    def _to_next(self) -> Course:
         """Sleep until the first call that is not simply served; those that fail meanwhile are counted."""
         slot, now = self._slot, self._now()
         entry = slot.newest
@@ -262,7 +274,7 @@ class Process:
             self._books.failed[int(self._env.now)] += 1
             yield from self._sleep(self._world.call())
 
-    def _fly(self, flight: Flight) -> Part:
+    def _fly(self, flight: Flight) -> Course:
         """One renewal, as in `Renewal`."""
         slot, world = self._slot, self._world
         began = self._env.now
@@ -293,7 +305,7 @@ class Process:
                 self._books.failed[int(now.boot)] += 1
                 joined += world.call()
 
-    def _ask(self, flight: Flight) -> Part:
+    def _ask(self, flight: Flight) -> Course:
         """The token endpoint, again while that makes sense."""
         world = self._world
         attempt = 1
@@ -331,76 +343,178 @@ class Process:
             forced=False,
         )
 
-    def _through_store(self, store: Store, flight: Flight) -> Part:
-        """The store first, then the lease, then the token endpoint."""
+    def _through_store(self, store: Store, flight: Flight) -> Course:
+        """As `StoreSession` and `Renewal` do."""
         if self._circuit is not None and self._circuit.left(self._now()) > 0:
             return (yield from self._ask(flight))
-        there = taken = None
-        works, leased = True, False
+        session = Session(self, store, flight)
         try:
-            there, taken = yield from self._look(store, flight, first=True)
-            while taken is None and not leased:
-                yield from self._operation(store, flight)
-                leased = store.lease(self, self._world.policy)
-                if not leased:
-                    now = self._env.now
-                    if not flight.waited_for(now):
-                        return self._leave_to_another()
-                    if not may_wait(flight.left(now), flight.limit(now)):
-                        break
-                    yield from store.wait(there, min(flight.waits_until(), self._end))
-                    yield from self._sleep(0.0)  # where it ends, if a deploy ended the wait
-                there, taken = yield from self._look(store, flight)
+            found = yield from session.search()
         except StoreFailed:
-            works = self._fails()
-        outcome = taken or (yield from self._ask(flight))
-        if not works:
-            return outcome
+            self.leave_alone()
+            return (yield from self._ask(flight))
+        if isinstance(found, Entry) or found is End.LEAVE:
+            outcome = found if isinstance(found, Entry) else self._leave_to_another()
+        else:
+            if session.leased and self._world.kills:
+                self._world.kills = False
+                self._world.cognito.answer(self._env.now, timeouts(1.0))
+                raise Replaced
+            outcome = yield from self._ask(flight)
         try:
-            if taken is None and isinstance(outcome, Entry):
-                yield from self._operation(store, flight)
-                store.put(outcome, there)
-            if leased:
-                yield from self._operation(store, flight)
-                store.release(self)
+            yield from session.end(outcome, too_busy=found is End.ASK_TOO_BUSY)
         except StoreFailed:
-            self._fails()
+            self.leave_alone()
         else:
             self._circuit = None
+        self._disconnect()
         return outcome
+
+    def circumstances(self, flight: Flight) -> Circumstances:
+        """Of its flight."""
+        now = self._now()
+        return Circumstances(
+            now,
+            self._slot.newest,
+            waited_for=flight.waited_for(now.boot),
+            ended=False,
+            left=flight.left(now.boot),
+            limit=flight.limit(now.boot),
+            chance=self._world.chance(),
+        )
 
     def _leave_to_another(self) -> Failure:
         """With a token in hand nobody waits for the lease's holder."""
         slot = self._slot
         assert slot.newest is not None
         window = self._world.policy.window(slot.newest.life)
-        cooldown = left_to_another(self._now(), window=window, chance=self._world.chance())
+        cooldown = left_to_another(slot.cooldown, self._now(), window=window, chance=self._world.chance())
         slot.failure = LastFailure(self._flights, slot.last_error, cooldown)
         return cooldown.failure
 
-    def _fails(self) -> bool:
-        """The store is left alone for a while."""
+    def leave_alone(self) -> None:
+        """The store, for a while."""
         self._circuit = opened(self._circuit, now=self._now(), chance=self._world.chance())
-        return False
 
-    def _operation(self, store: Store, flight: Flight, *, first: bool = False) -> Part:
-        """One operation of the store: how long it takes; raises StoreFailed."""
-        now = self._env.now
-        limit = store_limit(
-            max(0.0, flight.left(now)), first=first, waited_for=flight.waited_for(now), policy=self._world.policy
-        )
-        works, took = store.operation(limit)
+    def _disconnect(self) -> None:
+        if self._connected:
+            assert self._store is not None
+            self._store.disconnect()
+            self._connected = False
+
+    def pause(self, seconds: float) -> Course:
+        """Without a connection."""
+        self._disconnect()
+        yield from self._sleep(seconds)
+
+    def operate(self, store: Store, flight: Flight, operation: Operation, part: Part) -> Course:
+        """How long one operation of the store takes; raises StoreFailed, StoreBusy."""
+        now, first = self._env.now, not self._connected
+        limit = store_limit(flight.left(now), first=first, waited_for=flight.waited_for(now), policy=self._world.policy)
+        try:
+            if first:
+                store.connect()
+                self._connected = True
+            works, took = store.operation(operation, part, limit)
+        except Busy:
+            self._books.busy += 1
+            yield from self._sleep(REFUSED)
+            raise StoreBusy from None
         yield from self._sleep(took)
         if not works:
             raise StoreFailed
 
-    def _look(self, store: Store, flight: Flight, *, first: bool = False) -> Part:
-        """What lies in the store, and the entry made of it if it is worth taking."""
-        yield from self._operation(store, flight, first=first)
-        there = store.token()
+    def judged(self, there: Entry | None) -> Entry | None:
+        """What lies in the store, made an entry of its own, if it is worth taking."""
         if there is None:
-            return there, None
+            return None
         found = self._entry(there.token, there.asked_at, there.life)
         verdict = judge(found, cached=self._slot.newest, replaces=None, now=self._now())
         assert verdict in (Verdict.TAKE, Verdict.PASS), "no API rejects a token here"
-        return there, found if verdict is Verdict.TAKE else None
+        return found if verdict is Verdict.TAKE else None
+
+    def chance(self) -> float:
+        """What the decisions draw from."""
+        return self._world.chance()
+
+
+_OWNERS = count()
+
+
+class Session:
+    """A flight at the store, as `StoreSession`."""
+
+    def __init__(self, process: Process, store: Store, flight: Flight) -> None:
+        self._process = process
+        self._store = store
+        self._flight = flight
+        self._owner = b"%032x" % next(_OWNERS)
+        self._there: Entry | None = None
+        self.leased = False
+
+    def search(self) -> Course:
+        """Do what `Search` says."""
+        search = Search(partial(self._process.circumstances, self._flight), writes_first=self._store.writes_first)
+        steps = search.steps()
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    came_of_it = yield from self._do(step)
+                except StoreBusy as busy:
+                    step = steps.throw(busy)
+                else:
+                    step = steps.send(came_of_it)
+        except StopIteration as end:
+            return end.value
+
+    def end(self, outcome: Outcome, *, too_busy: bool) -> Course:
+        """Share what was asked for, give the lease back."""
+        if isinstance(outcome, Entry) and outcome is not self._there:
+            too_busy = not (yield from self._share(outcome))
+        if self.leased and (yield from self._insist(Part.LEASE)):
+            self._store.release(self._owner)
+        if too_busy:
+            self._process.leave_alone()
+
+    def _share(self, entry: Entry) -> Course:
+        if written := (yield from self._insist(Part.ENTRY)):
+            self._store.put(entry, self._there)
+        return written
+
+    def _insist(self, part: Part) -> Course:
+        for tries in range(TRIES):
+            if tries:
+                now = self._process.circumstances(self._flight).now
+                yield from self._process.pause(poll_delay(tries - 1, None, now, self._process.chance()))
+            try:
+                yield from self._operate(Operation.PUT, part)
+            except StoreBusy:
+                continue
+            return True
+        return False
+
+    def _operate(self, operation: Operation, part: Part) -> Course:
+        yield from self._process.operate(self._store, self._flight, operation, part)
+
+    def _do(self, step: Step) -> Course:
+        read = Operation.GET if step.surely else Operation.PEEK
+        match step.do:
+            case Do.LOOK:
+                yield from self._operate(read, Part.ENTRY)
+                there = self._store.token(read)
+                found = self._process.judged(there)
+                self._there = there if found is None else found
+                return found
+            case Do.LOOK_AT_LEASE:
+                yield from self._operate(read, Part.LEASE)
+                held, now = self._store.lease(read), self._process.circumstances(self._flight).now
+                return None if held is None else (held.owner, held.until - now.boot)
+            case Do.WRITE_LEASE:
+                yield from self._operate(Operation.PUT, Part.LEASE)
+                self.leased = self._store.take_lease(self._owner, lease_seconds(POLICY), step.replaces)
+                return self.leased
+            case Do.PAUSE:
+                return (yield from self._process.pause(step.seconds))
+            case _:
+                assert_never(step.do)

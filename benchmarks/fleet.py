@@ -2,13 +2,15 @@
 
 import argparse
 import time
+from functools import partial
 from statistics import median
 from timeit import timeit
 from typing import Any
 
-from _engines import ENGINES, Engine, missing
+from _engines import DEFAULT, ENGINES, Engine, dynamodb_store, missing
 from _members import SLOW, Answer, Calls, Fleet, Make
 from _support import Report, command, in_own_process, progress
+from _throttled import throttled
 
 from s2sauth import CognitoClientCredentials, RenewalPolicy
 from s2sauth._core.sharing import POLL, lease_seconds
@@ -76,6 +78,35 @@ def faults(report: Report, name: str, engine: Engine) -> None:
     report.row(f"{name}, faults: callers served", s2sauth=served, exactly=(processes - 1) * threads)
     slowest = max(answer.waited for answer in answers)
     report.row(f"{name}, faults: slowest caller", s2sauth=slowest, at_most=engine.policy.deadline, unit="s")
+
+
+def limits(report: Report, name: str, engine: Engine) -> None:
+    """In three seconds, at a DynamoDB with limits to scale; then with half of them, and who asks first is killed."""
+    if engine.url is None or name != "DynamoDB (moto)":
+        return
+    processes = 60
+    for what, share, kill, slowest in (("its limits", 1.0, False, 4.0), ("half, killed", 0.5, True, 7.0)):
+        scale = share * processes / 10_000
+        with (
+            throttled(engine.url, scale) as (url, refused),
+            FakeCognito.spawn(latency=LATENCY, client_id=f"fleet-{what[0]}") as fake,
+            Fleet(processes) as fleet,
+        ):
+            if kill:
+                fake.gate(times=1)
+            fleet.all("join", fake.environ, partial(dynamodb_store, url), DEFAULT)
+            fleet.begin("ask", 1, 3.0)
+            if kill:
+                fake.wait_for_token_requests(1)
+                fleet.kill_who_asks()
+            answers: list[Answer] = fleet.answers()
+            requests = fake.counts()["token_requests"]
+        served = sum(answer.error is None for answer in answers)
+        title = f"{name}, {what}"
+        report.row(f"{title}: token requests", s2sauth=requests, at_most=2)
+        report.row(f"{title}: callers served", s2sauth=served, exactly=processes - kill)
+        report.row(f"{title}: slowest caller", s2sauth=max(a.waited for a in answers), at_most=slowest, unit="s")
+        report.row(f"{title}: operations refused", s2sauth=refused.value, at_least=int(kill))
 
 
 def added(report: Report, name: str, engine: Engine) -> None:
@@ -211,7 +242,7 @@ def figures(report: Report) -> None:
     short = options.engine or ["SQLite", "Valkey"] if report.ci else chosen
     runs = []
     if every or not (options.renew or options.kill):
-        runs += [(name, (herd, faults, added)) for name in chosen]
+        runs += [(name, (herd, faults, limits, added)) for name in chosen]
         cached(report)
     if options.renew or every:
         runs += [(name, (renewals,)) for name in short[-1:]]

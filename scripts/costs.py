@@ -26,8 +26,11 @@ PAGE = DOCS / "costs.md"
 PICTURE = DOCS / "images" / "costs.svg"
 
 Data = dict[str, Any]
-WAYS = {"PRIVATE": "private tokens", "MACHINE": "shared per machine", "ALL": "shared by all"}
-COLOURS = {"PRIVATE": "spare", "MACHINE": "good", "ALL": "calm"}
+WAYS = {"PRIVATE": "private tokens", "MACHINE": "SQLite, per machine", "REDIS": "Redis", "DYNAMODB": "DynamoDB"}
+COLOURS = {"PRIVATE": "spare", "MACHINE": "good", "REDIS": "calm", "DYNAMODB": "calm"}
+BY_ALL = ("REDIS", "DYNAMODB")
+SHARING = {"PRIVATE": "private", "MACHINE": "per machine", "DYNAMODB": "by all"}
+"""Ways that cost the same are drawn once."""
 LIVES = {300: "5 min", 3600: "1 h", 86400: "24 h"}
 
 
@@ -56,7 +59,7 @@ def _by_life(data: Data, texts: dict[str, str], *, ways: tuple[str, ...] = tuple
 def sentence(data: Data) -> str:
     """What this is about, reckoned and simulated."""
     first = data["first_sentence"]
-    private, shared = first["PRIVATE"], first["ALL"]
+    private, shared = first["PRIVATE"], first["DYNAMODB"]
     processes, price = first["processes"], data["dollars_a_token"]
     return (
         f"{processes} busy processes with hourly tokens of their own renew each token after "
@@ -97,6 +100,19 @@ def cold(data: Data) -> str:
     return table([f"{data['processes']:,} processes start at once", *WAYS.values()], lines, numbers=True)
 
 
+def crowds(data: Data) -> str:
+    """What the limits of the stores do to a crowd that has no token."""
+    lines = []
+    for crowd in data["crowds"].values():
+        cells = []
+        for way in BY_ALL:
+            run = crowd[way]
+            cells += [f"{run['minted']:,}", f"{run['failed']:,}", f"{run['longest']:.1f} s", f"{run['store_peak']:,}"]
+        lines.append([crowd["title"], *cells])
+    said = ("tokens", "failed", "slowest", "most in a second")
+    return table(["", *(f"{WAYS[way]}: {one}" for way in BY_ALL for one in said)], lines, numbers=True)
+
+
 def at_once(data: Data) -> str:
     """The deploy of all processes at once on the bad day."""
     names = {"at_once_peak": "most token requests in a second", "at_once_failed": "calls failed"}
@@ -119,20 +135,20 @@ def store_down(data: Data) -> str:
         "store_down_failed": "calls failed",
         "bad_minted": "tokens, all day",
     }
-    return _by_life(data, names, ways=("ALL",))
+    return _by_life(data, names, ways=BY_ALL)
 
 
 def store(data: Data) -> str:
     """What the store has to do."""
     names = {"store_day": "operations on a calm day", "store_peak": "most in a second, on the bad day"}
-    return _by_life(data, names, ways=("ALL",))
+    return _by_life(data, names, ways=BY_ALL)
 
 
 def store_price(data: Data) -> str:
     """What a DynamoDB table asks for that; each operation counted as a consistent read, and the writes beside it."""
     amounts = []
     for life in LIVES:
-        row = _row(data, "ALL", life)
+        row = _row(data, "DYNAMODB", life)
         amounts.append(money(DAYS * table_dollars(row["store_day"], row["minted"])))
     return table(["tokens of", *LIVES.values()], [["DynamoDB on demand, a month", *amounts]], numbers=True) + (
         f"\nAt most, in US East, at the [prices]({TABLE_SOURCE}) since November 2024.\n"
@@ -151,6 +167,7 @@ PARTS = {
     "sentence": sentence,
     "month": month,
     "cold": cold,
+    "crowds": crowds,
     "at once": at_once,
     "down": down,
     "store down": store_down,
@@ -170,7 +187,7 @@ def picture(data: Data) -> str:
     day, pictured = data["day"], data["pictured"]
     panels = [
         peaks(
-            f"{name.capitalize()}: token requests a second, the busiest of every {pictured['bin'] // 60} minutes",
+            f"{name[0].upper()}{name[1:]}: token requests a second, most in every {pictured['bin'] // 60} minutes",
             COLOURS[way],
             [float(value) for value in pictured["bins"][way].split()],
             data["quota"],
@@ -180,16 +197,8 @@ def picture(data: Data) -> str:
     ]
     dollars: list[str] = []
     for n, (life, said) in enumerate(LIVES.items()):
-        amounts = {way: _row(data, way, life)["dollars_a_month"] for way in WAYS}
-        rows = [
-            (
-                WAYS[way].removeprefix("shared ").removesuffix(" tokens"),
-                COLOURS[way],
-                log10(max(1, one)) / 6,
-                money(one),
-            )
-            for way, one in amounts.items()
-        ]
+        amounts = {way: _row(data, way, life)["dollars_a_month"] for way in SHARING}
+        rows = [(SHARING[way], COLOURS[way], log10(max(1, one)) / 6, money(one)) for way, one in amounts.items()]
         dollars += [drawing.text(14, 61 * n + 12, said, "head"), *lengths(rows, 150, 61 * n, WIDE - 280)]
     return chart(
         f"A bad day of {data['processes']:,} processes, tokens of {LIVES[pictured['life']]}",

@@ -51,7 +51,7 @@ def test_the_first_sentence_is_simulated_again() -> None:
 def test_arithmetic_and_simulation_agree() -> None:
     """To a few percent, and with what the page says of it: about $1,000 a month against about $2."""
     first = DATA["first_sentence"]
-    for way in ("PRIVATE", "ALL"):
+    for way in ("PRIVATE", "DYNAMODB"):
         assert abs(first[way]["simulated"] / first[way]["reckoned"] - 1) < 0.05
     assert 900 < first["PRIVATE"]["reckoned"] < 1100
-    assert 2 < first["ALL"]["reckoned"] < 2.5
+    assert 2 < first["DYNAMODB"]["reckoned"] < 2.5
