@@ -189,6 +189,21 @@ def test_token_that_only_a_suspicious_date_calls_dead_is_used_on(bench: Bench) -
     assert bench.count("purchase_budget_spent") > 0
 
 
+@pytest.mark.fault(181)
+def test_suspected_token_that_is_used_on_is_suspected_still(bench: Bench) -> None:
+    """It is the only one there is; an hour after the first purchase it is replaced at once."""
+    only_by_date(bench)
+    while bench.endpoint.requests < 8:
+        newest = bench.get()
+        bench.clock.advance(61)
+    bench.credentials.invalidate(newest)
+    assert bench.get().access_token == newest.access_token
+    assert bench.count("purchase_budget_spent") == 1
+    entry = bench.credentials._slot.newest
+    assert entry is not None
+    assert entry.suspected
+
+
 @pytest.mark.parametrize("again", [0, 1, 40])
 def test_spent_budget_without_a_token_is_unavailable_until_the_hour_is_over(bench: Bench, again: float) -> None:
     """Twenty tokens that could not be used; `retry_after` is right at the first error and at later ones."""

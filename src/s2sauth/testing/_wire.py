@@ -212,8 +212,7 @@ class Listener:
         while reply.flood:
             connection.sendall(reply.flood)
         if reply.end is End.HANG:
-            while connection.recv(4096):
-                pass
+            connection.makefile("rb").read()  # until the peer leaves
         elif reply.end is End.RESET:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return reply.end is End.KEEP
