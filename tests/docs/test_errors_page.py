@@ -36,6 +36,7 @@ NOT_SAID = (
     r"^(domain|token_url) (or|with) (token_url|get_client_token)$",  # names of forms
     r"^the HTTP client could not be closed: .*",  # a line of the log
     r"^No response can be found for$",  # pytest-httpx says so
+    r"^(max number of clients|Too many connections)$",  # Redis and redis-py say so
     r"^(is not JSON|a member name occurs twice)$",  # caught where it is raised: `is no JSON object` is what is said
 )
 """Texts of three words or more that no error says."""
