@@ -313,6 +313,13 @@ def test_with_the_lease_a_busy_store_is_asked_for_nothing_but_the_last_look(
     assert flight.pauses == pytest.approx([0.075] * times)
 
 
+def test_flight_that_was_settled_looks_no_more() -> None:
+    """With the lease, at a busy store: closed or given up meanwhile, it pauses no more."""
+    flight = Driven()
+    flight.ended = True
+    assert walk(flight, *FIRST, ("look, surely", REFUSES)) is End.ASK
+
+
 @pytest.mark.fault(192)
 def test_with_the_lease_it_asks_when_the_store_stays_busy() -> None:
     """After so many looks that most of its lease is over: the others wait for it."""

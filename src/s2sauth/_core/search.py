@@ -143,7 +143,8 @@ class Search:
             try:
                 entry: Entry | None = yield Step(Do.LOOK, surely=True)
             except StoreBusy:
-                here = self._circumstances()
+                if (here := self._circumstances()).ended:
+                    break
                 yield Step(Do.PAUSE, seconds=poll_delay(0, None, here.now, here.chance))
             else:
                 return entry or End.ASK
